@@ -1,0 +1,47 @@
+//! Where images come from, as the rest of the library sees it.
+
+use crate::context::Context;
+use crate::digest::Digest;
+use crate::error::Result;
+
+/// A source of manifests and blobs. A program's table of callbacks is one, the built-in
+/// sources are others; nothing that reads through it knows which it has, and nothing it
+/// gives is believed before it was verified.
+///
+/// A missing thing is NOT_FOUND. Calls come from several threads at once.
+pub trait Loader: Send + Sync {
+    /// The digest that the root must have, where the source knows it.
+    fn root_digest(&self, _ctx: &Context) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Whether the source's own format says that its root is an index: a manifest there
+    /// is MALFORMED then.
+    fn root_is_index(&self) -> bool {
+        false
+    }
+
+    /// The index or manifest to start from.
+    fn open_root_manifest(&self, ctx: &Context) -> Result<Box<dyn Stream>>;
+
+    /// The manifest or index with this digest.
+    fn open_manifest(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>>;
+
+    /// The config, layer or other blob with this digest.
+    fn open_blob(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>>;
+}
+
+/// Bytes on their way out of a loader. Dropping it closes it.
+pub trait Stream: Send {
+    /// Up to `buf.len()` (more than 0) bytes into `buf` and their number; 0 is the end.
+    ///
+    /// An implementation writes before it reads: what stands in `buf` is not its concern.
+    fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize>;
+}
+
+/// Bytes in memory: `Cursor<Vec<u8>>`, `Cursor<Arc<[u8]>>` and the like.
+impl<T: AsRef<[u8]> + Send> Stream for std::io::Cursor<T> {
+    fn read(&mut self, buf: &mut [u8], _ctx: &Context) -> Result<usize> {
+        Ok(std::io::Read::read(self, buf).expect("memory can be read"))
+    }
+}

@@ -1,0 +1,1 @@
+//! Readers: the bytes of one blob, verified while they stream.
