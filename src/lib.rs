@@ -7,9 +7,14 @@
 
 #![deny(unsafe_code)]
 
+pub mod config;
 pub mod context;
+pub mod descriptor;
 pub mod digest;
+pub mod document;
 pub mod error;
+pub mod json;
+pub mod load;
 pub mod loader;
 pub mod media_type;
 pub mod platform;

@@ -3,8 +3,82 @@
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md>, and of
 //! Docker's <https://distribution.github.io/distribution/spec/manifest-v2-2/>.
 
+use oci_spec::image::MediaType;
+use std::fmt;
 
-pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub const DOCKER_MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
+const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+const OCTET_STREAM: &str = "application/octet-stream";
+
+/// The kinds of document that descriptors lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An OCI image index or a Docker manifest list.
+    Index,
+    /// An OCI image manifest or a Docker v2 schema 2 manifest.
+    Manifest,
+    /// A Docker v2 schema 1 manifest, which is not supported.
+    Schema1,
+    /// Neither manifest nor index.
+    Other,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Index => "an index",
+            Self::Manifest => "a manifest",
+            Self::Schema1 => "a Docker schema 1 manifest",
+            Self::Other => "neither manifest nor index",
+        })
+    }
+}
+
+pub fn kind(media_type: &str) -> Kind {
+    match MediaType::from(media_type) {
+        MediaType::ImageIndex => Kind::Index,
+        MediaType::ImageManifest => Kind::Manifest,
+        _ => match media_type {
+            DOCKER_MANIFEST_LIST => Kind::Index,
+            DOCKER_MANIFEST => Kind::Manifest,
+            DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED => Kind::Schema1,
+            _ => Kind::Other,
+        },
+    }
+}
+
+/// Whether it is the type of an image's config, in a manifest of type `manifest`.
+///
+/// Early Docker registries served configs as `application/octet-stream`; in an OCI
+/// manifest that type says nothing at all.
+pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
+    MediaType::from(media_type) == MediaType::ImageConfig
+        || media_type == DOCKER_CONFIG
+        || (media_type == OCTET_STREAM && manifest == DOCKER_MANIFEST)
+}
+
+/// The OCI name of a Docker layer type; any other type is its own name.
+pub fn oci_layer(media_type: &str) -> &str {
+    match media_type {
+        "application/vnd.docker.image.rootfs.diff.tar" => "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+        }
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+        }
+        "application/vnd.docker.image.rootfs.foreign.diff.tar" => {
+            "application/vnd.oci.image.layer.nondistributable.v1.tar"
+        }
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => {
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        }
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.zstd" => {
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
+        }
+        other => other,
+    }
+}

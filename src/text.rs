@@ -1,15 +1,19 @@
 //! Text as the library's users can take it.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::Arc;
 
-/// UTF-8 text without U+0000, kept with a NUL behind it.
+/// UTF-8 text without U+0000, kept with a NUL behind it; clones share it.
 ///
 /// A C string ends at its first NUL: a document that has one inside a text would be
 /// read differently by a C program and by everybody else. This type is the proof that
 /// the text was checked, and the NUL behind it lets the text be lent as it stands.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Box<str>);
+#[derive(Clone)]
+pub struct Text(Arc<str>);
 
 impl Text {
     /// The text, or `None` when it holds U+0000.
@@ -20,7 +24,7 @@ impl Text {
         let mut owned = String::with_capacity(text.len() + 1);
         owned.push_str(text);
         owned.push('\0');
-        Some(Self(owned.into_boxed_str()))
+        Some(Self(owned.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -41,11 +45,42 @@ impl Deref for Text {
     }
 }
 
-// `Hash`, `Eq` and `Ord` of the text and of the text with its NUL differ, but a map is
-// only ever asked by one of them; `Borrow` is therefore not offered for `str`.
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
 impl AsRef<str> for Text {
     fn as_ref(&self) -> &str {
-        self.as_str()
+        self
+    }
+}
+
+// By the text alone, as `Borrow<str>` demands.
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other)
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -61,14 +96,14 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Writes text that came from a document, a callback or a file name so that it stays
-/// on one line and does nothing to a terminal: controls, line ends and what is not
-/// printable are escaped as in Rust, the rest stands as it is. What goes on for longer
-/// than [`LONGEST_QUOTE`] is cut, since an error is no place for a 4 MiB string.
-pub struct Escaped<'a>(pub &'a str);
-
 /// Characters of a foreign text that an error message repeats.
-pub const LONGEST_QUOTE: usize = 256;
+const LONGEST_QUOTE: usize = 256;
+
+/// Writes text that came from a document, a callback or a file name so that it stays on
+/// one line and does nothing to a terminal: controls, line ends and what is not printable
+/// are escaped as in Rust, the rest stands as it is. What goes on for longer than 256
+/// characters is cut, since an error is no place for a string of 4 MiB.
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,5 +118,27 @@ impl fmt::Display for Escaped<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_no_nul_but_the_one_behind_it() {
+        assert!(Text::new("a\0b").is_none());
+        let text = Text::new("").unwrap();
+        assert_eq!((text.as_str(), text.with_nul()), ("", "\0"));
+    }
+
+    #[test]
+    fn foreign_text_stays_on_one_line_and_is_cut() {
+        let escaped = Escaped("a\"b\\\n\u{1b}[31m\u{202e}\u{e9}").to_string();
+        assert_eq!(escaped, "a\"b\\\\n\\u{1b}[31m\\u{202e}\u{e9}");
+        assert_eq!(
+            Escaped(&"x".repeat(5000)).to_string(),
+            "x".repeat(256) + "..."
+        );
     }
 }

@@ -1,0 +1,476 @@
+//! JSON as documents are read: strictly, so that no two readers see two documents.
+//!
+//! serde_json knows the grammar; what it lets pass is refused here. A [`Value`] is a
+//! piece of checked text that is taken apart only as far as somebody asks, so that a
+//! document of ten thousand descriptors never stands in memory as a tree.
+
+use crate::error::{Error, Status};
+use crate::text::{Escaped, Text};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+/// Objects and arrays that may stand inside each other.
+const DEEPEST: usize = 128;
+
+/// What is wrong with a document, and where in it.
+#[derive(Debug)]
+pub struct Fault {
+    error: Error,
+    path: String,
+}
+
+impl Fault {
+    pub fn malformed(message: impl fmt::Display) -> Self {
+        Error::new(Status::Malformed, message).into()
+    }
+
+    /// The fault as seen from the object that has it under `key`.
+    pub fn under(mut self, key: &str) -> Self {
+        let joint = match self.path.chars().next() {
+            None | Some('[') => "",
+            Some(_) => ".",
+        };
+        self.path = format!("{}{joint}{}", Escaped(key), self.path);
+        self
+    }
+
+    /// The fault as seen from the array that has it at `index`.
+    pub fn at(self, index: usize) -> Self {
+        self.under(&format!("[{index}]"))
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            path: String::new(),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        if fault.path.is_empty() {
+            fault.error
+        } else {
+            fault.error.within(fault.path)
+        }
+    }
+}
+
+type Result<T, E = Fault> = std::result::Result<T, E>;
+
+/// A JSON value of a document, as it was written.
+#[derive(Clone, Copy)]
+pub struct Value<'a>(&'a RawValue);
+
+/// The document's outermost value. After this its text is known to be one JSON value in
+/// UTF-8, without lone surrogates, nested no deeper than 128; that no object names a key
+/// twice is seen object by object, when it is taken apart.
+pub fn parse(document: &[u8]) -> Result<Value<'_>> {
+    let text = std::str::from_utf8(document).map_err(|e| {
+        Fault::malformed(format_args!(
+            "found bytes that are not UTF-8 at offset {}, expected JSON",
+            e.valid_up_to()
+        ))
+    })?;
+    if text.starts_with('\u{feff}') {
+        return Err(Fault::malformed(
+            "found a byte order mark, expected JSON without one",
+        ));
+    }
+    let value = serde_json::from_str(text).map_err(not_json)?;
+    check_strings_and_nesting(text.as_bytes())?;
+    Ok(Value(value))
+}
+
+fn not_json(e: serde_json::Error) -> Fault {
+    Fault::malformed(format_args!("expected JSON: {e}"))
+}
+
+/// What serde_json lets pass in a value that is only walked over.
+fn check_strings_and_nesting(json: &[u8]) -> Result<()> {
+    let mut depth = 0;
+    let mut rest = json;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Err(Fault::malformed(format_args!(
+                        "found more than {DEEPEST} objects and arrays inside each other"
+                    )));
+                }
+            }
+            b']' | b'}' => depth -= 1,
+            b'"' => rest = behind_string(tail)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What follows the string that begins (behind its quotation mark) at `json`.
+fn behind_string(mut json: &[u8]) -> Result<&[u8]> {
+    let unit = |hex: &[u8]| {
+        let hex = std::str::from_utf8(hex).ok()?;
+        u32::from_str_radix(hex, 16).ok()
+    };
+    loop {
+        match json {
+            [b'"', rest @ ..] => return Ok(rest),
+            [b'\\', b'u', a, b, c, d, rest @ ..] => {
+                json = rest;
+                match unit(&[*a, *b, *c, *d]) {
+                    Some(0xd800..=0xdbff) => match rest {
+                        [b'\\', b'u', a, b, c, d, rest @ ..]
+                            if matches!(unit(&[*a, *b, *c, *d]), Some(0xdc00..=0xdfff)) =>
+                        {
+                            json = rest;
+                        }
+                        _ => return Err(lone_surrogate()),
+                    },
+                    Some(0xdc00..=0xdfff) => return Err(lone_surrogate()),
+                    _ => {}
+                }
+            }
+            [b'\\', _, rest @ ..] | [_, rest @ ..] => json = rest,
+            // The grammar was checked before.
+            [] => return Ok(json),
+        }
+    }
+}
+
+fn lone_surrogate() -> Fault {
+    Fault::malformed("found half a surrogate pair in a string, expected Unicode")
+}
+
+impl<'a> Value<'a> {
+    /// The value as written.
+    pub fn raw(self) -> &'a str {
+        self.0.get()
+    }
+
+    pub fn is_null(self) -> bool {
+        self.raw() == "null"
+    }
+
+    /// What stands here, in a few words for an error message.
+    fn found(self) -> String {
+        match self.raw().as_bytes()[0] {
+            b'{' => "an object".into(),
+            b'[' => "an array".into(),
+            b'"' => format!("the string {}", Escaped(self.raw())),
+            _ => Escaped(self.raw()).to_string(),
+        }
+    }
+
+    fn expected(self, what: &str) -> Fault {
+        Fault::malformed(format_args!("found {}, expected {what}", self.found()))
+    }
+
+    /// Members of an object whose keys are the author's own, in the order of the document.
+    pub fn map(self) -> Result<Vec<(Cow<'a, str>, Value<'a>)>> {
+        if !self.raw().starts_with('{') {
+            return Err(self.expected("an object"));
+        }
+        let mut json = serde_json::Deserializer::from_str(self.raw());
+        let members = json.deserialize_map(Members).map_err(not_json)?;
+        match key_named_twice(&members) {
+            Some(key) => Err(named_twice(key)),
+            None => Ok(members),
+        }
+    }
+
+    /// An object in which the specification defines the keys `defined`. Any other key may
+    /// be there, unless it differs from a defined one by case only: Go's encoding/json
+    /// would take it for that one.
+    pub fn object(self, defined: &'static [&'static str]) -> Result<Object<'a>> {
+        let members = self.map()?;
+        for (key, value) in &members {
+            if defined.contains(&&**key) {
+                continue;
+            }
+            if let Some(name) = defined.iter().find(|name| folds_to(key, name)) {
+                return Err(Fault::malformed(format_args!(
+                    "found a key that differs from \"{name}\" only by case"
+                ))
+                .under(key));
+            }
+            value.check_keys().map_err(|f| f.under(key))?;
+        }
+        Ok(Object { members, defined })
+    }
+
+    /// That no object names a key twice, in a value that nobody takes apart: in one pass,
+    /// where taking it apart would read it once a level.
+    pub fn check_keys(self) -> Result<()> {
+        // The keys so far of each open object; `None` for an array.
+        let mut open: Vec<Option<HashSet<Cow<'a, str>>>> = Vec::new();
+        let mut at_key = false;
+        let mut rest = self.raw();
+        while let Some(byte) = rest.bytes().next() {
+            let tail = match byte {
+                b'"' => &rest[rest.len() - behind_string(&rest.as_bytes()[1..])?.len()..],
+                // Inside strings alone are characters longer than a byte.
+                _ => &rest[1..],
+            };
+            match byte {
+                b'{' => open.push(Some(HashSet::new())),
+                b'[' => open.push(None),
+                b'}' | b']' => drop(open.pop()),
+                b'"' if at_key => {
+                    let key = unquoted(&rest[..rest.len() - tail.len()])?;
+                    if let Some(Some(keys)) = open.last_mut()
+                        && let Some(key) = keys.replace(key)
+                    {
+                        return Err(named_twice(&key));
+                    }
+                }
+                _ => {}
+            }
+            at_key = match byte {
+                b'{' | b',' => matches!(open.last(), Some(Some(_))),
+                _ => at_key && byte.is_ascii_whitespace(),
+            };
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    /// Hands each element of an array to `visit`, in order.
+    pub fn each(self, visit: impl FnMut(Value<'a>) -> Result<()>) -> Result<()> {
+        if !self.raw().starts_with('[') {
+            return Err(self.expected("an array"));
+        }
+        let mut elements = Elements {
+            visit,
+            fault: Ok(()),
+        };
+        let mut json = serde_json::Deserializer::from_str(self.raw());
+        let end = json.deserialize_seq(&mut elements);
+        elements.fault?;
+        end.map_err(not_json)
+    }
+
+    /// The elements of an array, each as `read` takes it.
+    pub fn list<T>(self, mut read: impl FnMut(Value<'a>) -> Result<T>) -> Result<Vec<T>> {
+        let mut list = Vec::new();
+        self.each(|value| Ok(list.push(read(value)?)))?;
+        Ok(list)
+    }
+
+    pub fn string(self) -> Result<Cow<'a, str>> {
+        if !self.raw().starts_with('"') {
+            return Err(self.expected("a string"));
+        }
+        unquoted(self.raw())
+    }
+
+    pub fn text(self) -> Result<Text> {
+        checked(&self.string()?)
+    }
+
+    pub fn integer(self) -> Result<i64> {
+        self.raw()
+            .parse()
+            .map_err(|_| self.expected("an integer below 2^63"))
+    }
+
+    pub fn boolean(self) -> Result<bool> {
+        match self.raw() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+}
+
+fn key_named_twice<'m>(members: &'m [(Cow<'_, str>, Value<'_>)]) -> Option<&'m str> {
+    let mut seen = HashSet::new();
+    let twice = |(i, key): (usize, &'m str)| {
+        // Comparing is quicker than hashing while they are few.
+        let twice = match members.len() {
+            0..=16 => members[..i].iter().any(|(k, _)| k == key),
+            _ => !seen.insert(key),
+        };
+        twice.then_some(key)
+    };
+    members
+        .iter()
+        .map(|(key, _)| &**key)
+        .enumerate()
+        .find_map(twice)
+}
+
+fn named_twice(key: &str) -> Fault {
+    Fault::malformed("found the key twice in one object").under(key)
+}
+
+/// What a string in its quotation marks says.
+fn unquoted(json: &str) -> Result<Cow<'_, str>> {
+    Key.deserialize(&mut serde_json::Deserializer::from_str(json))
+        .map_err(not_json)
+}
+
+/// A text that C can be given.
+fn checked(text: &str) -> Result<Text> {
+    Text::new(text).ok_or_else(|| {
+        Fault::malformed(format_args!(
+            "found U+0000 in the string \"{}\", expected text without it",
+            Escaped(text)
+        ))
+    })
+}
+
+/// Whether Go takes `key` for `name` (of ASCII): by simple case folding, which also knows
+/// the long s and the Kelvin sign.
+fn folds_to(key: &str, name: &str) -> bool {
+    let folded = key.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        _ => c.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// An object of which the specification defines some keys. A key that may be left out
+/// and is `null` counts as left out.
+pub struct Object<'a> {
+    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    defined: &'static [&'static str],
+}
+
+impl<'a> Object<'a> {
+    /// Whether the key is there, `null` too.
+    pub fn has(&self, key: &str) -> bool {
+        self.members.iter().any(|(k, _)| k == key)
+    }
+
+    fn get(&self, key: &str) -> Option<Value<'a>> {
+        debug_assert!(self.defined.contains(&key), "{key} is not defined here");
+        let (_, value) = self.members.iter().find(|(k, _)| k == key)?;
+        (!value.is_null()).then_some(*value)
+    }
+
+    /// What `read` makes of the value under `key`, or `None` where there is none.
+    pub fn optional<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(Value<'a>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.get(key)
+            .map(|value| read(value).map_err(|f| f.under(key)))
+            .transpose()
+    }
+
+    /// What `read` makes of the value under `key`, which must be there.
+    pub fn required<T>(&self, key: &str, read: impl FnOnce(Value<'a>) -> Result<T>) -> Result<T> {
+        self.optional(key, read)?.ok_or_else(|| {
+            let found = if self.has(key) { "null" } else { "nothing" };
+            Fault::malformed(format_args!("found {found}, expected a value")).under(key)
+        })
+    }
+
+    /// An optional text; "" counts as left out.
+    pub fn text(&self, key: &str) -> Result<Option<Text>> {
+        let text = self.optional(key, Value::text)?;
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    /// An optional list; left out it is empty.
+    pub fn list<T>(&self, key: &str, read: impl FnMut(Value<'a>) -> Result<T>) -> Result<Vec<T>> {
+        Ok(self
+            .optional(key, |value| value.list(read))?
+            .unwrap_or_default())
+    }
+
+    /// An optional object of the author's own keys, in the order of the document.
+    pub fn map<T>(
+        &self,
+        key: &str,
+        read: impl Fn(Value<'a>) -> Result<T>,
+    ) -> Result<Vec<(Text, T)>> {
+        let members = self.optional(key, Value::map)?.unwrap_or_default();
+        let read = |(name, value): (Cow<'_, str>, Value<'a>)| {
+            let pair = checked(&name).and_then(|text| Ok((text, read(value)?)));
+            pair.map_err(|f| f.under(&name).under(key))
+        };
+        members.into_iter().map(read).collect()
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, Value<'de>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            members.push((key, Value(map.next_value()?)));
+        }
+        Ok(members)
+    }
+}
+
+struct Elements<V> {
+    visit: V,
+    fault: Result<()>,
+}
+
+impl<'de, V: FnMut(Value<'de>) -> Result<()>> Visitor<'de> for &mut Elements<V> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(value) = seq.next_element()? {
+            self.fault = (self.visit)(Value(value)).map_err(|f| f.at(index));
+            if self.fault.is_err() {
+                return Err(de::Error::custom("the visit ended"));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A string, borrowed from the document where it holds no escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
