@@ -1,1 +1,324 @@
 //! Readers: the bytes of one blob, verified while they stream.
+//!
+//! What a reader hands out before its end is not yet verified. Its end says that all of
+//! it was, and an error that it was not; either then stays.
+
+mod blob;
+mod stored;
+#[cfg(test)]
+mod testing;
+
+use crate::context::Context;
+use crate::digest::Digest;
+use crate::error::{Error, Result, Status};
+use crate::loader::Stream;
+use blob::Blob;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use stored::Stored;
+
+/// What comes out of a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The blob as it is stored; its size and digest are checked.
+    Stored,
+    /// What the blob unpacks to, a tar stream if it is a layer; the diff ID is checked
+    /// as well.
+    Uncompressed,
+}
+
+/// Bounds and means of a reader in [`Mode::Uncompressed`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Bytes that may come out; 0 is no limit.
+    pub max_uncompressed_size: u64,
+    /// Of a zstd frame, in bytes; 0 is 128 MiB.
+    pub max_window_size: u64,
+    /// Threads that may be started to hash beside decompressing. One is all that is
+    /// ever of use.
+    pub workers: u32,
+}
+
+/// What the content must be.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    pub digest: Digest,
+    /// Of the stored blob.
+    pub size: u64,
+    /// Of what the blob unpacks to; other content than layers has none.
+    pub diff_id: Option<Digest>,
+}
+
+impl Expected {
+    /// UNSUPPORTED where a digest that `mode` has to check cannot be: for a caller who
+    /// would rather know before he asks a loader for the stream.
+    pub fn check(&self, mode: Mode) -> Result<()> {
+        self.digest.algorithm()?;
+        if let (Mode::Uncompressed, Some(diff_id)) = (mode, &self.diff_id) {
+            diff_id.algorithm()?;
+        }
+        Ok(())
+    }
+}
+
+/// How far a reader is, to be seen from any thread and from inside a callback.
+#[derive(Debug, Default)]
+pub struct Progress {
+    stored_read: AtomicU64,
+    verified: AtomicBool,
+}
+
+impl Progress {
+    /// Bytes of the stored blob that were read so far.
+    pub fn stored_read(&self) -> u64 {
+        self.stored_read.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end was reached and everything fits.
+    pub fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Acquire)
+    }
+}
+
+/// The content of one blob as a stream.
+pub struct Reader {
+    digest: Digest,
+    ctx: Arc<Context>,
+    progress: Arc<Progress>,
+    state: State,
+}
+
+enum State {
+    Reading(Box<Stored>),
+    Verified,
+    Failed(Error),
+    /// The content is with a call: where that panicked this is found afterwards.
+    Taken,
+}
+
+impl Reader {
+    /// Reads nothing yet.
+    pub fn open(
+        stream: Box<dyn Stream>,
+        expected: Expected,
+        mode: Mode,
+        _options: Options,
+        ctx: Arc<Context>,
+    ) -> Result<Self> {
+        expected.check(mode)?;
+        if mode == Mode::Uncompressed {
+            return Err(Error::new(Status::Unsupported, "not there yet"));
+        }
+        let progress = Arc::new(Progress::default());
+        let digest = expected.digest.clone();
+        let blob = Blob::new(stream, expected.size, ctx.clone(), progress.clone());
+        let stored = Stored::new(blob, expected.digest)?;
+        Ok(Self {
+            digest,
+            ctx,
+            progress,
+            state: State::Reading(Box::new(stored)),
+        })
+    }
+
+    /// Up to `buf.len()` bytes into `buf` and their number; 0 is the end, and says that
+    /// everything was verified. After a failure, cancellation too, every further call
+    /// fails the same; only one without room leaves the reader as it was.
+    ///
+    /// `buf` is written before it is read: what stands in it does not matter.
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        if buf.is_empty() {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "no room to read into: expected a buffer of at least 1 byte",
+            ));
+        }
+        match mem::replace(&mut self.state, State::Taken) {
+            State::Reading(mut content) => {
+                match self.ctx.check().and_then(|()| content.read(buf)) {
+                    Ok(0) => {
+                        // The stream is closed before the end is told.
+                        drop(content);
+                        self.progress.verified.store(true, Ordering::Release);
+                        self.state = State::Verified;
+                        Ok(0)
+                    }
+                    Ok(n) => {
+                        self.state = State::Reading(content);
+                        Ok(n)
+                    }
+                    Err(e) => Err(self.fail(e)),
+                }
+            }
+            State::Verified => {
+                self.state = State::Verified;
+                Ok(0)
+            }
+            State::Failed(e) => Err(self.fail(e)),
+            State::Taken => Err(self.fail(Error::new(
+                Status::Internal,
+                "an earlier read of this content panicked",
+            ))),
+        }
+    }
+
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        let error = error.concerning(self.digest.text());
+        self.state = State::Failed(error.clone());
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Script, drain, expected, noise, open, sha256};
+    use super::*;
+    use std::io::Cursor;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn stored(stream: Script, expected: &Expected) -> Reader {
+        open(stream, expected, Mode::Stored, Options::default())
+    }
+
+    #[test]
+    fn nothing_is_read_before_the_first_read() {
+        let stream = Script::new(*b"abc", [1]);
+        let seen = stream.seen.clone();
+        let reader = stored(stream, &expected(b"abc", b""));
+        assert_eq!(seen.calls.load(Ordering::Relaxed), 0);
+        assert!(!reader.progress().is_verified());
+    }
+
+    #[test]
+    fn the_end_stays_and_closes_the_stream() {
+        let stream = Script::new(*b"abc", [2]);
+        let seen = stream.seen.clone();
+        let mut reader = stored(stream, &expected(b"abc", b""));
+        let progress = reader.progress().clone();
+        let mut buf = [0; 10];
+        assert_eq!(reader.read(&mut buf).unwrap(), 2);
+        assert_eq!((progress.stored_read(), progress.is_verified()), (2, false));
+        assert_eq!(reader.read(&mut buf).unwrap(), 1);
+        assert_eq!((progress.stored_read(), progress.is_verified()), (3, false));
+        assert!(!seen.closed.load(Ordering::Relaxed));
+        for _ in 0..2 {
+            assert_eq!(reader.read(&mut buf).unwrap(), 0);
+            assert!(seen.closed.load(Ordering::Relaxed));
+            assert_eq!((progress.stored_read(), progress.is_verified()), (3, true));
+        }
+        assert_eq!(seen.calls.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_failure_stays_and_closes_the_stream() {
+        let stream = Script::new(*b"abc", [1]).failing_at(1);
+        let seen = stream.seen.clone();
+        let expected = expected(b"abc", b"");
+        let mut reader = stored(stream, &expected);
+        let mut buf = [0; 10];
+        assert_eq!(reader.read(&mut buf).unwrap(), 1);
+        for _ in 0..3 {
+            let e = reader.read(&mut buf).unwrap_err();
+            assert_eq!((e.status(), e.callback_code()), (Status::Callback, 7));
+            assert_eq!(&**e.message(), "as told");
+            assert_eq!(e.digest(), Some(expected.digest.text()));
+            assert!(seen.closed.load(Ordering::Relaxed));
+        }
+        assert_eq!(seen.calls.load(Ordering::Relaxed), 2);
+        assert!(!reader.progress().is_verified());
+    }
+
+    #[test]
+    fn no_room_leaves_the_reader_as_it_was() {
+        let mut reader = stored(Script::new(*b"abc", [1]), &expected(b"abc", b""));
+        let e = reader.read(&mut []).unwrap_err();
+        assert_eq!(e.status(), Status::InvalidArgument);
+        assert_eq!(drain(&mut reader, &[10]).0, b"abc");
+        let e = reader.read(&mut []).unwrap_err();
+        assert_eq!(e.status(), Status::InvalidArgument);
+    }
+
+    #[test]
+    fn a_panic_in_a_stream_spoils_the_reader() {
+        let stream = Script::new(*b"abc", [1]).before(|_, _| panic!("as told"));
+        let seen = stream.seen.clone();
+        let mut reader = stored(stream, &expected(b"abc", b""));
+        let mut buf = [0; 10];
+        catch_unwind(AssertUnwindSafe(|| reader.read(&mut buf))).unwrap_err();
+        assert!(seen.closed.load(Ordering::Relaxed));
+        for _ in 0..2 {
+            assert_eq!(
+                reader.read(&mut buf).unwrap_err().status(),
+                Status::Internal
+            );
+        }
+    }
+
+    #[test]
+    fn a_cancelled_reader_asks_for_nothing() {
+        let stream = Script::new(noise(100_000), [70_000]);
+        let seen = stream.seen.clone();
+        let ctx = Arc::new(Context::default());
+        let expected = expected(&noise(100_000), b"");
+        let mut reader = Reader::open(
+            Box::new(stream),
+            expected,
+            Mode::Stored,
+            Options::default(),
+            ctx.clone(),
+        )
+        .unwrap();
+        // The rest of the first piece waits in the buffer, and is not handed out either.
+        assert_eq!(reader.read(&mut [0; 10]).unwrap(), 10);
+        ctx.cancel();
+        for _ in 0..2 {
+            let e = reader.read(&mut [0; 10]).unwrap_err();
+            assert_eq!(e.status(), Status::Cancelled);
+        }
+        assert_eq!(seen.calls.load(Ordering::Relaxed), 1);
+        assert!(seen.closed.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_not_opened() {
+        let known = sha256(b"");
+        let unknown = Digest::parse("md5:d41d8cd98f00b204e9800998ecf8427e").unwrap();
+        for (digest, diff_id, mode, opens) in [
+            (&known, None, Mode::Stored, true),
+            (&known, Some(&unknown), Mode::Stored, true),
+            (&known, Some(&unknown), Mode::Uncompressed, false),
+            (&unknown, Some(&known), Mode::Stored, false),
+            (&unknown, None, Mode::Uncompressed, false),
+        ] {
+            let expected = Expected {
+                digest: digest.clone(),
+                size: 0,
+                diff_id: diff_id.cloned(),
+            };
+            let stream = Box::new(Cursor::new([]));
+            let opened = Reader::open(
+                stream,
+                expected.clone(),
+                mode,
+                Options::default(),
+                Arc::default(),
+            );
+            let row = format!("{expected:?} {mode:?}");
+            match (expected.check(mode), opened) {
+                (Ok(()), Ok(_)) => assert!(opens, "{row}"),
+                (Err(a), Err(b)) => {
+                    assert!(!opens, "{row}");
+                    assert_eq!(a.status(), Status::Unsupported, "{row}");
+                    assert_eq!(b.status(), Status::Unsupported, "{row}");
+                    assert_eq!(a.digest(), Some(unknown.text()), "{row}");
+                }
+                _ => panic!("{row}: check and open differ"),
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A stored blob on its way out of a loader.
+
+use super::Progress;
+use crate::context::Context;
+use crate::error::{Error, Result, Status};
+use crate::loader::Stream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a stream is asked for at least, whatever the caller of the reader asks for: a
+/// call of it may be a foreign function or a request over the network.
+pub const PIECE: usize = 64 * 1024;
+
+/// The stream of a blob, held to its rules and to the size that was declared. That size
+/// is only ever compared with, nothing is allocated by it.
+pub struct Blob {
+    stream: Box<dyn Stream>,
+    size: u64,
+    read: u64,
+    ctx: Arc<Context>,
+    progress: Arc<Progress>,
+}
+
+impl Blob {
+    pub fn new(
+        stream: Box<dyn Stream>,
+        size: u64,
+        ctx: Arc<Context>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            stream,
+            size,
+            read: 0,
+            ctx,
+            progress,
+        }
+    }
+
+    /// Bytes that are still to come.
+    pub fn left(&self) -> u64 {
+        self.size - self.read
+    }
+
+    /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, in its place.
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.ctx.check()?;
+        let n = self.stream.read(buf, &self.ctx)?;
+        if n > buf.len() {
+            return Err(Error::new(
+                Status::CallbackContract,
+                format_args!("a stream gave {n} bytes, expected at most {}", buf.len()),
+            ));
+        }
+        if n as u64 > self.left() {
+            return Err(Error::new(
+                Status::SizeMismatch,
+                format_args!(
+                    "content goes on after {} bytes, expected its end there",
+                    self.size
+                ),
+            ));
+        }
+        if n == 0 && self.left() > 0 {
+            return Err(Error::new(
+                Status::SizeMismatch,
+                format_args!(
+                    "content ends after {} bytes, expected {}",
+                    self.read, self.size
+                ),
+            ));
+        }
+        self.read += n as u64;
+        self.progress
+            .stored_read
+            .store(self.read, Ordering::Relaxed);
+        Ok(n)
+    }
+}

@@ -1,0 +1,141 @@
+//! Streams that behave as a test says.
+
+use super::{Expected, Mode, Options, Reader};
+use crate::context::Context;
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, Result, Status};
+use crate::loader::Stream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// What a stream was seen to do, after it is gone too.
+#[derive(Default)]
+pub struct Seen {
+    pub calls: AtomicUsize,
+    pub smallest_request: AtomicUsize,
+    pub closed: AtomicBool,
+}
+
+type Before = Box<dyn FnMut(usize, &Context) -> Result<()> + Send>;
+
+/// Gives `content` in pieces of at most the sizes in `pieces`, over and over, and does
+/// what `before` says before the call of that number.
+pub struct Script {
+    content: Vec<u8>,
+    pieces: Vec<usize>,
+    before: Before,
+    pub seen: Arc<Seen>,
+    at: usize,
+}
+
+impl Script {
+    pub fn new(content: impl Into<Vec<u8>>, pieces: impl Into<Vec<usize>>) -> Self {
+        let seen = Arc::new(Seen::default());
+        seen.smallest_request.store(usize::MAX, Ordering::Relaxed);
+        Self {
+            content: content.into(),
+            pieces: pieces.into(),
+            before: Box::new(|_, _| Ok(())),
+            seen,
+            at: 0,
+        }
+    }
+
+    pub fn before(
+        mut self,
+        before: impl FnMut(usize, &Context) -> Result<()> + Send + 'static,
+    ) -> Self {
+        self.before = Box::new(before);
+        self
+    }
+
+    pub fn failing_at(self, call: usize) -> Self {
+        self.before(move |n, _| match n == call {
+            true => Err(Error::new(Status::Callback, "as told").with_callback_code(7)),
+            false => Ok(()),
+        })
+    }
+
+    pub fn cancelling_at(self, call: usize) -> Self {
+        self.before(move |n, ctx| {
+            if n == call {
+                ctx.cancel();
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Stream for Script {
+    fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
+        let call = self.seen.calls.fetch_add(1, Ordering::Relaxed);
+        self.seen
+            .smallest_request
+            .fetch_min(buf.len(), Ordering::Relaxed);
+        (self.before)(call, ctx)?;
+        let piece = self.pieces[call % self.pieces.len()];
+        let n = piece.min(buf.len()).min(self.content.len() - self.at);
+        buf[..n].copy_from_slice(&self.content[self.at..][..n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.seen.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+pub fn sha256(content: &[u8]) -> Digest {
+    Digest::of(Algorithm::Sha256, content)
+}
+
+/// What `stored` and what it unpacks to must be.
+pub fn expected(stored: &[u8], unpacked: &[u8]) -> Expected {
+    Expected {
+        digest: sha256(stored),
+        size: stored.len() as u64,
+        diff_id: Some(sha256(unpacked)),
+    }
+}
+
+pub fn open(stream: Script, expected: &Expected, mode: Mode, options: Options) -> Reader {
+    Reader::open(
+        Box::new(stream),
+        expected.clone(),
+        mode,
+        options,
+        Arc::default(),
+    )
+    .unwrap()
+}
+
+/// Everything that comes out in reads of at most the sizes in `sizes`, over and over, and
+/// how it ended. Each read is given a buffer with a mark behind it.
+pub fn drain(reader: &mut Reader, sizes: &[usize]) -> (Vec<u8>, Result<()>) {
+    let mut out = Vec::new();
+    for size in sizes.iter().cycle() {
+        let mut buf = vec![0xAA; size + 1];
+        match reader.read(&mut buf[..*size]) {
+            Ok(0) => return (out, Ok(())),
+            Ok(n) => out.extend_from_slice(&buf[..n]),
+            Err(e) => return (out, Err(e)),
+        }
+        assert_eq!(buf[*size], 0xAA);
+    }
+    unreachable!("sizes is not empty")
+}
+
+/// Bytes without a pattern, the same every time.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    })
+    .take(len)
+    .collect()
+}
