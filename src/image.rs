@@ -1,6 +1,7 @@
 //! Images: a manifest, its config, and the layers that both agree on.
 
 use crate::config::Config;
+use crate::descriptor::Annotations;
 use crate::document::Manifest;
 use crate::error::Result;
 use crate::layer::Layer;
@@ -49,6 +50,10 @@ impl Image {
 
     pub fn config(&self) -> &Arc<Verified<Config>> {
         &self.config
+    }
+
+    pub fn annotations(&self) -> &Annotations {
+        &self.manifest.content.annotations
     }
 
     /// The index's for this image, as written there, else the config's.

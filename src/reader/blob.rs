@@ -17,6 +17,7 @@ pub struct Blob {
     stream: Box<dyn Stream>,
     size: u64,
     read: u64,
+    ended: bool,
     ctx: Arc<Context>,
     progress: Arc<Progress>,
 }
@@ -32,6 +33,7 @@ impl Blob {
             stream,
             size,
             read: 0,
+            ended: false,
             ctx,
             progress,
         }
@@ -42,9 +44,17 @@ impl Blob {
         self.size - self.read
     }
 
-    /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, in its place.
+    pub fn context(&self) -> &Context {
+        &self.ctx
+    }
+
+    /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, in its place,
+    /// after which the stream is not asked again.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.ctx.check()?;
+        if self.ended {
+            return Ok(0);
+        }
         let n = self.stream.read(buf, &self.ctx)?;
         if n > buf.len() {
             return Err(Error::new(
@@ -70,6 +80,7 @@ impl Blob {
                 ),
             ));
         }
+        self.ended = n == 0;
         self.read += n as u64;
         self.progress
             .stored_read

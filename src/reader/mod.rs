@@ -2,11 +2,22 @@
 //!
 //! What a reader hands out before its end is not yet verified. Its end says that all of
 //! it was, and an error that it was not; either then stays.
+//!
+//! Errors come as the bytes do: what breaks a compression or a limit is told when it is
+//! met, whatever the rest of the blob would have been. Where the stored blob ends, its
+//! size and digest are judged first: what ends within a gzip member is MALFORMED only if
+//! it is the very blob that was asked for. The diff ID comes last.
 
 mod blob;
+pub mod compression;
+mod decompressed;
+mod gzip;
+mod hashing;
 mod stored;
 #[cfg(test)]
 mod testing;
+mod uncompressed;
+mod zstd;
 
 use crate::context::Context;
 use crate::digest::Digest;
@@ -17,6 +28,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stored::Stored;
+use uncompressed::Unknown;
 
 /// What comes out of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +72,17 @@ impl Expected {
         }
         Ok(())
     }
+
+    /// DIGEST_MISMATCH where there is a diff ID, and content with the digest `found` is
+    /// not it.
+    fn expect_diff_id(&self, found: &Digest) -> Result<()> {
+        let Some(diff_id) = &self.diff_id else {
+            return Ok(());
+        };
+        diff_id
+            .expect(found)
+            .map_err(|e| e.within(format_args!("diff ID of {}", self.digest)))
+    }
 }
 
 /// How far a reader is, to be seen from any thread and from inside a callback.
@@ -89,8 +112,16 @@ pub struct Reader {
     state: State,
 }
 
+/// What a reader reads, in one of its forms.
+trait Content: Send {
+    /// Up to `buf.len()` (more than 0) bytes; 0 when the end was verified. Not called
+    /// again after that or after a failure.
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize>;
+}
+
 enum State {
-    Reading(Box<Stored>),
+    Unknown(Box<Unknown>),
+    Reading(Box<dyn Content>),
     Verified,
     Failed(Error),
     /// The content is with a call: where that panicked this is found afterwards.
@@ -103,22 +134,27 @@ impl Reader {
         stream: Box<dyn Stream>,
         expected: Expected,
         mode: Mode,
-        _options: Options,
+        options: Options,
         ctx: Arc<Context>,
     ) -> Result<Self> {
         expected.check(mode)?;
-        if mode == Mode::Uncompressed {
-            return Err(Error::new(Status::Unsupported, "not there yet"));
-        }
         let progress = Arc::new(Progress::default());
         let digest = expected.digest.clone();
         let blob = Blob::new(stream, expected.size, ctx.clone(), progress.clone());
-        let stored = Stored::new(blob, expected.digest)?;
+        let stored = Stored::new(blob, digest.clone())?;
+        let state = match mode {
+            Mode::Stored => State::Reading(Box::new(stored)),
+            Mode::Uncompressed => State::Unknown(Box::new(Unknown {
+                stored,
+                expected,
+                options,
+            })),
+        };
         Ok(Self {
             digest,
             ctx,
             progress,
-            state: State::Reading(Box::new(stored)),
+            state,
         })
     }
 
@@ -134,43 +170,46 @@ impl Reader {
                 "no room to read into: expected a buffer of at least 1 byte",
             ));
         }
-        match mem::replace(&mut self.state, State::Taken) {
-            State::Reading(mut content) => {
-                match self.ctx.check().and_then(|()| content.read(buf)) {
-                    Ok(0) => {
-                        // The stream is closed before the end is told.
-                        drop(content);
-                        self.progress.verified.store(true, Ordering::Release);
-                        self.state = State::Verified;
-                        Ok(0)
-                    }
-                    Ok(n) => {
-                        self.state = State::Reading(content);
-                        Ok(n)
-                    }
-                    Err(e) => Err(self.fail(e)),
-                }
-            }
+        let content = match mem::replace(&mut self.state, State::Taken) {
+            State::Reading(content) => Ok(content),
+            State::Unknown(unknown) => self.ctx.check().and_then(|()| unknown.told()),
             State::Verified => {
+                self.state = State::Verified;
+                return Ok(0);
+            }
+            State::Failed(e) => Err(e),
+            State::Taken => Err(Error::new(
+                Status::Internal,
+                "an earlier read of this content panicked",
+            )),
+        };
+        let read = content.and_then(|mut content| {
+            self.ctx.check()?;
+            let n = content.read(buf)?;
+            if n > 0 {
+                self.state = State::Reading(content);
+            }
+            Ok(n)
+        });
+        // Unless it is to be read on, the content is gone by now: its stream is closed
+        // and its thread has ended before the outcome is told.
+        match read {
+            Ok(0) => {
+                self.progress.verified.store(true, Ordering::Release);
                 self.state = State::Verified;
                 Ok(0)
             }
-            State::Failed(e) => Err(self.fail(e)),
-            State::Taken => Err(self.fail(Error::new(
-                Status::Internal,
-                "an earlier read of this content panicked",
-            ))),
+            Ok(n) => Ok(n),
+            Err(e) => {
+                let e = e.concerning(self.digest.text());
+                self.state = State::Failed(e.clone());
+                Err(e)
+            }
         }
     }
 
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
-    }
-
-    fn fail(&mut self, error: Error) -> Error {
-        let error = error.concerning(self.digest.text());
-        self.state = State::Failed(error.clone());
-        error
     }
 }
 
@@ -290,6 +329,8 @@ mod tests {
         let unknown = Digest::parse("md5:d41d8cd98f00b204e9800998ecf8427e").unwrap();
         for (digest, diff_id, mode, opens) in [
             (&known, None, Mode::Stored, true),
+            (&known, None, Mode::Uncompressed, true),
+            (&known, Some(&known), Mode::Uncompressed, true),
             (&known, Some(&unknown), Mode::Stored, true),
             (&known, Some(&unknown), Mode::Uncompressed, false),
             (&unknown, Some(&known), Mode::Stored, false),

@@ -1,8 +1,11 @@
 //! Content that is handed out as it is stored.
 
+use super::Content;
 use super::blob::{Blob, PIECE};
+use super::hashing::Chunk;
 use crate::digest::{Digest, Hasher};
 use crate::error::Result;
+use std::ops::Range;
 
 /// More than this is asked of a stream only in several calls: hashing finds the bytes
 /// still in the cache, and a cancellation is seen between two.
@@ -15,7 +18,7 @@ pub struct Stored {
     /// Hashed bytes that wait for callers who read less than a stream is asked for;
     /// without room until it is needed.
     buffer: Box<[u8]>,
-    waiting: std::ops::Range<usize>,
+    waiting: Range<usize>,
 }
 
 impl Stored {
@@ -30,8 +33,41 @@ impl Stored {
         })
     }
 
-    /// At most one call of the stream; 0 when the end was verified.
-    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+    /// The first `len` bytes, or all where there are fewer; before anything was read.
+    pub fn peek(&mut self, len: usize) -> Result<&[u8]> {
+        while self.waiting.len() < len && self.fill(len)? > 0 {}
+        Ok(&self.buffer[..self.waiting.len().min(len)])
+    }
+
+    /// The blob, the bytes that were peeked at, and the hasher that has seen them.
+    pub fn into_parts(self) -> (Blob, Chunk, Hasher) {
+        let head = Chunk {
+            room: self.buffer,
+            len: self.waiting.end,
+        };
+        (self.blob, head, self.hasher)
+    }
+
+    /// Reads on behind the bytes that wait, of which there are less than `ahead` unless
+    /// that is 0.
+    fn fill(&mut self, ahead: usize) -> Result<usize> {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; PIECE + ahead].into_boxed_slice();
+        }
+        if self.waiting.is_empty() {
+            self.waiting = 0..0;
+        }
+        let room = &mut self.buffer[self.waiting.end..];
+        let n = self.blob.read(room)?;
+        self.hasher.update(&room[..n]);
+        self.waiting.end += n;
+        Ok(n)
+    }
+}
+
+impl Content for Stored {
+    /// At most one call of the stream.
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         if self.waiting.is_empty() {
             // Never room for more than was declared: the excess would have been handed
             // out, if only into the caller's memory.
@@ -41,7 +77,7 @@ impl Stored {
                 self.hasher.update(&buf[..n]);
                 return Ok(n);
             }
-            if self.fill()? == 0 {
+            if self.fill(0)? == 0 {
                 self.digest.expect(&self.hasher.clone().finish())?;
                 return Ok(0);
             }
@@ -49,16 +85,6 @@ impl Stored {
         let n = buf.len().min(self.waiting.len());
         buf[..n].copy_from_slice(&self.buffer[self.waiting.start..][..n]);
         self.waiting.start += n;
-        Ok(n)
-    }
-
-    fn fill(&mut self) -> Result<usize> {
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; PIECE].into_boxed_slice();
-        }
-        let n = self.blob.read(&mut self.buffer)?;
-        self.hasher.update(&self.buffer[..n]);
-        self.waiting = 0..n;
         Ok(n)
     }
 }

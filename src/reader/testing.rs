@@ -139,3 +139,27 @@ pub fn noise(len: usize) -> Vec<u8> {
     .take(len)
     .collect()
 }
+
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// One frame, with a checksum.
+pub fn zstd(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Bytes that compress.
+pub fn prose(len: usize) -> Vec<u8> {
+    noise(len)
+        .iter()
+        .map(|b| b"layer by layer"[(b % 14) as usize])
+        .collect()
+}

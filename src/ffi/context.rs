@@ -1,0 +1,89 @@
+use super::{free, get, get_new, give_some};
+use crate::context::Context;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// Cancellation, and a pointer that callbacks find again. Any number of threads may use
+/// one context, and any number of calls run under it. Freed with ociimg_context_free.
+///
+/// Cancelling is seen before every callback and before every chunk of a reader; calls and
+/// readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+#[derive(Clone)]
+pub struct ociimg_context(Arc<Context>);
+
+/// The program's own pointer, and what it wants called at the end.
+pub(super) struct UserData {
+    pub(super) pointer: *mut c_void,
+    destroy: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
+}
+
+// SAFETY: the pointer is never looked into, only handed back to the program, which the
+// header tells that this happens on any thread.
+unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}
+
+impl Drop for UserData {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: the program gave both for this, and this is the one time.
+            unsafe { destroy(self.pointer) }
+        }
+    }
+}
+
+/// The context of a call; one of its own that nobody cancels for NULL.
+///
+/// # Safety
+/// `ctx` is NULL or a context that is not freed yet.
+pub(super) unsafe fn context(ctx: *const ociimg_context) -> Arc<Context> {
+    // SAFETY: as the caller says.
+    unsafe { ctx.as_ref() }.map_or_else(Arc::default, |ctx| ctx.0.clone())
+}
+
+/// A new context. user_data is never looked into and may be NULL; callbacks get it from
+/// ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
+/// context, its clones and all that was opened with it are gone, on whichever thread that
+/// happens. The caller owns the context and frees it with ociimg_context_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_context_new(
+    user_data: *mut c_void,
+    destroy: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
+) -> *mut ociimg_context {
+    let user_data = UserData {
+        pointer: user_data,
+        destroy,
+    };
+    give_some(|| Some(ociimg_context(Arc::new(Context::with_user_data(user_data)))))
+}
+
+/// Another handle for the same context, for the one who cancels; freed by itself with
+/// ociimg_context_free. NULL for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_context_clone(ctx: *const ociimg_context) -> *mut ociimg_context {
+    // SAFETY: a context of ours or NULL.
+    unsafe { get_new(ctx, |ctx| Some(ctx.clone())) }
+}
+
+/// Cancels everything under the context, for good. Any thread, signal handlers too; again
+/// does nothing more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_context_cancel(ctx: *const ociimg_context) {
+    // SAFETY: a context of ours or NULL.
+    unsafe { get(ctx, (), |ctx| ctx.0.cancel()) }
+}
+
+/// Whether the context was cancelled; false for NULL. Any thread, signal handlers too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_context_is_cancelled(ctx: *const ociimg_context) -> bool {
+    // SAFETY: a context of ours or NULL.
+    unsafe { get(ctx, false, |ctx| ctx.0.is_cancelled()) }
+}
+
+/// Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_context_free(ctx: *mut ociimg_context) {
+    // SAFETY: a context of ours or NULL, given back once.
+    unsafe { free(ctx) }
+}

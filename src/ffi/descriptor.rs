@@ -1,0 +1,160 @@
+use super::{
+    create, free, get, get_bytes, get_new, get_pair, get_text, invalid, kept, ociimg_error,
+    ociimg_platform, ociimg_status, required_text,
+};
+use crate::descriptor::{Descriptor, LARGEST_SIZE};
+use crate::digest::Digest;
+use crate::error::Result;
+use std::ffi::c_char;
+use std::sync::Arc;
+
+/// What names a piece of content: media type, digest and size, and what else a document
+/// says of it. Immutable; several threads may read one at once. Owned by whoever got it,
+/// and freed with ociimg_descriptor_free.
+///
+/// https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+pub struct ociimg_descriptor(pub(super) Arc<Descriptor>);
+
+/// A digest that a caller gives: what is none is his mistake, not a document's.
+pub(super) fn digest_argument(text: &str, name: &str) -> Result<Digest> {
+    Digest::parse(text).map_err(|e| invalid(format_args!("{name}: {e}")))
+}
+
+/// The media type as written in the document; NULL for NULL. Lives as long as the
+/// descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_media_type(
+    d: *const ociimg_descriptor,
+) -> *const c_char {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get_text(d, |d| Some(&d.0.media_type)) }
+}
+
+/// The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_digest(d: *const ociimg_descriptor) -> *const c_char {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get_text(d, |d| Some(d.0.digest.text())) }
+}
+
+/// The size of the content in bytes, at most 2^63 - 1; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_size(d: *const ociimg_descriptor) -> u64 {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get(d, 0, |d| d.0.size) }
+}
+
+/// The artifact type; NULL where there is none. Lives as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_artifact_type(
+    d: *const ociimg_descriptor,
+) -> *const c_char {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get_text(d, |d| d.0.artifact_type.as_ref()) }
+}
+
+/// The platform as written in the descriptor; NULL where there is none. The caller frees
+/// it with ociimg_platform_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_platform(
+    d: *const ociimg_descriptor,
+) -> *mut ociimg_platform {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get_new(d, |d| d.0.platform.clone().map(ociimg_platform::from)) }
+}
+
+/// How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_url_count(d: *const ociimg_descriptor) -> usize {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get(d, 0, |d| d.0.urls.len()) }
+}
+
+/// The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_url_at(
+    d: *const ociimg_descriptor,
+    i: usize,
+) -> *const c_char {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get_text(d, |d| d.0.urls.get(i)) }
+}
+
+/// How many annotations the descriptor has; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_annotation_count(d: *const ociimg_descriptor) -> usize {
+    // SAFETY: a descriptor of ours or NULL.
+    unsafe { get(d, 0, |d| d.0.annotations.len()) }
+}
+
+/// The annotation at a place, in the order of the document: true, with key and value,
+/// either of which may be NULL where it is not wanted; false beyond the end, both NULL.
+/// The texts live as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_annotation_at(
+    d: *const ociimg_descriptor,
+    i: usize,
+    key: *mut *const c_char,
+    value: *mut *const c_char,
+) -> bool {
+    // SAFETY: a descriptor of ours or NULL, outputs that are NULL or can be written.
+    unsafe { get_pair(d, i, key, value, |d| &d.0.annotations) }
+}
+
+/// The annotation of this key; NULL where there is none. Lives as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_annotation(
+    d: *const ociimg_descriptor,
+    key: *const c_char,
+) -> *const c_char {
+    // SAFETY: a descriptor of ours or NULL, a C string or NULL.
+    unsafe { super::get_annotation(d, key, |d| &d.0.annotations) }
+}
+
+/// The content itself where the document embeds it, decoded and verified, and its length
+/// in bytes; len may be NULL. NULL and 0 where there is none; empty content is a pointer
+/// and 0. Lives as long as the descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_data(
+    d: *const ociimg_descriptor,
+    len: *mut usize,
+) -> *const u8 {
+    // SAFETY: a descriptor of ours or NULL, an output that is NULL or can be written.
+    unsafe { get_bytes(d, len, |d| d.0.data.as_deref()) }
+}
+
+/// A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
+/// size is in bytes. The caller frees *out with ociimg_descriptor_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
+/// algorithm:encoded, a size above 2^63 - 1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_new(
+    media_type: *const c_char,
+    digest: *const c_char,
+    size: u64,
+    out: *mut *mut ociimg_descriptor,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: C strings or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let media_type = required_text(media_type, "media_type")?;
+            let digest = digest_argument(required_text(digest, "digest")?, "digest")?;
+            if size > LARGEST_SIZE {
+                return Err(invalid(format_args!(
+                    "size is {size}, expected at most {LARGEST_SIZE}"
+                )));
+            }
+            let descriptor = Descriptor::new(kept(media_type), digest, size);
+            Ok(ociimg_descriptor(Arc::new(descriptor)))
+        })
+    }
+}
+
+/// Frees a descriptor; NULL does nothing. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_descriptor_free(d: *mut ociimg_descriptor) {
+    // SAFETY: a descriptor of ours or NULL, given back once.
+    unsafe { free(d) }
+}

@@ -1,0 +1,323 @@
+use super::context::context;
+use super::descriptor::digest_argument;
+use super::reader::how_to_read;
+use super::{
+    borrow, create, free, get, get_bytes, get_new, get_text, hold, ociimg_context,
+    ociimg_descriptor, ociimg_error, ociimg_image, ociimg_loader, ociimg_matcher, ociimg_platform,
+    ociimg_read_mode, ociimg_reader, ociimg_reader_options, ociimg_status, optional_text, options,
+};
+use crate::index::Index;
+use crate::load::Options;
+use crate::platform::Matcher;
+use std::ffi::c_char;
+
+/// What a load may cost, and what it must find. A field that is 0 or NULL has its default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ociimg_load_options {
+    /// sizeof(ociimg_load_options).
+    pub struct_size: usize,
+    /// Bytes of one index, manifest or config. Default: 4 MiB.
+    pub max_document_size: u64,
+    /// Bytes of all documents of one load. Default: 256 MiB.
+    pub max_total_size: u64,
+    /// Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8.
+    pub max_index_depth: u32,
+    /// Descriptors visited in the whole tree, indexes too, each as often as it is named.
+    /// Default: 16384.
+    pub max_entries: u32,
+    /// The root must have this digest, whatever the loader knows of it. Default: what
+    /// the loader's root_digest says, if it does.
+    pub root_digest: *const c_char,
+}
+
+// SAFETY: repr(C), a usize first; numbers and a pointer that may be NULL.
+unsafe impl options::Sized for ociimg_load_options {
+    const FIRST_PUBLISHED: usize = 40;
+    const NAME: &'static str = "ociimg_load_options";
+}
+
+/// What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
+/// added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
+pub type ociimg_entry_kind = i32;
+
+/// The values of ociimg_entry_kind.
+///
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=None
+#[repr(i32)]
+#[derive(Clone, Copy)]
+pub enum ociimg_entry_kind_values {
+    /// No entry: beyond the end.
+    OCIIMG_ENTRY_KIND_NONE = 0,
+    /// An image.
+    OCIIMG_ENTRY_KIND_IMAGE = 1,
+    /// A manifest about another, as BuildKit writes them.
+    OCIIMG_ENTRY_KIND_ATTESTATION = 2,
+    /// A manifest whose config is no image config.
+    OCIIMG_ENTRY_KIND_ARTIFACT = 3,
+    /// A media type that is neither manifest nor index.
+    OCIIMG_ENTRY_KIND_UNKNOWN = 4,
+    /// Could not be read or understood: see ociimg_index_entry_error.
+    OCIIMG_ENTRY_KIND_BROKEN = 5,
+}
+
+/// All that stands below a root: a list of images and other things, nested indexes laid
+/// out in document order; or those of them that were selected. Immutable; any number of
+/// threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+pub struct ociimg_index(Index);
+
+/// Loads the root and all indexes below it. Manifests are read only where the index does
+/// not say which platform they are for. A single manifest is an index of one entry. opts
+/// and ctx may be NULL. The caller frees *out with ociimg_index_free.
+///
+/// What is wrong with the root, a failing callback, cancelling and max_entries fail the
+/// load; content that is missing, wrong, too large or not understood below the root makes
+/// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND,
+/// OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
+/// option that this version does not know), OCIIMG_STATUS_MALFORMED,
+/// OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes
+/// while it is read), OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_CANCELLED,
+/// OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
+/// OCIIMG_STATUS_INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_load(
+    loader: *const ociimg_loader,
+    opts: *const ociimg_load_options,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_index,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, options that say how large they are, outputs that
+    // are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let loader = borrow(loader, "loader")?.0.clone();
+            let given = options::read(opts)?;
+            let root_digest = optional_text(given.root_digest, "root_digest")?
+                .map(|text| digest_argument(text, "root_digest"))
+                .transpose()?;
+            let options = Options {
+                max_document_size: given.max_document_size,
+                max_total_size: given.max_total_size,
+                max_index_depth: given.max_index_depth,
+                max_entries: given.max_entries,
+                root_digest,
+            };
+            Ok(ociimg_index(Index::load(loader, &options, &context(ctx))?))
+        })
+    }
+}
+
+/// How many entries the index has; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_entry_count(index: *const ociimg_index) -> usize {
+    // SAFETY: an index of ours or NULL.
+    unsafe { get(index, 0, |index| index.0.entries().len()) }
+}
+
+/// What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_entry_kind(
+    index: *const ociimg_index,
+    i: usize,
+) -> ociimg_entry_kind {
+    let none = ociimg_entry_kind_values::OCIIMG_ENTRY_KIND_NONE as ociimg_entry_kind;
+    // SAFETY: an index of ours or NULL.
+    unsafe {
+        get(index, none, |index| match index.0.entries().get(i) {
+            Some(entry) => entry.kind as ociimg_entry_kind,
+            None => none,
+        })
+    }
+}
+
+/// The platform that the entry is for: as written in its descriptor, else its config's;
+/// NULL where it has none. The caller frees it with ociimg_platform_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_entry_platform(
+    index: *const ociimg_index,
+    i: usize,
+) -> *mut ociimg_platform {
+    // SAFETY: an index of ours or NULL.
+    unsafe {
+        get_new(index, |index| {
+            let platform = index.0.entries().get(i)?.platform.clone()?;
+            Some(platform.into())
+        })
+    }
+}
+
+/// The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
+/// the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
+/// with ociimg_descriptor_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_entry_descriptor(
+    index: *const ociimg_index,
+    i: usize,
+) -> *mut ociimg_descriptor {
+    // SAFETY: an index of ours or NULL.
+    unsafe {
+        get_new(index, |index| {
+            let descriptor = index.0.entries().get(i)?.descriptor.clone()?;
+            Some(ociimg_descriptor(descriptor))
+        })
+    }
+}
+
+/// Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
+/// OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH or
+/// OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
+/// ociimg_error_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_entry_error(
+    index: *const ociimg_index,
+    i: usize,
+) -> *mut ociimg_error {
+    // SAFETY: an index of ours or NULL.
+    unsafe {
+        get_new(index, |index| {
+            let error = index.0.entries().get(i)?.error.clone()?;
+            Some(ociimg_error(error))
+        })
+    }
+}
+
+/// The images that a machine of this platform can run, best first, by
+/// ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
+/// no images or have no platform are left out; nothing found is success with 0 entries.
+/// The new index has the root of the old one, and shares what was loaded. Asks the loader
+/// for nothing. The caller frees *out with ociimg_index_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_select(
+    index: *const ociimg_index,
+    platform: *const ociimg_platform,
+    out: *mut *mut ociimg_index,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = borrow(index, "index")?;
+            let matcher = Matcher::only(&borrow(platform, "platform")?.platform);
+            Ok(ociimg_index(index.0.select(&matcher)))
+        })
+    }
+}
+
+/// As ociimg_index_select, by a matcher of the caller's choice.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_select_with(
+    index: *const ociimg_index,
+    matcher: *const ociimg_matcher,
+    out: *mut *mut ociimg_index,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = borrow(index, "index")?;
+            let matcher = borrow(matcher, "matcher")?;
+            Ok(ociimg_index(index.0.select(&matcher.0)))
+        })
+    }
+}
+
+/// The digest of the root as it was read: sha256, or of the algorithm of the digest that
+/// was known or required. NULL for NULL. Lives as long as the index.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_root_digest(index: *const ociimg_index) -> *const c_char {
+    // SAFETY: an index of ours or NULL.
+    unsafe { get_text(index, |index| Some(index.0.root().digest.text())) }
+}
+
+/// Whether the root was checked against a digest that the loader or the caller knew. Else
+/// nobody but the source vouches for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_root_is_verified(index: *const ociimg_index) -> bool {
+    // SAFETY: an index of ours or NULL.
+    unsafe { get(index, false, |index| index.0.root_is_verified()) }
+}
+
+/// The bytes of the root as they were read, and their number; len may be NULL. Not
+/// NUL-terminated. NULL and 0 for NULL. Live as long as the index.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_root_json(
+    index: *const ociimg_index,
+    len: *mut usize,
+) -> *const u8 {
+    // SAFETY: an index of ours or NULL, an output that is NULL or can be written.
+    unsafe { get_bytes(index, len, |index| Some(&index.0.root().bytes)) }
+}
+
+/// The image at a place of the list: its manifest and config are loaded and verified, or
+/// taken from what was loaded before (nothing is asked of the loader then). Several
+/// threads may ask one index at once. ctx may be NULL. The caller frees *out with
+/// ociimg_image_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
+/// (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
+/// OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
+/// OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
+/// load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+/// OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL. A failure
+/// is not kept: the next ask tries again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_image(
+    index: *const ociimg_index,
+    i: usize,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_image,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = hold(index, "index")?;
+            Ok(ociimg_image(index.0.image(i, &context(ctx))?))
+        })
+    }
+}
+
+/// Opens any other content of the same source by its descriptor: layers of artifacts,
+/// configs, attestations. Manifest and index media types are asked of open_manifest, all
+/// else of open_blob; embedded data is used without asking, and so is the root.
+/// OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
+/// may be NULL. The caller frees *out with ociimg_reader_free.
+///
+/// Returns what ociimg_layer_open returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_open_blob(
+    index: *const ociimg_index,
+    d: *const ociimg_descriptor,
+    mode: ociimg_read_mode,
+    opts: *const ociimg_reader_options,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_reader,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, options that say how large they are, outputs that
+    // are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = hold(index, "index")?;
+            let descriptor = borrow(d, "d")?.0.clone();
+            let (mode, options) = how_to_read(mode, opts)?;
+            let reader = index.0.open_blob(&descriptor, mode, options, context(ctx))?;
+            Ok(reader.into())
+        })
+    }
+}
+
+/// Frees an index; NULL does nothing. Any thread, callbacks too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_free(index: *mut ociimg_index) {
+    // SAFETY: an index of ours or NULL, given back once.
+    unsafe { free(index) }
+}

@@ -1,0 +1,95 @@
+use super::context::context;
+use super::reader::how_to_read;
+use super::{
+    create, free, get, get_new, get_text, hold, ociimg_context, ociimg_descriptor, ociimg_error,
+    ociimg_read_mode, ociimg_reader, ociimg_reader_options, ociimg_status,
+};
+use crate::layer::Layer;
+use std::ffi::c_char;
+
+/// A layer of an image. Immutable; any number of threads may use one at once. Owned by
+/// whoever got it, and freed with ociimg_layer_free; its texts live as long.
+///
+/// https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+pub struct ociimg_layer(pub(super) Layer);
+
+/// The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
+/// ociimg_descriptor_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_descriptor(
+    layer: *const ociimg_layer,
+) -> *mut ociimg_descriptor {
+    // SAFETY: a layer of ours or NULL.
+    unsafe {
+        get_new(layer, |layer| {
+            Some(ociimg_descriptor(layer.0.descriptor().clone()))
+        })
+    }
+}
+
+/// The layer's media type under its OCI name, also where the manifest has Docker's; other
+/// types stand as they are. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_oci_media_type(layer: *const ociimg_layer) -> *const c_char {
+    // SAFETY: a layer of ours or NULL.
+    unsafe { get_text(layer, |layer| Some(layer.0.oci_media_type())) }
+}
+
+/// The digest of the stored blob; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_digest(layer: *const ociimg_layer) -> *const c_char {
+    // SAFETY: a layer of ours or NULL.
+    unsafe { get_text(layer, |layer| Some(layer.0.descriptor().digest.text())) }
+}
+
+/// The size of the stored blob in bytes; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_size(layer: *const ociimg_layer) -> u64 {
+    // SAFETY: a layer of ours or NULL.
+    unsafe { get(layer, 0, |layer| layer.0.descriptor().size) }
+}
+
+/// The diff ID: the digest of the uncompressed tar stream, as the config has it; NULL for
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_diff_id(layer: *const ociimg_layer) -> *const c_char {
+    // SAFETY: a layer of ours or NULL.
+    unsafe { get_text(layer, |layer| Some(layer.0.diff_id().text())) }
+}
+
+/// Opens the layer's blob for reading; each reader is a stream of its own. mode is one of
+/// the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
+/// until it is freed. The caller frees *out with ociimg_reader_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
+/// (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
+/// be checked; an option that this version does not know), OCIIMG_STATUS_NOT_FOUND (as is
+/// to be expected of a nondistributable layer), OCIIMG_STATUS_MALFORMED (the source has no
+/// regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+/// OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_open(
+    layer: *const ociimg_layer,
+    mode: ociimg_read_mode,
+    opts: *const ociimg_reader_options,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_reader,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, options that say how large they are, outputs that
+    // are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let layer = hold(layer, "layer")?;
+            let (mode, options) = how_to_read(mode, opts)?;
+            Ok(layer.0.open(mode, options, context(ctx))?.into())
+        })
+    }
+}
+
+/// Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_layer_free(layer: *mut ociimg_layer) {
+    // SAFETY: a layer of ours or NULL, given back once.
+    unsafe { free(layer) }
+}

@@ -1,0 +1,211 @@
+use super::{
+    create, free, get, get_new, get_text, give_some, invalid, kept, list_item, null,
+    ociimg_error, ociimg_status, optional_text,
+};
+use crate::error::Result;
+use crate::platform::Platform;
+use crate::text::Text;
+use std::ffi::c_char;
+use std::sync::{Arc, OnceLock};
+
+/// An operating system and processor. Immutable; several threads may read one at once.
+/// Owned by whoever got it, and freed with ociimg_platform_free.
+///
+/// The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
+pub struct ociimg_platform {
+    pub(super) platform: Arc<Platform>,
+    format: OnceLock<Text>,
+    format_all: OnceLock<Text>,
+}
+
+impl From<Arc<Platform>> for ociimg_platform {
+    fn from(platform: Arc<Platform>) -> Self {
+        Self {
+            platform,
+            format: OnceLock::new(),
+            format_all: OnceLock::new(),
+        }
+    }
+}
+
+impl From<Platform> for ociimg_platform {
+    fn from(platform: Platform) -> Self {
+        Arc::new(platform).into()
+    }
+}
+
+/// The platform that stands for the machine: this one for NULL.
+///
+/// # Safety
+/// `host` is NULL or a platform that is not freed during `'a`.
+pub(super) unsafe fn host_or_this<'a>(host: *const ociimg_platform) -> &'a Platform {
+    // SAFETY: as the caller says.
+    match unsafe { host.as_ref() } {
+        Some(host) => &host.platform,
+        None => Platform::host(),
+    }
+}
+
+/// Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
+/// "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host stands
+/// for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
+/// this machine. The caller frees *out with ociimg_platform_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
+/// part that is wrong, and what is allowed there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_parse(
+    specifier: *const c_char,
+    host: *const ociimg_platform,
+    out: *mut *mut ociimg_platform,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: a C string, a platform or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let specifier = list_item(specifier, "specifier")?.ok_or_else(|| null("specifier"))?;
+            Ok(Platform::parse(specifier, host_or_this(host))?.into())
+        })
+    }
+}
+
+/// A platform of these texts, each as given; every one may be NULL or "" for absent,
+/// os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
+/// copied. The caller frees *out with ociimg_platform_free.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_new(
+    os: *const c_char,
+    architecture: *const c_char,
+    variant: *const c_char,
+    os_version: *const c_char,
+    os_features: *const *const c_char,
+    os_feature_count: usize,
+    out: *mut *mut ociimg_platform,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: C strings or NULL, as many features as counted, outputs that are NULL or can
+    // be written.
+    unsafe {
+        create(out, err, || {
+            let text = |text, name| -> Result<Option<Text>> {
+                Ok(optional_text(text, name)?.map(kept))
+            };
+            if os_features.is_null() && os_feature_count > 0 {
+                return Err(null("os_features"));
+            }
+            let mut features = Vec::new();
+            for i in 0..os_feature_count {
+                let feature = list_item(os_features.add(i).read(), "os_features")?;
+                features.push(kept(feature.ok_or_else(|| {
+                    invalid(format_args!("os_features[{i}] is NULL"))
+                })?));
+            }
+            let platform = Platform {
+                os: text(os, "os")?,
+                architecture: text(architecture, "architecture")?,
+                variant: text(variant, "variant")?,
+                os_version: text(os_version, "os_version")?,
+                os_features: features.into(),
+            };
+            Ok(platform.into())
+        })
+    }
+}
+
+/// The platform of this machine, with its processor's variant. The caller frees it with
+/// ociimg_platform_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_platform_host() -> *mut ociimg_platform {
+    give_some(|| Some(Platform::host().clone().into()))
+}
+
+/// The platform in the form in which platforms are compared: "x86_64" is "amd64", "macos"
+/// is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
+/// caller frees it with ociimg_platform_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_normalize(
+    p: *const ociimg_platform,
+) -> *mut ociimg_platform {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_new(p, |p| Some(p.platform.normalize(Platform::host()).into())) }
+}
+
+/// The operating system ("linux"), as written; NULL where it is absent. Lives as long as
+/// the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_os(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| p.platform.os.as_ref()) }
+}
+
+/// The processor architecture ("amd64"), as written; NULL where it is absent. Lives as
+/// long as the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_architecture(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| p.platform.architecture.as_ref()) }
+}
+
+/// The processor's variant ("v8"), as written; NULL where it is absent. Lives as long as
+/// the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_variant(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| p.platform.variant.as_ref()) }
+}
+
+/// The version of the operating system ("10.0.17763.1397"), as written; NULL where it is
+/// absent. Lives as long as the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_os_version(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| p.platform.os_version.as_ref()) }
+}
+
+/// How many features of the operating system the platform names; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_os_feature_count(p: *const ociimg_platform) -> usize {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get(p, 0, |p| p.platform.os_features.len()) }
+}
+
+/// The feature at a place of the list ("win32k"), which may be ""; NULL beyond its end.
+/// Lives as long as the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_os_feature_at(
+    p: *const ociimg_platform,
+    i: usize,
+) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| p.platform.os_features.get(i)) }
+}
+
+/// "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
+/// NULL. Lives as long as the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_format(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe { get_text(p, |p| Some(p.format.get_or_init(|| kept(&p.platform.format())))) }
+}
+
+/// "os(version+feature+...)/architecture/variant", without what is absent, the features
+/// sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_format_all(p: *const ociimg_platform) -> *const c_char {
+    // SAFETY: a platform of ours or NULL.
+    unsafe {
+        get_text(p, |p| {
+            let format_all = || kept(&p.platform.format_all());
+            Some(p.format_all.get_or_init(format_all))
+        })
+    }
+}
+
+/// Frees a platform; NULL does nothing. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_platform_free(p: *mut ociimg_platform) {
+    // SAFETY: a platform of ours or NULL, given back once.
+    unsafe { free(p) }
+}

@@ -1,0 +1,177 @@
+use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
+use crate::error::{Error, Result, Status};
+use crate::reader::{Mode, Options, Progress, Reader};
+use std::slice;
+use std::sync::{Arc, Mutex, TryLockError};
+
+/// What a reader gives: one of the OCIIMG_READ_MODE_ constants.
+pub type ociimg_read_mode = i32;
+
+/// The values of ociimg_read_mode.
+///
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=None
+#[repr(i32)]
+#[derive(Clone, Copy)]
+pub enum ociimg_read_mode_values {
+    /// The blob as stored; its size and digest are checked.
+    OCIIMG_READ_MODE_STORED = 0,
+    /// The tar stream; size, digest and diff ID are checked. What the blob is (gzip, zstd
+    /// or plain) is told by its content, not by its media type.
+    OCIIMG_READ_MODE_UNCOMPRESSED = 1,
+}
+
+/// How a blob is read. A field that is 0 has its default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ociimg_reader_options {
+    /// sizeof(ociimg_reader_options).
+    pub struct_size: usize,
+    /// Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
+    /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
+    pub max_uncompressed_size: u64,
+    /// Bytes that a zstd frame's window may have; more is OCIIMG_STATUS_LIMIT_EXCEEDED,
+    /// before the memory is taken. Default: 128 MiB.
+    pub max_window_size: u64,
+    /// Threads that the library may start for this reader, to hash beside decompressing;
+    /// they end before the read that ends the reader, or ociimg_reader_free, returns.
+    /// Callbacks stay on the calling thread. Default: none.
+    pub workers: u32,
+    /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
+    pub reserved: u32,
+}
+
+// SAFETY: repr(C), a usize first; numbers.
+unsafe impl options::Sized for ociimg_reader_options {
+    const FIRST_PUBLISHED: usize = 32;
+    const NAME: &'static str = "ociimg_reader_options";
+}
+
+/// # Safety
+/// `opts` is NULL or says how large it is.
+pub(super) unsafe fn how_to_read(
+    mode: ociimg_read_mode,
+    opts: *const ociimg_reader_options,
+) -> Result<(Mode, Options)> {
+    let mode = match mode {
+        0 => Mode::Stored,
+        1 => Mode::Uncompressed,
+        _ => return Err(invalid(format_args!("mode is {mode}, expected 0 or 1"))),
+    };
+    // SAFETY: as the caller says.
+    let given = unsafe { options::read(opts) }?;
+    if given.reserved != 0 {
+        return Err(Error::new(
+            Status::Unsupported,
+            format_args!(
+                "reserved of ociimg_reader_options is {}, expected 0",
+                given.reserved
+            ),
+        ));
+    }
+    let options = Options {
+        max_uncompressed_size: given.max_uncompressed_size,
+        max_window_size: given.max_window_size,
+        workers: given.workers,
+    };
+    Ok((mode, options))
+}
+
+/// A blob's bytes on their way out, verified as they pass. For one thread at a time, not
+/// always the same. Freed with ociimg_reader_free, at any time.
+pub struct ociimg_reader {
+    // Never waited for: who finds it taken is inside a callback of the one who has it.
+    reader: Mutex<Reader>,
+    progress: Arc<Progress>,
+}
+
+impl From<Reader> for ociimg_reader {
+    fn from(reader: Reader) -> Self {
+        Self {
+            progress: reader.progress().clone(),
+            reader: Mutex::new(reader),
+        }
+    }
+}
+
+impl ociimg_reader {
+    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        match self.reader.try_lock() {
+            Ok(mut reader) => reader.read(buf),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                Status::Busy,
+                "the reader is in use by the call that runs this callback",
+            )),
+            Err(TryLockError::Poisoned(_)) => Err(Error::new(
+                Status::Internal,
+                "the reader was left in the middle by a bug in the library",
+            )),
+        }
+    }
+}
+
+/// Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
+/// OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
+/// was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
+/// same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
+///
+/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
+/// inside a callback that serves this reader), which both leave the reader as it was;
+/// OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
+/// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
+/// OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
+/// reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
+/// callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
+/// OCIIMG_STATUS_INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_reader_read(
+    reader: *mut ociimg_reader,
+    buf: *mut u8,
+    cap: usize,
+    n: *mut usize,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: a reader of ours or NULL; a buffer of as many bytes as it is said to have;
+    // outputs that are NULL or can be written.
+    unsafe {
+        set(n, 0);
+        status(err, || {
+            let reader = hold(reader.cast_const(), "reader")?;
+            if buf.is_null() {
+                return Err(null("buf"));
+            }
+            if n.is_null() {
+                return Err(null("n"));
+            }
+            // Nothing below reads a byte of the buffer that it has not written before, as
+            // C may hand over one that holds nothing yet. No object has more bytes.
+            let buf = slice::from_raw_parts_mut(buf, cap.min(isize::MAX as usize));
+            n.write(reader.read(buf)?);
+            Ok(())
+        })
+    }
+}
+
+/// Whether the end was reached and everything was verified; false for NULL. Any thread,
+/// callbacks too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_reader_is_verified(reader: *const ociimg_reader) -> bool {
+    // SAFETY: a reader of ours or NULL.
+    unsafe { get(reader, false, |reader| reader.progress.is_verified()) }
+}
+
+/// How many bytes of the stored blob were read so far, of the size that its descriptor
+/// says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_reader_stored_read(reader: *const ociimg_reader) -> u64 {
+    // SAFETY: a reader of ours or NULL.
+    unsafe { get(reader, 0, |reader| reader.progress.stored_read()) }
+}
+
+/// Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a
+/// callback that serves this reader, the stream is closed when the call is over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_reader_free(reader: *mut ociimg_reader) {
+    // SAFETY: a reader of ours or NULL, given back once.
+    unsafe { free(reader) }
+}

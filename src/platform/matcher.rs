@@ -1,0 +1,468 @@
+//! Which platforms match, and which of them are preferred.
+
+use super::ladder::Ladder;
+use super::normalize::Normal;
+use super::windows::Version;
+use super::{Platform, field, or_empty};
+use crate::text::Text;
+use std::cmp::Reverse;
+
+/// Filters and orders candidates. What it was made of is worked out once, a candidate is
+/// compared as it stands: no copy of one that is in lower case already.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    rule: Rule,
+    /// The OS of candidates that name none: that of the machine the matcher is for.
+    host_os: Text,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    All,
+    /// The first of them that matches, then the more features needed the better.
+    Ordered(Box<[Wanted]>),
+    /// The more features needed the better, whichever of them matches.
+    Any(Box<[Wanted]>),
+    /// The OS alone; the right architecture before the others.
+    Os(Wanted),
+    /// What a Windows host takes: the newest OS version first, as text.
+    WindowsHost(Wanted),
+}
+
+/// A platform's place in a matcher's order: the lesser is preferred, equal ones are tied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key<'a> {
+    fails: bool,
+    rank: u64,
+    features: Reverse<usize>,
+    os_version: Reverse<&'a str>,
+}
+
+impl Key<'_> {
+    const MATCH: Self = Self {
+        fails: false,
+        rank: 0,
+        features: Reverse(0),
+        os_version: Reverse(""),
+    };
+
+    /// Behind every match, and `rank` among those that are none.
+    const fn failure(rank: u64) -> Self {
+        Self {
+            fails: true,
+            rank,
+            ..Self::MATCH
+        }
+    }
+
+    pub fn is_match(&self) -> bool {
+        !self.fails
+    }
+}
+
+/// Ranks from [`Ladder`] and places in a list of platforms stay below it.
+const LAST: u64 = u64::MAX;
+
+impl Matcher {
+    /// What a machine of `platform` runs: its architecture and variant, then those that it
+    /// runs besides, such as 386 on amd64.
+    pub fn only(platform: &Platform) -> Self {
+        Self::here(|host_os| Rule::Ordered([Wanted::with_ladder(platform, host_os)].into()))
+    }
+
+    /// `platform` as it is, in any spelling.
+    pub fn only_strict(platform: &Platform) -> Self {
+        Self::here(|host_os| Rule::Ordered([Wanted::normalized(platform, host_os)].into()))
+    }
+
+    /// The OS of `platform`, with its version and features, on any architecture.
+    pub fn only_os(platform: &Platform) -> Self {
+        Self::here(|host_os| Rule::Os(Wanted::normalized(platform, host_os)))
+    }
+
+    /// Any of `platforms`, in their order.
+    pub fn ordered(platforms: &[&Platform]) -> Self {
+        Self::here(|host_os| Rule::Ordered(Wanted::each(platforms, host_os)))
+    }
+
+    /// Any of `platforms`, none preferred.
+    pub fn any(platforms: &[&Platform]) -> Self {
+        Self::here(|host_os| Rule::Any(Wanted::each(platforms, host_os)))
+    }
+
+    /// Everything, in no order.
+    pub fn all() -> Self {
+        Self::here(|_| Rule::All)
+    }
+
+    /// What a machine of platform `host` runs by default: Darwin and FreeBSD run Linux
+    /// images after their own, Windows prefers the newest version it can run.
+    pub fn default_for(host: &Platform) -> Self {
+        let host = host.normalize();
+        let linux = |variant| Platform {
+            os: field("linux"),
+            architecture: host.architecture.clone(),
+            variant,
+            ..Platform::default()
+        };
+        let host_os = or_empty(&host.os);
+        let rule = match host_os {
+            "windows" => Rule::WindowsHost(Wanted::new(&host, host_os)),
+            "darwin" => Rule::Ordered(Wanted::each(&[&host, &linux(None)], host_os)),
+            "freebsd" => {
+                let linux = linux(host.variant.clone());
+                Rule::Ordered(Wanted::each(&[&host, &linux], host_os))
+            }
+            _ => Rule::Ordered([Wanted::with_ladder(&host, host_os)].into()),
+        };
+        Self::new(rule, host_os)
+    }
+
+    fn here(rule: impl FnOnce(&str) -> Rule) -> Self {
+        let host_os = or_empty(&Platform::host().os);
+        Self::new(rule(host_os), host_os)
+    }
+
+    fn new(rule: Rule, host_os: &str) -> Self {
+        Self {
+            rule,
+            host_os: Text::new(host_os).expect("it was a text"),
+        }
+    }
+
+    pub fn matches(&self, platform: &Platform) -> bool {
+        self.key(platform).is_match()
+    }
+
+    /// Whether `a` is preferred to `b`: by their keys, whether they match or not.
+    pub fn less(&self, a: &Platform, b: &Platform) -> bool {
+        self.key(a) < self.key(b)
+    }
+
+    /// The items whose platform matches, the preferred first, ties as they came.
+    pub fn select<'a, T>(&self, candidates: impl IntoIterator<Item = (&'a Platform, T)>) -> Vec<T> {
+        let mut matching: Vec<(Key<'a>, T)> = candidates
+            .into_iter()
+            .map(|(platform, item)| (self.key(platform), item))
+            .filter(|(key, _)| key.is_match())
+            .collect();
+        matching.sort_by_key(|&(key, _)| key);
+        matching.into_iter().map(|(_, item)| item).collect()
+    }
+
+    pub fn key<'a>(&self, platform: &'a Platform) -> Key<'a> {
+        let candidate = || Candidate::new(platform, &self.host_os);
+        let more_features = Reverse(platform.os_features.len());
+        match &self.rule {
+            Rule::All => Key::MATCH,
+            Rule::Ordered(wanted) => {
+                let rank = |candidate: &Candidate| {
+                    let mut ranks = (0..)
+                        .zip(wanted)
+                        .map(|(place, w)| (place, w.rank(candidate)));
+                    // Only one that stands alone has ranks other than 0.
+                    ranks.find_map(|(place, rank)| Some(place + rank?))
+                };
+                let mut candidate = candidate();
+                match rank(&candidate) {
+                    Some(rank) => Key {
+                        rank,
+                        features: more_features,
+                        ..Key::MATCH
+                    },
+                    None => Key::failure(candidate.drop_features().and_then(rank).unwrap_or(LAST)),
+                }
+            }
+            Rule::Any(wanted) => {
+                let is_wanted = |c: &Candidate| wanted.iter().any(|w| w.rank(c).is_some());
+                let mut candidate = candidate();
+                if is_wanted(&candidate) {
+                    Key {
+                        features: more_features,
+                        ..Key::MATCH
+                    }
+                } else if candidate.drop_features().is_some_and(is_wanted) {
+                    Key::failure(0)
+                } else {
+                    Key::failure(LAST)
+                }
+            }
+            Rule::Os(wanted) => {
+                let candidate = candidate();
+                if !wanted.has_os_of(&candidate) || !wanted.has_all(candidate.features, None) {
+                    Key::failure(LAST)
+                } else if wanted.rank(&candidate).is_some() {
+                    Key {
+                        features: more_features,
+                        ..Key::MATCH
+                    }
+                } else {
+                    Key {
+                        rank: LAST,
+                        ..Key::MATCH
+                    }
+                }
+            }
+            Rule::WindowsHost(wanted) => match wanted.rank(&candidate()) {
+                Some(_) => Key {
+                    os_version: Reverse(or_empty(&platform.os_version)),
+                    ..Key::MATCH
+                },
+                None => Key::failure(LAST),
+            },
+        }
+    }
+}
+
+/// What is compared of a platform.
+struct Candidate<'a> {
+    normal: Normal<'a>,
+    os_version: &'a str,
+    features: &'a [Text],
+}
+
+impl<'a> Candidate<'a> {
+    fn new(platform: &'a Platform, host_os: &'a str) -> Self {
+        Self {
+            normal: Normal::of(platform, host_os),
+            os_version: or_empty(&platform.os_version),
+            features: &platform.os_features,
+        }
+    }
+
+    /// Itself without its features where it has any: one that did not match may do so
+    /// then, and stands before the others that did not.
+    fn drop_features(&mut self) -> Option<&Self> {
+        (!std::mem::take(&mut self.features).is_empty()).then_some(self)
+    }
+}
+
+/// A platform that candidates are held to; for them it is the host.
+#[derive(Clone, Debug)]
+struct Wanted {
+    platform: Platform,
+    ladder: Ladder,
+    /// Where versions of Windows count.
+    windows: Option<Version>,
+}
+
+impl Wanted {
+    /// Versions of Windows count only where the OS is written in normal form.
+    fn new(platform: &Platform, host_os: &str) -> Self {
+        let version = || Version::parse(or_empty(&platform.os_version));
+        Self {
+            windows: (or_empty(&platform.os) == "windows").then(version),
+            platform: platform.normalize_on(host_os),
+            ladder: Ladder::Exact,
+        }
+    }
+
+    fn each(platforms: &[&Platform], host_os: &str) -> Box<[Self]> {
+        platforms.iter().map(|p| Self::new(p, host_os)).collect()
+    }
+
+    fn normalized(platform: &Platform, host_os: &str) -> Self {
+        Self::new(&platform.normalize_on(host_os), host_os)
+    }
+
+    fn with_ladder(platform: &Platform, host_os: &str) -> Self {
+        let exact = Self::normalized(platform, host_os);
+        let platform = &exact.platform;
+        Self {
+            ladder: Ladder::of(
+                or_empty(&platform.architecture),
+                or_empty(&platform.variant),
+            ),
+            ..exact
+        }
+    }
+
+    /// How far from this platform the candidate is, if it matches.
+    fn rank(&self, candidate: &Candidate) -> Option<u64> {
+        if !self.has_os_of(candidate) {
+            return None;
+        }
+        let Normal {
+            architecture,
+            variant,
+            ..
+        } = &candidate.normal;
+        let is_same = **architecture == *or_empty(&self.platform.architecture)
+            && **variant == *or_empty(&self.platform.variant);
+        let rank = self.ladder.rank(is_same, architecture, variant)?;
+        // An image that names win32k runs on Windows hosts that do not.
+        let is_win32k = |f: &Text| self.windows.is_some() && f.as_str() == "win32k";
+        let implied = candidate.features.iter().position(is_win32k);
+        self.has_all(candidate.features, implied).then_some(rank)
+    }
+
+    fn has_os_of(&self, candidate: &Candidate) -> bool {
+        *candidate.normal.os == *or_empty(&self.platform.os)
+            && self
+                .windows
+                .is_none_or(|host| host.runs(candidate.os_version))
+    }
+
+    /// Whether all `features` are among its own, but for the one at `implied`.
+    fn has_all(&self, features: &[Text], implied: Option<usize>) -> bool {
+        let own = &self.platform.os_features;
+        (0..)
+            .zip(features)
+            .all(|(i, feature)| Some(i) == implied || own.binary_search(feature).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::oracle::{Comparer, Single};
+    use crate::platform::samples::{of, platform};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// Every kind of matcher for these platforms, beside the one it is held to.
+    fn pairs(wanted: &[Platform]) -> Vec<(Matcher, Comparer)> {
+        let all: Vec<&Platform> = wanted.iter().collect();
+        let first = &wanted[0];
+        let windows = Platform {
+            os: field("windows"),
+            ..first.clone()
+        };
+        let darwin = Platform {
+            os: field("darwin"),
+            ..first.normalize()
+        };
+        let linux = of(["linux", or_empty(&darwin.architecture), ""]);
+        vec![
+            (Matcher::only(first), Comparer::only(first)),
+            (
+                Matcher::only_strict(first),
+                Comparer::ordered(&[first.normalize()]),
+            ),
+            (Matcher::only_os(first), Comparer::OnlyOs(first.normalize())),
+            (Matcher::ordered(&all), Comparer::ordered(wanted)),
+            (Matcher::any(&all), Comparer::any(wanted)),
+            (Matcher::all(), Comparer::All),
+            (
+                Matcher {
+                    host_os: Text::new("linux").unwrap(),
+                    ..Matcher::default_for(&windows)
+                },
+                Comparer::WindowsDefault(Single::new(&windows)),
+            ),
+            (
+                Matcher {
+                    host_os: Text::new("linux").unwrap(),
+                    ..Matcher::default_for(&darwin)
+                },
+                Comparer::ordered(&[darwin, linux]),
+            ),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn matchers_agree_with_the_algorithm_written_out(
+            wanted in vec(platform(), 1..5),
+            candidates in vec(platform(), 2..6),
+        ) {
+            // Candidates near what is wanted, for matches are rare otherwise.
+            let near = candidates.iter().map(|c| Platform {
+                os: wanted[0].os.clone(),
+                architecture: wanted[0].architecture.clone(),
+                ..c.clone()
+            });
+            let candidates: Vec<Platform> = near.chain(candidates.iter().cloned()).collect();
+            for (matcher, comparer) in pairs(&wanted) {
+                for a in &candidates {
+                    prop_assert_eq!(matcher.matches(a), comparer.matches(a), "{:?} {:?}", matcher, a);
+                    for b in &candidates {
+                        let less = matcher.less(a, b);
+                        prop_assert_eq!(less, comparer.less(a, b), "{:?} {:?} {:?}", matcher, a, b);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn less_is_a_strict_weak_order(
+            wanted in vec(platform(), 1..5),
+            [a, b, c] in [platform(), platform(), platform()],
+        ) {
+            for (matcher, _) in pairs(&wanted) {
+                let less = |x, y| matcher.less(x, y);
+                let tied = |x, y| !less(x, y) && !less(y, x);
+                prop_assert!(!less(&a, &a));
+                prop_assert!(!(less(&a, &b) && less(&b, &a)));
+                prop_assert!(!(less(&a, &b) && less(&b, &c)) || less(&a, &c));
+                prop_assert!(!(tied(&a, &b) && tied(&b, &c)) || tied(&a, &c));
+            }
+        }
+    }
+
+    fn with(p: Platform, version: &str, features: &[&str]) -> Platform {
+        Platform {
+            os_version: field(version),
+            os_features: features.iter().map(|f| Text::new(f).unwrap()).collect(),
+            ..p
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_host() {
+        let run = |host: Platform| {
+            let candidates = [
+                of(["linux", "arm64", ""]),
+                of(["darwin", "arm64", "v8"]),
+                of(["freebsd", "arm64", "v8"]),
+                of(["linux", "arm", "v6"]),
+                of(["freebsd", "arm", "unknown"]),
+                of(["linux", "arm", "unknown"]),
+                of(["", "amd64", ""]),
+                with(of(["windows", "arm64", "v8"]), "10.0.20348.9", &[]),
+                with(of(["windows", "ARM64", ""]), "10.0.25398", &["win32k"]),
+                with(of(["windows", "arm64", ""]), "10.0.26101", &[]),
+                with(of(["windows", "arm64", ""]), "", &[]),
+                with(of(["windows", "arm", ""]), "10.0.25398", &[]),
+            ];
+            Matcher::default_for(&host).select(candidates.iter().zip(0..))
+        };
+        let windows = with(of(["Windows", "arm64", "v8"]), "10.0.25398", &[]);
+        for (host, selected) in [
+            (of(["linux", "arm64", "v8"]), vec![0, 3]),
+            (of(["linux", "arm", "unknown"]), vec![5]),
+            (of(["macOS", "AArch64", "v8"]), vec![1, 0]),
+            (of(["freebsd", "arm64", "v8"]), vec![2, 0]),
+            (of(["freebsd", "arm", "unknown"]), vec![4, 5]),
+            (of(["netbsd", "amd64", ""]), vec![6]),
+            (windows, vec![8, 7, 10]),
+        ] {
+            assert_eq!(run(host.clone()), selected, "{host:?}");
+        }
+    }
+
+    /// What stands in an index is not ours to trust: long texts and lists are compared as
+    /// any others.
+    #[test]
+    fn huge_candidates_are_ordinary() {
+        let long = "\u{130}V".repeat(1 << 20);
+        let features: Vec<Text> = (0..100_000)
+            .map(|i| Text::new(&i.to_string()).unwrap())
+            .collect();
+        let huge = Platform {
+            os_features: features.into(),
+            ..of([&long, &long, &long])
+        };
+        let many = Platform {
+            os_features: huge.os_features.clone(),
+            ..of(["linux", "amd64", ""])
+        };
+        let m = Matcher::only(&of(["linux", "amd64", "v99999999999999999999"]));
+        assert!(!m.matches(&huge) && !m.matches(&many));
+        let m = Matcher::only(&of(["linux", "amd64", ""]));
+        assert!(m.less(&many, &huge), "it would match without its features");
+        let same = Matcher::only_strict(&huge);
+        assert!(same.matches(&huge));
+    }
+}

@@ -1,0 +1,371 @@
+//! Specifiers: platforms as people write them.
+
+use super::{Platform, field, normalize, or_empty};
+use crate::error::{Error, Result, Status};
+use crate::text::{Escaped, Text};
+
+/// The names that one word alone may be, as Go's toolchain knows them.
+const OPERATING_SYSTEMS: [&str; 17] = [
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "hurd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "nacl",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "windows",
+    "zos",
+];
+const ARCHITECTURES: [&str; 24] = [
+    "386",
+    "amd64",
+    "amd64p32",
+    "arm",
+    "arm64",
+    "arm64be",
+    "armbe",
+    "loong64",
+    "mips",
+    "mips64",
+    "mips64le",
+    "mips64p32",
+    "mips64p32le",
+    "mipsle",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "riscv",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sparc",
+    "sparc64",
+    "wasm",
+];
+
+impl Platform {
+    /// Reads `os[(version+feature...)][/architecture[/variant]]`, or an architecture alone.
+    /// What is left out is `host`'s.
+    ///
+    /// The names are normalized, the result is not wholly: `arm` is kept without its `v7`
+    /// where no variant was written, `arm64` gets a `v8` where one was.
+    pub fn parse(specifier: &str, host: &Platform) -> Result<Self> {
+        let fail = |found: &str, part: &str, expected: &str| {
+            Error::new(
+                Status::InvalidArgument,
+                format_args!(
+                    "platform \"{}\": {found} \"{}\": expected {expected}",
+                    Escaped(specifier),
+                    Escaped(part)
+                ),
+            )
+        };
+        if specifier.contains('*') {
+            return Err(fail("wildcard", "*", "names, wildcards are not supported"));
+        }
+        let mut parts = specifier.splitn(4, '/');
+        let first = parts.next().unwrap_or_default();
+        let Some(OsPart {
+            name,
+            version,
+            features,
+        }) = OsPart::split(first)
+        else {
+            return Err(fail(
+                "operating system",
+                first,
+                "[A-Za-z0-9_-]+, then nothing or (version+feature...) of [A-Za-z0-9_.%-]",
+            ));
+        };
+        let decoded = |found: &str, text: &str| {
+            unescape(text).map_err(|expected| fail(found, text, expected))
+        };
+        let mut platform = Self {
+            os: field(&normalize::os(name, "")),
+            os_version: (!version.is_empty())
+                .then(|| decoded("version", version))
+                .transpose()?,
+            os_features: features
+                .into_iter()
+                .flat_map(|features| features.split('+'))
+                .map(|feature| decoded("feature", feature))
+                .collect::<Result<_>>()?,
+            ..Self::default()
+        };
+        let mut next = |found: &str| match parts.next() {
+            Some(part) if !is_component(part) => {
+                Err(fail(found, part, "[A-Za-z0-9_.-]+ between the slashes"))
+            }
+            part => Ok(part),
+        };
+        let (architecture, variant) = (next("architecture")?, next("variant")?);
+        if let Some(part) = next("fourth part")? {
+            return Err(fail("fourth part", part, "os/architecture/variant at most"));
+        }
+        match architecture {
+            Some(architecture) => platform.set_architecture(architecture, variant),
+            None if OPERATING_SYSTEMS.contains(&or_empty(&platform.os)) => {
+                let host = host.normalize();
+                if or_empty(&host.architecture) == "arm" {
+                    platform.variant = host.variant.filter(|v| v.as_str() != "v7");
+                }
+                platform.architecture = host.architecture;
+            }
+            None => {
+                platform = Self::default();
+                platform.set_architecture(first, None);
+                if !ARCHITECTURES.contains(&or_empty(&platform.architecture)) {
+                    return Err(fail(
+                        "word",
+                        first,
+                        &format!(
+                            "os/architecture, or one of the operating systems {} or of the architectures {}",
+                            OPERATING_SYSTEMS.join(" "),
+                            ARCHITECTURES.join(" ")
+                        ),
+                    ));
+                }
+                platform.os = host.normalize().os;
+            }
+        }
+        Ok(platform)
+    }
+
+    fn set_architecture(&mut self, architecture: &str, variant: Option<&str>) {
+        let (architecture, normal) =
+            normalize::architecture(architecture, variant.unwrap_or_default());
+        let shown = match (&*architecture, &*normal, variant) {
+            ("arm", "v7", None) => "",
+            ("arm64", "", Some(_)) => "v8",
+            (_, normal, _) => normal,
+        };
+        self.architecture = field(&architecture);
+        self.variant = field(shown);
+    }
+}
+
+/// What stands before the first slash, its version and features still escaped.
+struct OsPart<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// What follows the first `+`.
+    features: Option<&'a str>,
+}
+
+impl<'a> OsPart<'a> {
+    fn split(part: &'a str) -> Option<Self> {
+        let (name, options) = match part.split_once('(') {
+            Some((name, rest)) => (name, rest.strip_suffix(')')?),
+            None => (part, ""),
+        };
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        let is_option = |b: u8| is_name(b) || b == b'.' || b == b'%';
+        let (version, features) = match options.split_once('+') {
+            Some((version, features)) => (version, Some(features)),
+            None => (options, None),
+        };
+        let fits = !name.is_empty()
+            && name.bytes().all(is_name)
+            && version.bytes().all(is_option)
+            && features
+                .into_iter()
+                .flat_map(|features| features.split('+'))
+                .all(|feature| !feature.is_empty() && feature.bytes().all(is_option));
+        fits.then_some(Self {
+            name,
+            version,
+            features,
+        })
+    }
+}
+
+fn is_component(part: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    !part.is_empty() && part.bytes().all(allowed)
+}
+
+/// Resolves percent escapes, or says what was expected of them.
+fn unescape(text: &str) -> Result<Text, &'static str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend(pieces.next().unwrap_or_default().bytes());
+    for piece in pieces {
+        let byte = match piece.as_bytes() {
+            [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                u8::from_str_radix(&piece[..2], 16).ok()
+            }
+            _ => None,
+        };
+        bytes.push(byte.ok_or("two hexadecimal digits after each %")?);
+        bytes.extend(piece[2..].bytes());
+    }
+    let text = str::from_utf8(&bytes).map_err(|_| "escapes that give UTF-8")?;
+    Text::new(text).ok_or("escapes that give no NUL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::samples::of;
+    use proptest::prelude::*;
+
+    fn parse(specifier: &str) -> Result<Platform> {
+        Platform::parse(specifier, &of(["Linux", "x86_64", ""]))
+    }
+
+    fn parsed(specifier: &str) -> Platform {
+        parse(specifier).unwrap_or_else(|e| panic!("{specifier:?}: {e}"))
+    }
+
+    #[test]
+    fn parts_are_named_and_normalized() {
+        for (specifier, parts) in [
+            ("macOS", ["darwin", "amd64", ""]),
+            ("linux()", ["linux", "amd64", ""]),
+            ("AArch64", ["linux", "arm64", ""]),
+            ("armhf", ["linux", "arm", ""]),
+            ("armel", ["linux", "arm", "v6"]),
+            ("i386", ["linux", "386", ""]),
+            ("linux/arm", ["linux", "arm", ""]),
+            ("linux/armhf", ["linux", "arm", ""]),
+            ("linux/armel", ["linux", "arm", "v6"]),
+            ("linux/arm/7", ["linux", "arm", "v7"]),
+            ("linux/armhf/v6", ["linux", "arm", "v7"]),
+            ("linux/arm64", ["linux", "arm64", ""]),
+            ("linux/arm64/8", ["linux", "arm64", "v8"]),
+            ("linux/arm64/v8.0", ["linux", "arm64", "v8"]),
+            ("linux/arm64/9.0", ["linux", "arm64", "v9"]),
+            ("linux/amd64/v1", ["linux", "amd64", ""]),
+            ("linux/i386/v2", ["linux", "386", ""]),
+            ("Any/Thing/Goes.", ["any", "thing", "goes."]),
+        ] {
+            assert_eq!(parsed(specifier), of(parts), "{specifier:?}");
+        }
+    }
+
+    #[test]
+    fn options_are_unescaped_and_kept_as_written() {
+        for (specifier, version, features) in [
+            ("windows(10.0.17763)/amd64", Some("10.0.17763"), &[][..]),
+            ("windows(+b+a+b)/amd64", None, &["b", "a", "b"]),
+            ("linux(%2a%2B%2b%20%c3%A9+%2F)/a", Some("*++ é"), &["/"]),
+        ] {
+            let p = parsed(specifier);
+            assert_eq!(p.os_version.as_deref(), version, "{specifier:?}");
+            let found: Vec<&str> = p.os_features.iter().map(|f| f.as_str()).collect();
+            assert_eq!(found, features, "{specifier:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_stands_for_what_is_left_out() {
+        for (host, specifier, parts) in [
+            (["windows", "arm64", "v8"], "arm", ["windows", "arm", ""]),
+            (["windows", "arm64", "v8"], "linux", ["linux", "arm64", ""]),
+            (["linux", "arm", ""], "linux", ["linux", "arm", ""]),
+            (["linux", "arm", "7"], "linux", ["linux", "arm", ""]),
+            (["linux", "armel", ""], "linux", ["linux", "arm", "v6"]),
+            (["linux", "arm", "5"], "macos", ["darwin", "arm", "v5"]),
+            (
+                ["freebsd", "arm", "unknown"],
+                "js",
+                ["js", "arm", "unknown"],
+            ),
+            (["linux", "arm", "v6"], "arm", ["linux", "arm", ""]),
+            (["linux", "amd64", "v3"], "linux", ["linux", "amd64", ""]),
+        ] {
+            let found = Platform::parse(specifier, &of(host)).unwrap();
+            assert_eq!(found, of(parts), "{specifier:?} on {host:?}");
+        }
+    }
+
+    /// Each row is wrong in what it names and in all that follows: the order of checks.
+    #[test]
+    fn errors_name_the_first_wrong_part() {
+        for (specifier, message) in [
+            ("(%f)/+/+/*", "wildcard \"*\""),
+            ("(%f)/+/+/+", "operating system \"(%f)\""),
+            ("", "operating system \"\""),
+            ("li.nux", "operating system \"li.nux\""),
+            ("linux\n", "operating system \"linux\\n\""),
+            ("linux(", "operating system \"linux(\""),
+            ("linux)/a", "operating system \"linux)\""),
+            ("linux(a)b", "operating system \"linux(a)b\""),
+            ("linux((a))", "operating system \"linux((a))\""),
+            ("linux(+)", "operating system \"linux(+)\""),
+            ("linux(a++b)", "operating system \"linux(a++b)\""),
+            ("linux(a+)", "operating system \"linux(a+)\""),
+            ("lınux/amd64", "operating system \"lınux\""),
+            ("linux(%f+%g)/", "version \"%f\": expected two hexadecimal"),
+            ("linux(%%41)", "version \"%%41\": expected two hexadecimal"),
+            (
+                "linux(%ff+%00)/",
+                "version \"%ff\": expected escapes that give UTF-8",
+            ),
+            (
+                "linux(%41%00)/",
+                "version \"%41%00\": expected escapes that give no NUL",
+            ),
+            (
+                "linux(1+a+%4+%)/",
+                "feature \"%4\": expected two hexadecimal",
+            ),
+            (
+                "linux(1+%c3%28)/",
+                "feature \"%c3%28\": expected escapes that give UTF-8",
+            ),
+            ("nope(1)//", "architecture \"\""),
+            ("linux/ /(", "architecture \" \""),
+            ("linux/a/b%/", "variant \"b%\""),
+            ("linux/a/b/", "fourth part \"\": expected [A-Za-z0-9_.-]+"),
+            (
+                "linux/a/b/c/d",
+                "fourth part \"c/d\": expected [A-Za-z0-9_.-]+",
+            ),
+            (
+                "linux/a/b/c",
+                "fourth part \"c\": expected os/architecture/variant at most",
+            ),
+            ("wasip1", "word \"wasip1\""),
+            ("arm64(1)", "word \"arm64(1)\""),
+            ("arm64()", "word \"arm64()\""),
+        ] {
+            let error = parse(specifier).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            let message = format!("\": {message}");
+            assert!(error.message().contains(&message), "{specifier:?}: {error}");
+        }
+    }
+
+    proptest! {
+        /// Of what the grammar can say: not `.` and `..`, which are resolved as in a path.
+        #[test]
+        fn what_format_all_writes_is_read_back(
+            os in "[A-Za-z0-9_-]{1,6}",
+            version in "([A-Za-z0-9_.-]|%2[58BF9]){0,6}",
+            features in "(\\+([A-Za-z0-9_.-]|%2[58BF9]){1,4}){0,4}",
+            architecture in "arm|ARM64|amd64|armel|[A-Za-z0-9_-]{1,6}",
+            variant in "(/(8|v[0-9]|[A-Za-z0-9_-]{1,4}))?",
+        ) {
+            let p = parsed(&format!("{os}({version}{features})/{architecture}{variant}"));
+            let again = parsed(&p.format_all());
+            let mut sorted = p.os_features.to_vec();
+            sorted.sort();
+            sorted.dedup();
+            prop_assert_eq!(again, Platform { os_features: sorted.into(), ..p });
+        }
+
+        #[test]
+        fn nothing_panics(specifier in "\\PC*|[a-z(+%0-9./)]{0,16}") {
+            let _ = parse(&specifier);
+        }
+    }
+}

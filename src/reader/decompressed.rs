@@ -1,0 +1,143 @@
+//! Content that is decompressed on its way.
+
+use super::blob::{Blob, PIECE};
+use super::compression::Decoder;
+use super::hashing::{Chunk, Hashing, Lane, Ring};
+use super::stored::Stored;
+use super::{Content, Expected, Options};
+use crate::digest::Hasher;
+use crate::error::{Error, Result, Status};
+
+/// Chunks of each lane where another thread hashes: one that is used, and others that
+/// wait for their hash.
+const CHUNKS_BESIDE: usize = 3;
+
+pub struct Decompressed {
+    blob: Blob,
+    expected: Expected,
+    decoder: Box<dyn Decoder>,
+    hashing: Hashing,
+    stored: Ring,
+    /// Bytes of the current stored chunk that were decoded.
+    decoded: usize,
+    unpacked: Ring,
+    /// Bytes of the current unpacked chunk that were handed out.
+    handed_out: usize,
+    size: u64,
+    max_size: u64,
+}
+
+impl Decompressed {
+    /// `stored` was peeked at.
+    pub fn new(
+        stored: Stored,
+        expected: Expected,
+        decoder: Box<dyn Decoder>,
+        options: Options,
+    ) -> Result<Self> {
+        let (blob, head, hasher) = stored.into_parts();
+        let unpacked = match &expected.diff_id {
+            Some(diff_id) => Some(Hasher::new(diff_id.algorithm()?)),
+            None => None,
+        };
+        let hashing = Hashing::new(hasher, unpacked, options.workers > 0);
+        let count = match hashing.is_beside() {
+            true => CHUNKS_BESIDE,
+            false => 1,
+        };
+        Ok(Self {
+            blob,
+            expected,
+            decoder,
+            stored: Ring::new(head, count),
+            decoded: 0,
+            unpacked: Ring::new(Chunk::new(PIECE), count),
+            handed_out: 0,
+            hashing,
+            size: 0,
+            max_size: match options.max_uncompressed_size {
+                0 => u64::MAX,
+                limit => limit,
+            },
+        })
+    }
+
+    /// The next chunk, which is empty at the end. It is filled from what was read
+    /// already; only where that gives nothing is the stream asked for more.
+    fn unpack(&mut self) -> Result<()> {
+        let chunk = self.unpacked.next(&self.hashing)?;
+        (chunk.len, self.handed_out) = (0, 0);
+        // A byte more than may come out, to see whether there is one.
+        let left = (self.max_size - self.size).saturating_add(1);
+        let room = (chunk.room.len() as u64).min(left) as usize;
+        loop {
+            self.blob.context().check()?;
+            let input = &self.stored.current().bytes()[self.decoded..];
+            let step = self
+                .decoder
+                .decode(input, &mut chunk.room[chunk.len..room])?;
+            self.decoded += step.read;
+            chunk.len += step.written;
+            if chunk.len == room {
+                break;
+            }
+            if step.read < input.len() {
+                if (step.read, step.written) == (0, 0) {
+                    return Err(Error::new(Status::Internal, "decompressing stands still"));
+                }
+                continue;
+            }
+            if chunk.len > 0 {
+                break;
+            }
+            let piece = self.stored.next(&self.hashing)?;
+            piece.len = 0;
+            self.decoded = 0;
+            piece.len = self.blob.read(&mut piece.room)?;
+            if piece.len == 0 {
+                return self.verify();
+            }
+            self.hashing.update(Lane::Stored, self.stored.current());
+        }
+        self.size += chunk.len as u64;
+        if self.size > self.max_size {
+            return Err(Error::new(
+                Status::LimitExceeded,
+                format_args!(
+                    "content unpacks to more than {} bytes, expected no more",
+                    self.max_size
+                ),
+            ));
+        }
+        if self.expected.diff_id.is_some() {
+            self.hashing.update(Lane::Unpacked, self.unpacked.current());
+        }
+        Ok(())
+    }
+
+    /// The stored blob comes first: where it is not the one that was asked for, what is
+    /// in it does not matter.
+    fn verify(&self) -> Result<()> {
+        let stored = self.hashing.finish(Lane::Stored)?;
+        self.expected.digest.expect(&stored)?;
+        self.decoder.finish()?;
+        if self.expected.diff_id.is_none() {
+            return Ok(());
+        }
+        self.expected
+            .expect_diff_id(&self.hashing.finish(Lane::Unpacked)?)
+    }
+}
+
+impl Content for Decompressed {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        if self.handed_out == self.unpacked.current().len {
+            self.unpack()?;
+        }
+        let waiting = &self.unpacked.current().bytes()[self.handed_out..];
+        let n = buf.len().min(waiting.len());
+        buf[..n].copy_from_slice(&waiting[..n]);
+        self.handed_out += n;
+        Ok(n)
+    }
+}

@@ -1,0 +1,530 @@
+//! Content as it was before it was compressed, whether it was or not.
+
+use super::compression::{Compression, HEAD};
+use super::decompressed::Decompressed;
+use super::stored::Stored;
+use super::{Content, Expected, Options};
+use crate::digest::Hasher;
+use crate::error::{Error, Result, Status};
+
+/// A blob of which nothing was read yet that would tell what it is.
+pub struct Unknown {
+    pub stored: Stored,
+    pub expected: Expected,
+    pub options: Options,
+}
+
+impl Unknown {
+    /// Reads as much of it as tells.
+    pub fn told(mut self) -> Result<Box<dyn Content>> {
+        let compression = Compression::of(self.stored.peek(HEAD)?)?;
+        Ok(match compression.decoder(self.options.max_window_size)? {
+            Some(decoder) => Box::new(Decompressed::new(
+                self.stored,
+                self.expected,
+                decoder,
+                self.options,
+            )?),
+            None => Box::new(Plain::new(self.stored, self.expected, self.options)?),
+        })
+    }
+}
+
+/// The stored bytes are the content.
+struct Plain {
+    stored: Stored,
+    expected: Expected,
+    /// Where the diff ID has another algorithm than the digest, and is no other name of
+    /// what was checked already.
+    hasher: Option<Hasher>,
+}
+
+impl Plain {
+    fn new(stored: Stored, expected: Expected, options: Options) -> Result<Self> {
+        let limit = options.max_uncompressed_size;
+        if limit != 0 && expected.size > limit {
+            return Err(Error::new(
+                Status::LimitExceeded,
+                format_args!(
+                    "content has {} bytes and is not compressed, expected at most {limit}",
+                    expected.size
+                ),
+            ));
+        }
+        let hasher = match &expected.diff_id {
+            Some(diff_id) if diff_id.algorithm()? != expected.digest.algorithm()? => {
+                Some(Hasher::new(diff_id.algorithm()?))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            stored,
+            expected,
+            hasher,
+        })
+    }
+}
+
+impl Content for Plain {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let n = self.stored.read(buf)?;
+        match &mut self.hasher {
+            Some(hasher) if n > 0 => hasher.update(&buf[..n]),
+            Some(hasher) => self.expected.expect_diff_id(&hasher.clone().finish())?,
+            None if n > 0 => {}
+            None => self.expected.expect_diff_id(&self.expected.digest)?,
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::digest::{Algorithm, Digest};
+    use crate::error::Status;
+    use crate::reader::testing::{Script, drain, expected, gzip, noise, open, prose, sha256, zstd};
+    use crate::reader::{Expected, Mode, Options, Reader};
+    use proptest::prelude::*;
+    use std::sync::atomic::Ordering;
+
+    const BESIDE: [u32; 2] = [0, 1];
+
+    fn unpacking(stream: Script, expected: &Expected, workers: u32) -> Reader {
+        let options = Options {
+            workers,
+            ..Options::default()
+        };
+        open(stream, expected, Mode::Uncompressed, options)
+    }
+
+    /// What comes out of `stored`, which is as declared, and how it ends; the same in
+    /// pieces of any size, and with another thread.
+    fn unpack(stored: &[u8], content: &[u8]) -> (Vec<u8>, Result<(), Status>) {
+        let expected = expected(stored, content);
+        let mut outcomes = [1, 7, 1_000_000].into_iter().flat_map(|piece| {
+            BESIDE.map(|workers| {
+                let mut reader = unpacking(Script::new(stored, [piece]), &expected, workers);
+                let (out, end) = drain(&mut reader, &[100_000]);
+                assert_eq!(reader.progress().is_verified(), end.is_ok());
+                (out, end.map_err(|e| e.status()))
+            })
+        });
+        let first = outcomes.next().unwrap();
+        for other in outcomes {
+            assert_eq!(other.1, first.1);
+            if first.1.is_ok() {
+                assert!(other.0 == first.0);
+            }
+        }
+        first
+    }
+
+    fn skippable(len: u32) -> Vec<u8> {
+        let mut frame = vec![0x5A, 0x2A, 0x4D, 0x18];
+        frame.extend(len.to_le_bytes());
+        frame.extend(noise(len as usize));
+        frame
+    }
+
+    #[test]
+    fn every_legal_sequence_unpacks() {
+        let (a, b) = (prose(1000), prose(70_000));
+        let both = [&a[..], &b].concat();
+        let rows: [(&str, Vec<u8>, &[u8]); 16] = [
+            ("nothing", vec![], b""),
+            ("plain", b.clone(), &b),
+            ("shorter than any magic", vec![0x1F], &[0x1F]),
+            ("gzip", gzip(&a), &a),
+            ("gzip, empty", gzip(b""), b""),
+            ("gzip, members", [gzip(&a), gzip(&b)].concat(), &both),
+            (
+                "gzip, empty members",
+                [
+                    gzip(b""),
+                    gzip(&a),
+                    gzip(b""),
+                    gzip(b""),
+                    gzip(&b),
+                    gzip(b""),
+                ]
+                .concat(),
+                &both,
+            ),
+            ("gzip, noise", gzip(&noise(200_000)), &noise(200_000)),
+            ("zstd", zstd(&a), &a),
+            ("zstd, empty", zstd(b""), b""),
+            ("zstd, frames", [zstd(&a), zstd(&b)].concat(), &both),
+            (
+                "zstd, empty frames",
+                [zstd(b""), zstd(&a), zstd(b""), zstd(&b), zstd(b"")].concat(),
+                &both,
+            ),
+            (
+                "zstd, skippable frames",
+                [
+                    skippable(0),
+                    zstd(&a),
+                    skippable(100_000),
+                    skippable(1),
+                    zstd(&b),
+                    skippable(3),
+                ]
+                .concat(),
+                &both,
+            ),
+            ("zstd, nothing but skippable", skippable(5), b""),
+            ("zstd, noise", zstd(&noise(200_000)), &noise(200_000)),
+            (
+                "zstd, without checksum",
+                ::zstd::bulk::compress(&a, 3).unwrap(),
+                &a,
+            ),
+        ];
+        for (row, stored, content) in rows {
+            let (out, end) = unpack(&stored, content);
+            assert_eq!(end, Ok(()), "{row}");
+            assert!(out == content, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_format_is_malformed() {
+        let content = prose(1000);
+        let (gz, zs) = (gzip(&content), zstd(&content));
+        let with = |stored: &[u8], at: usize, byte: u8| {
+            let mut stored = stored.to_vec();
+            stored[at] = byte;
+            stored
+        };
+        let rows: [(&str, Vec<u8>); 14] = [
+            ("gzip, zeros behind", [&gz[..], &[0; 512]].concat()),
+            ("gzip, text behind", [&gz[..], b"text"].concat()),
+            ("gzip, half a magic behind", [&gz[..], &[0x1F]].concat()),
+            ("gzip, another magic behind", [&gz[..], &zs].concat()),
+            ("gzip, reserved flag", with(&gz, 3, 0x20)),
+            ("gzip, CRC", with(&gz, gz.len() - 8, !gz[gz.len() - 8])),
+            ("gzip, length", with(&gz, gz.len() - 1, !gz[gz.len() - 1])),
+            ("gzip, only its magic", gz[..3].to_vec()),
+            ("zstd, zeros behind", [&zs[..], &[0; 512]].concat()),
+            ("zstd, text behind", [&zs[..], b"text"].concat()),
+            (
+                "zstd, half a magic behind",
+                [&zs[..], &[0x28, 0xB5]].concat(),
+            ),
+            ("zstd, another magic behind", [&zs[..], &gz].concat()),
+            ("zstd, checksum", with(&zs, zs.len() - 1, !zs[zs.len() - 1])),
+            ("zstd, only its magic", zs[..4].to_vec()),
+        ];
+        for (row, stored) in rows {
+            let (_, end) = unpack(&stored, &content);
+            assert_eq!(end, Err(Status::Malformed), "{row}");
+        }
+    }
+
+    #[test]
+    fn gzip_header_fields_are_passed_over_and_its_crc_is_checked() {
+        // FTEXT, FHCRC, FEXTRA, FNAME and FCOMMENT.
+        let mut header = vec![0x1F, 0x8B, 8, 0x1F, 0, 0, 0, 0, 0, 3];
+        header.extend(b"\x05\0extra");
+        header.extend(b"name\0comment\0");
+        let mut crc = flate2::Crc::new();
+        crc.update(&header);
+        let crc = (crc.sum() as u16).to_le_bytes();
+        let content = prose(100);
+        let body = &gzip(&content)[10..];
+
+        let (out, end) = unpack(&[&header[..], &crc, body].concat(), &content);
+        assert_eq!((out, end), (content.clone(), Ok(())));
+        let wrong = [crc[0] ^ 1, crc[1]];
+        let (_, end) = unpack(&[&header[..], &wrong, body].concat(), &content);
+        assert_eq!(end, Err(Status::Malformed));
+    }
+
+    #[test]
+    fn what_is_cut_and_declared_so_is_malformed() {
+        let content = prose(300);
+        for stored in [gzip(&content), zstd(&content), skippable(20)] {
+            for cut in 4..stored.len() {
+                let (_, end) = unpack(&stored[..cut], &content);
+                assert_eq!(end, Err(Status::Malformed), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_on_its_way_has_the_wrong_size() {
+        let content = prose(300);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            let right = expected(&stored, &content);
+            for cut in 0..stored.len() {
+                for workers in BESIDE {
+                    let stream = Script::new(&stored[..cut], [50]);
+                    let (out, end) = drain(&mut unpacking(stream, &right, workers), &[64]);
+                    assert_eq!(end.unwrap_err().status(), Status::SizeMismatch, "{cut}");
+                    assert!(content.starts_with(&out));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_goes_on_has_the_wrong_size_whatever_it_goes_on_with() {
+        let content = prose(300);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            let right = expected(&stored, &content);
+            for tail in [
+                &b"x"[..],
+                &gzip(b""),
+                &gzip(b"more"),
+                &zstd(b""),
+                &zstd(b"more"),
+            ] {
+                for piece in [1, 10, 1000] {
+                    for workers in BESIDE {
+                        let stream = Script::new([&stored[..], tail].concat(), [piece]);
+                        let (out, end) = drain(&mut unpacking(stream, &right, workers), &[64]);
+                        assert_eq!(end.unwrap_err().status(), Status::SizeMismatch);
+                        assert!(content.starts_with(&out));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn corrupt_bytes_never_end_well() {
+        let content = prose(300);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            let right = expected(&stored, &content);
+            for at in 0..stored.len() {
+                for flip in [0x01, 0x80, 0xFF] {
+                    let mut corrupt = stored.clone();
+                    corrupt[at] ^= flip;
+                    let outcomes = BESIDE.map(|workers| {
+                        let stream = Script::new(corrupt.clone(), [100]);
+                        let (out, end) = drain(&mut unpacking(stream, &right, workers), &[64]);
+                        (out, end.expect_err("corrupt").to_string())
+                    });
+                    assert_eq!(outcomes[0], outcomes[1]);
+
+                    // Declared as it is, it may be valid, but then with this content only.
+                    let declared = Expected {
+                        digest: sha256(&corrupt),
+                        ..right.clone()
+                    };
+                    let stream = Script::new(corrupt, [100]);
+                    let (out, end) = drain(&mut unpacking(stream, &declared, 0), &[64]);
+                    assert!(end.is_err() || out == content);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_stored_blob_is_verified_behind_the_last_frame() {
+        let content = prose(300);
+        for (stored, other) in [
+            (
+                [zstd(&content), skippable(9)].concat(),
+                [zstd(&content), skippable(8), vec![0]].concat(),
+            ),
+            (
+                [gzip(&content), gzip(b"")].concat(),
+                [gzip(&content), vec![0x1F; gzip(b"").len()]].concat(),
+            ),
+        ] {
+            let right = expected(&stored, &content);
+            for workers in BESIDE {
+                let stream = Script::new(stored.clone(), [10]);
+                let mut reader = unpacking(stream, &right, workers);
+                drain(&mut reader, &[64]).1.unwrap();
+                assert_eq!(reader.progress().stored_read(), stored.len() as u64);
+                let (_, end) = drain(
+                    &mut unpacking(Script::new(other.clone(), [10]), &right, workers),
+                    &[64],
+                );
+                end.unwrap_err();
+            }
+        }
+        // What is passed over counts to the digest.
+        let mut other = [zstd(&content), skippable(9)].concat();
+        let right = expected(&other, &content);
+        *other.last_mut().unwrap() ^= 1;
+        let (_, end) = drain(&mut unpacking(Script::new(other, [10]), &right, 0), &[64]);
+        assert_eq!(end.unwrap_err().status(), Status::DigestMismatch);
+    }
+
+    #[test]
+    fn the_diff_id_is_checked_last() {
+        let content = prose(300);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Blake3] {
+                for workers in BESIDE {
+                    let mut declared = expected(&stored, &content);
+                    let mut outcome = |diff_id| {
+                        declared.diff_id = diff_id;
+                        let stream = Script::new(stored.clone(), [100]);
+                        let (out, end) = drain(&mut unpacking(stream, &declared, workers), &[64]);
+                        assert_eq!(out, content);
+                        end
+                    };
+                    outcome(Some(Digest::of(algorithm, &content))).unwrap();
+                    outcome(None).unwrap();
+                    let wrong = Digest::of(algorithm, b"other content");
+                    let e = outcome(Some(wrong.clone())).unwrap_err();
+                    assert_eq!(e.status(), Status::DigestMismatch);
+                    assert_eq!(e.digest(), Some(wrong.text()));
+
+                    // A wrong blob is told before a wrong diff ID.
+                    declared.diff_id = Some(wrong);
+                    declared.digest = sha256(b"another blob");
+                    let stream = Script::new(stored.clone(), [100]);
+                    let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[64]);
+                    assert_eq!(end.unwrap_err().digest(), Some(declared.digest.text()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_compressions_are_unsupported() {
+        for (stored, name) in [
+            (&b"BZh9\x31\x41\x59\x26\x53\x59rest"[..], "bzip2"),
+            (b"\xFD7zXZ\0rest", "xz"),
+        ] {
+            let right = expected(stored, b"");
+            let (_, end) = drain(&mut unpacking(Script::new(stored, [1]), &right, 0), &[64]);
+            let e = end.unwrap_err();
+            assert_eq!(e.status(), Status::Unsupported);
+            assert!(e.message().contains(name), "{e}");
+        }
+    }
+
+    #[test]
+    fn the_size_limit_is_exact() {
+        let content = prose(200_000);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            let right = expected(&stored, &content);
+            for workers in BESIDE {
+                for (max_uncompressed_size, fits) in [
+                    (200_000, true),
+                    (200_001, true),
+                    (199_999, false),
+                    (1, false),
+                ] {
+                    let options = Options {
+                        max_uncompressed_size,
+                        workers,
+                        ..Options::default()
+                    };
+                    let stream = Script::new(stored.clone(), [10_000]);
+                    let mut reader = open(stream, &right, Mode::Uncompressed, options);
+                    let (out, end) = drain(&mut reader, &[64_000]);
+                    assert!(content.starts_with(&out));
+                    assert!(out.len() as u64 <= max_uncompressed_size);
+                    match end {
+                        Ok(()) => assert!(fits && out == content),
+                        Err(e) => {
+                            assert!(!fits, "{e}");
+                            assert_eq!(e.status(), Status::LimitExceeded);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_limit_is_met_before_what_is_broken_behind_it() {
+        let content = prose(1000);
+        let stored = [gzip(&content), b"text".to_vec()].concat();
+        let right = expected(&stored, &content);
+        for (max_uncompressed_size, status) in
+            [(999, Status::LimitExceeded), (1000, Status::Malformed)]
+        {
+            let options = Options {
+                max_uncompressed_size,
+                ..Options::default()
+            };
+            let stream = Script::new(stored.clone(), [10_000]);
+            let mut reader = open(stream, &right, Mode::Uncompressed, options);
+            let (_, end) = drain(&mut reader, &[64_000]);
+            assert_eq!(end.unwrap_err().status(), status);
+        }
+    }
+
+    #[test]
+    fn every_call_may_fail_or_cancel() {
+        let content = prose(40);
+        for stored in [gzip(&content), zstd(&content), content.clone()] {
+            let right = expected(&stored, &content);
+            for call in 0..=stored.len() {
+                for workers in BESIDE {
+                    let stream = Script::new(stored.clone(), [1]).failing_at(call);
+                    let seen = stream.seen.clone();
+                    let (out, end) = drain(&mut unpacking(stream, &right, workers), &[3]);
+                    assert_eq!(end.unwrap_err().status(), Status::Callback, "{call}");
+                    assert!(content.starts_with(&out));
+                    assert_eq!(seen.calls.load(Ordering::Relaxed), call + 1);
+                    assert!(seen.closed.load(Ordering::Relaxed));
+
+                    let stream = Script::new(stored.clone(), [1]).cancelling_at(call);
+                    let seen = stream.seen.clone();
+                    let (_, end) = drain(&mut unpacking(stream, &right, workers), &[3]);
+                    match end {
+                        Ok(()) => assert_eq!(call, stored.len()),
+                        Err(e) => assert_eq!(e.status(), Status::Cancelled, "{call}"),
+                    }
+                    assert_eq!(seen.calls.load(Ordering::Relaxed), call + 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn streams_are_read_on_the_thread_of_the_caller() {
+        let content = prose(500_000);
+        let stored = gzip(&content);
+        let here = std::thread::current().id();
+        let stream = Script::new(stored.clone(), [10_000]).before(move |_, _| {
+            assert_eq!(std::thread::current().id(), here);
+            Ok(())
+        });
+        let right = expected(&stored, &content);
+        drain(&mut unpacking(stream, &right, 3), &[64_000])
+            .1
+            .unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_pieces_and_any_reads_give_the_content(
+            lens in prop::collection::vec(0..150_000_usize, 1..4),
+            compresses in any::<bool>(),
+            format in 0..3,
+            pieces in prop::collection::vec(1..100_000_usize, 1..4),
+            reads in prop::collection::vec(1..100_000_usize, 1..4),
+            workers in 0..3_u32,
+        ) {
+            let parts: Vec<_> = lens
+                .iter()
+                .map(|len| if compresses { prose(*len) } else { noise(*len) })
+                .collect();
+            let content = parts.concat();
+            let stored: Vec<u8> = match format {
+                0 => content.clone(),
+                1 => parts.iter().flat_map(|part| gzip(part)).collect(),
+                _ => parts.iter().flat_map(|part| zstd(part)).collect(),
+            };
+            let stream = Script::new(stored.clone(), pieces);
+            let seen = stream.seen.clone();
+            let mut reader = unpacking(stream, &expected(&stored, &content), workers);
+            let (out, end) = drain(&mut reader, &reads);
+            prop_assert!(end.is_ok());
+            prop_assert!(out == content);
+            prop_assert_eq!(reader.progress().stored_read(), stored.len() as u64);
+            prop_assert!(seen.smallest_request.load(Ordering::Relaxed) >= 64 * 1024);
+        }
+    }
+}
