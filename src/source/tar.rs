@@ -798,7 +798,8 @@ mod tests {
     fn links_are_followed_inside_the_archive() {
         use Status::{Malformed, NotFound};
         let link = symbolic_link;
-        let rows: Vec<(&str, Vec<Vec<u8>>, Result<&str, Status>)> = vec![
+        type Row<'a> = (&'a str, Vec<Vec<u8>>, Result<&'a str, Status>);
+        let rows: Vec<Row<'_>> = vec![
             ("beside", vec![link("l", "t")], Ok("data")),
             (
                 "before its target",

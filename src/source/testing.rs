@@ -57,7 +57,7 @@ pub fn records(records: &[(&str, &str)]) -> Vec<u8> {
     for (key, value) in records {
         let rest = key.len() + value.len() + 3;
         let len = (1..).find(|digits| (rest + digits).to_string().len() == *digits);
-        write!(data, "{} {key}={value}\n", rest + len.unwrap()).unwrap();
+        writeln!(data, "{} {key}={value}", rest + len.unwrap()).unwrap();
     }
     data
 }
