@@ -19,7 +19,6 @@ static HOST: LazyLock<Platform> = LazyLock::new(|| {
         os: field(os),
         architecture: field(architecture),
         variant: variant.and_then(field),
-        os_version: os_version(),
         ..Platform::default()
     }
 });
@@ -119,30 +118,9 @@ fn machine_version(machine: &str) -> Option<&'static str> {
     })
 }
 
-#[cfg(unix)]
 fn machine() -> String {
     let uname = rustix::system::uname();
     uname.machine().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn machine() -> String {
-    String::new()
-}
-
-/// What images for Windows are held to; no other OS has one.
-#[cfg(windows)]
-fn os_version() -> Option<crate::text::Text> {
-    let version = windows_version::OsVersion::current();
-    field(&format!(
-        "{}.{}.{}",
-        version.major, version.minor, version.build
-    ))
-}
-
-#[cfg(not(windows))]
-fn os_version() -> Option<crate::text::Text> {
-    None
 }
 
 #[cfg(test)]
