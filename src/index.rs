@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::load::{self, Documents, Entry, EntryKind, Options, Verified};
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
-use crate::platform::{Matcher, Platform};
+use crate::platform::Matcher;
 use crate::reader::{self, Expected, Mode, Reader};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -75,15 +75,14 @@ impl Index {
 
     /// The images that the matcher takes, best first; ties keep the order of the document.
     pub fn select(&self, matcher: &Matcher) -> Self {
-        let mut chosen: Vec<_> = self
+        let images = self
             .entries
             .iter()
             .filter(|entry| entry.kind == EntryKind::Image)
-            .filter_map(|entry| Some((matcher.key(entry.platform.as_ref()?)?, entry)))
-            .collect();
-        chosen.sort_by_key(|(key, _)| *key);
+            .filter_map(|entry| Some((&**entry.platform.as_ref()?, entry)));
+        let chosen = matcher.select(images);
         Self {
-            entries: chosen.into_iter().map(|(_, entry)| entry.clone()).collect(),
+            entries: chosen.into_iter().cloned().collect(),
             ..self.clone()
         }
     }

@@ -10,7 +10,6 @@ use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
-use crate::text::Text;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -159,10 +158,12 @@ pub fn open(
     ctx: &Context,
 ) -> Result<Box<dyn Stream>> {
     ctx.check()?;
-    match (&d.data, kind) {
-        (Some(data), _) => Ok(Box::new(Cursor::new(data.clone()))),
-        (None, Kind::Index | Kind::Manifest) => loader.open_manifest(&d.digest, ctx),
-        (None, Kind::Schema1 | Kind::Other) => loader.open_blob(&d.digest, ctx),
+    if let Some(data) = &d.data {
+        return Ok(Box::new(Cursor::new(data.clone())));
+    }
+    match kind {
+        Kind::Index | Kind::Manifest => loader.open_manifest(&d.digest, ctx),
+        Kind::Schema1 | Kind::Other => loader.open_blob(&d.digest, ctx),
     }
     .map_err(|e| e.concerning(d.digest.text()))
 }

@@ -65,10 +65,7 @@ pub unsafe extern "C" fn ociimg_config_env_count(c: *const ociimg_config) -> usi
 
 /// The environment variable at a place, "NAME=value"; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_env_at(
-    c: *const ociimg_config,
-    i: usize,
-) -> *const c_char {
+pub unsafe extern "C" fn ociimg_config_env_at(c: *const ociimg_config, i: usize) -> *const c_char {
     // SAFETY: a config of ours or NULL.
     unsafe { get_text(c, |c| c.content().env.get(i)) }
 }
@@ -99,10 +96,7 @@ pub unsafe extern "C" fn ociimg_config_cmd_count(c: *const ociimg_config) -> usi
 
 /// The word of the command at a place; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_cmd_at(
-    c: *const ociimg_config,
-    i: usize,
-) -> *const c_char {
+pub unsafe extern "C" fn ociimg_config_cmd_at(c: *const ociimg_config, i: usize) -> *const c_char {
     // SAFETY: a config of ours or NULL.
     unsafe { get_text(c, |c| c.content().cmd.get(i)) }
 }
@@ -225,7 +219,11 @@ pub unsafe extern "C" fn ociimg_config_history_empty_layer(
     i: usize,
 ) -> bool {
     // SAFETY: a config of ours or NULL.
-    unsafe { get(c, false, |c| c.history(i).is_some_and(|step| step.empty_layer)) }
+    unsafe {
+        get(c, false, |c| {
+            c.history(i).is_some_and(|step| step.empty_layer)
+        })
+    }
 }
 
 /// Frees a config; NULL does nothing. Any thread.

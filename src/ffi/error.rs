@@ -6,10 +6,9 @@ use std::ffi::c_char;
 /// unknown number as a failure.
 pub type ociimg_status = i32;
 
-/// The values of ociimg_status.
-///
 /// cbindgen:prefix-with-name=false
 /// cbindgen:rename-all=None
+/// The values of ociimg_status.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_status_values {
@@ -93,7 +92,11 @@ pub unsafe extern "C" fn ociimg_error_status(err: *const ociimg_error) -> ociimg
 pub unsafe extern "C" fn ociimg_error_message(err: *const ociimg_error) -> *const c_char {
     // SAFETY: an error of ours or NULL.
     let message = unsafe { get_text(err, |e| Some(e.0.message())) };
-    if message.is_null() { c"".as_ptr() } else { message }
+    if message.is_null() {
+        c"".as_ptr()
+    } else {
+        message
+    }
 }
 
 /// The digest of the content concerned, "sha256:..."; NULL where there is none. Lives as

@@ -41,10 +41,9 @@ unsafe impl options::Sized for ociimg_load_options {
 /// added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
 pub type ociimg_entry_kind = i32;
 
-/// The values of ociimg_entry_kind.
-///
 /// cbindgen:prefix-with-name=false
 /// cbindgen:rename-all=None
+/// The values of ociimg_entry_kind.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_entry_kind_values {
@@ -309,7 +308,9 @@ pub unsafe extern "C" fn ociimg_index_open_blob(
             let index = hold(index, "index")?;
             let descriptor = borrow(d, "d")?.0.clone();
             let (mode, options) = how_to_read(mode, opts)?;
-            let reader = index.0.open_blob(&descriptor, mode, options, context(ctx))?;
+            let reader = index
+                .0
+                .open_blob(&descriptor, mode, options, context(ctx))?;
             Ok(reader.into())
         })
     }

@@ -264,11 +264,7 @@ impl Drop for Table {
 }
 
 /// Runs one callback, and makes an error of what it returns and recorded.
-fn run(
-    name: &str,
-    ctx: &Context,
-    callback: impl FnOnce(*mut ociimg_call) -> i32,
-) -> Result<()> {
+fn run(name: &str, ctx: &Context, callback: impl FnOnce(*mut ociimg_call) -> i32) -> Result<()> {
     ctx.check()?;
     let mut call = ociimg_call { ctx, failure: None };
     let returned = callback(&raw mut call);
@@ -336,7 +332,10 @@ impl Loader for Callbacks {
             return Err(broke_contract("root_digest", found));
         };
         let Ok(digest) = digest.to_str() else {
-            return Err(broke_contract("root_digest", format_args!("wrote no UTF-8")));
+            return Err(broke_contract(
+                "root_digest",
+                format_args!("wrote no UTF-8"),
+            ));
         };
         Ok((!digest.is_empty()).then(|| digest.to_owned()))
     }

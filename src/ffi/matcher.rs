@@ -25,7 +25,11 @@ pub unsafe extern "C" fn ociimg_matcher_only_strict(
     p: *const ociimg_platform,
 ) -> *mut ociimg_matcher {
     // SAFETY: a platform of ours or NULL.
-    unsafe { get_new(p, |p| Some(ociimg_matcher(Matcher::only_strict(&p.platform)))) }
+    unsafe {
+        get_new(p, |p| {
+            Some(ociimg_matcher(Matcher::only_strict(&p.platform)))
+        })
+    }
 }
 
 /// Takes every platform of this one's operating system, this one first. NULL for NULL. The
@@ -39,15 +43,18 @@ pub unsafe extern "C" fn ociimg_matcher_only_os(p: *const ociimg_platform) -> *m
 /// The platforms of an array; `None` where it or one of them is NULL.
 ///
 /// # Safety
-/// `ps` is NULL or points to `count` platforms or NULLs.
-unsafe fn platforms(ps: *const *mut ociimg_platform, count: usize) -> Option<Vec<Platform>> {
+/// `ps` is NULL or points to `count` platforms, not freed during `'a`, or NULLs.
+unsafe fn platforms<'a>(
+    ps: *const *mut ociimg_platform,
+    count: usize,
+) -> Option<Vec<&'a Platform>> {
     if ps.is_null() && count > 0 {
         return None;
     }
     let platform = |i| {
         // SAFETY: as the caller says.
         let platform = unsafe { ps.add(i).read().as_ref() }?;
-        Some((*platform.platform).clone())
+        Some(&*platform.platform)
     };
     (0..count).map(platform).collect()
 }

@@ -12,20 +12,35 @@
 // The names are C's.
 #![allow(non_camel_case_types)]
 
-mod config;
-mod context;
-mod descriptor;
-mod error;
-mod image;
-mod index;
-mod layer;
-mod loader;
-mod matcher;
 mod options;
-mod platform;
-mod reader;
-mod source;
+
+// In the order of the header; the blank lines keep rustfmt from sorting them.
+
 mod version;
+
+mod error;
+
+mod context;
+
+mod loader;
+
+mod source;
+
+mod platform;
+
+mod matcher;
+
+mod descriptor;
+
+mod index;
+
+mod image;
+
+mod config;
+
+mod layer;
+
+mod reader;
 
 pub use config::*;
 pub use context::*;
@@ -233,10 +248,7 @@ fn lend(text: Option<&Text>) -> *const c_char {
 ///
 /// # Safety
 /// `err` is NULL or can be written.
-unsafe fn status(
-    err: *mut *mut ociimg_error,
-    run: impl FnOnce() -> Result<()>,
-) -> ociimg_status {
+unsafe fn status(err: *mut *mut ociimg_error, run: impl FnOnce() -> Result<()>) -> ociimg_status {
     // SAFETY: as the caller says.
     unsafe { set(err, ptr::null_mut()) };
     match guard(run).and_then(|result| result) {

@@ -1,6 +1,6 @@
 use super::{
-    create, free, get, get_new, get_text, give_some, invalid, kept, list_item, null,
-    ociimg_error, ociimg_status, optional_text,
+    create, free, get, get_new, get_text, give_some, invalid, kept, list_item, null, ociimg_error,
+    ociimg_status, optional_text,
 };
 use crate::error::Result;
 use crate::platform::Platform;
@@ -89,18 +89,17 @@ pub unsafe extern "C" fn ociimg_platform_new(
     // be written.
     unsafe {
         create(out, err, || {
-            let text = |text, name| -> Result<Option<Text>> {
-                Ok(optional_text(text, name)?.map(kept))
-            };
+            let text =
+                |text, name| -> Result<Option<Text>> { Ok(optional_text(text, name)?.map(kept)) };
             if os_features.is_null() && os_feature_count > 0 {
                 return Err(null("os_features"));
             }
             let mut features = Vec::new();
             for i in 0..os_feature_count {
                 let feature = list_item(os_features.add(i).read(), "os_features")?;
-                features.push(kept(feature.ok_or_else(|| {
-                    invalid(format_args!("os_features[{i}] is NULL"))
-                })?));
+                features.push(kept(
+                    feature.ok_or_else(|| invalid(format_args!("os_features[{i}] is NULL")))?,
+                ));
             }
             let platform = Platform {
                 os: text(os, "os")?,
@@ -129,7 +128,7 @@ pub unsafe extern "C" fn ociimg_platform_normalize(
     p: *const ociimg_platform,
 ) -> *mut ociimg_platform {
     // SAFETY: a platform of ours or NULL.
-    unsafe { get_new(p, |p| Some(p.platform.normalize(Platform::host()).into())) }
+    unsafe { get_new(p, |p| Some(p.platform.normalize().into())) }
 }
 
 /// The operating system ("linux"), as written; NULL where it is absent. Lives as long as
@@ -187,7 +186,11 @@ pub unsafe extern "C" fn ociimg_platform_os_feature_at(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_format(p: *const ociimg_platform) -> *const c_char {
     // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| Some(p.format.get_or_init(|| kept(&p.platform.format())))) }
+    unsafe {
+        get_text(p, |p| {
+            Some(p.format.get_or_init(|| kept(&p.platform.format())))
+        })
+    }
 }
 
 /// "os(version+feature+...)/architecture/variant", without what is absent, the features

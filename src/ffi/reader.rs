@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, TryLockError};
 /// What a reader gives: one of the OCIIMG_READ_MODE_ constants.
 pub type ociimg_read_mode = i32;
 
-/// The values of ociimg_read_mode.
-///
 /// cbindgen:prefix-with-name=false
 /// cbindgen:rename-all=None
+/// The values of ociimg_read_mode.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_read_mode_values {

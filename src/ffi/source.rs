@@ -1,4 +1,6 @@
-use super::{create, invalid, null, ociimg_error, ociimg_loader, ociimg_status, optional_text, options};
+use super::{
+    create, invalid, null, ociimg_error, ociimg_loader, ociimg_status, optional_text, options,
+};
 use crate::error::Result;
 use crate::loader::Loader;
 use crate::source::{self, Options};

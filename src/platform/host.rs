@@ -7,16 +7,16 @@ use std::sync::LazyLock;
 static HOST: LazyLock<Platform> = LazyLock::new(|| {
     let os = normalize::os(consts::OS, "");
     let architecture = goarch(consts::ARCH, cfg!(target_endian = "big"));
-    let variant = match (&*os, architecture) {
+    let variant = match (os, architecture) {
         ("linux", "arm" | "arm64") => {
             let cpuinfo = std::fs::read("/proc/cpuinfo").ok();
             let cpuinfo = cpuinfo.as_deref().map(String::from_utf8_lossy);
             linux_variant(architecture, cpuinfo.as_deref(), &machine())
         }
-        _ => variant(&os, architecture),
+        _ => variant(os, architecture),
     };
     Platform {
-        os: field(&os),
+        os: field(os),
         architecture: field(architecture),
         variant: variant.and_then(field),
         os_version: os_version(),

@@ -1,0 +1,1343 @@
+/*
+ * ociimg: loads OCI and Docker container images from any source a program can offer,
+ * verifies every byte, picks the right platform and reads layers as pull streams.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The way through: a loader (ociimg_loader_open, or ociimg_loader_new with callbacks of
+ * your own) gives an index (ociimg_index_load), which lists images by platform
+ * (ociimg_index_select); an image (ociimg_index_image) gives its config and layers, and a
+ * layer (ociimg_layer_open) a reader.
+ *
+ * Rules that hold everywhere
+ *
+ *   Ownership   Every handle that comes out of a function belongs to the caller, who frees
+ *               it with the _free function of its type: in any order, on any thread, once.
+ *               _free(NULL) does nothing. What a handle needs of others it keeps by itself:
+ *               a reader goes on when its layer, image, index and loader are freed. Texts
+ *               and structs that you pass in are copied.
+ *   Text        NUL-terminated UTF-8, in and out; paths are bytes. A text that comes out is
+ *               lent: it lives as long as the handle that it was asked of is neither freed
+ *               nor changed. Absent text is NULL. An optional text that is "" counts as
+ *               absent, in and out; items of lists and the values of annotations and labels
+ *               may be "". No document with U+0000 in a text gets past the loader.
+ *   Bytes       A pointer and a length, which may be NULL where it is not wanted. Absent is
+ *               NULL; present but empty is a pointer and length 0.
+ *   Errors      A function that can fail returns an ociimg_status; OCIIMG_STATUS_OK is 0.
+ *               Its out-pointers are set to NULL or 0 on entry. err may be NULL; on failure
+ *               *err is a new error, to be freed with ociimg_error_free, on success NULL.
+ *               Nothing is kept per thread. Each function names the statuses it can give;
+ *               OCIIMG_STATUS_INTERNAL, a bug in the library, any of them can. A function
+ *               that changes a handle succeeds or leaves it as it was.
+ *   Getters     give NULL, 0 or false for a NULL handle, for what is out of range or absent,
+ *               and clear their out-pointers then. A function that returns a new handle
+ *               without a status gives NULL for bad arguments only.
+ *   Threads     A function that takes a const handle may run on that handle from several
+ *               threads at once. One that takes a handle without const, and _free, needs it
+ *               for itself alone.
+ *   Callbacks   run on the thread that called the library, while it waits, and at once on
+ *               several threads if the program uses handles so; one stream never does. No
+ *               lock is held across a callback, and every call holds references of its own:
+ *               a callback may call the library and free handles. Nothing may unwind or
+ *               longjmp out of a callback.
+ *   struct_size Structs begin with their size: sizeof the struct, as your program knows it.
+ *               Zero the rest: a field that is 0 or NULL has its default, and a NULL pointer
+ *               to options is all defaults. A shorter struct is completed with zeros, a
+ *               longer one accepted while what this library doesn't know of it is zero, else
+ *               OCIIMG_STATUS_UNSUPPORTED; a size that can't be right is
+ *               OCIIMG_STATUS_INVALID_ARGUMENT.
+ *   Numbers     may be added to: take an unknown status as a failure, an unknown kind as
+ *               OCIIMG_ENTRY_KIND_UNKNOWN.
+ *   fork        Don't use handles in a child that were made before fork and not exec'd.
+ */
+
+#ifndef OCIIMG_H
+#define OCIIMG_H
+
+/* Made from src/ffi by cbindgen; do not edit. `UPDATE=1 cargo test --test header` makes
+ * it anew. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The values of ociimg_status.
+ */
+enum ociimg_status_values
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Success.
+   */
+  OCIIMG_STATUS_OK = 0,
+  /**
+   * NULL where it must not be, an index beyond the end, a text that is not UTF-8, a
+   * platform or digest that can't be parsed, a struct_size that can't be right.
+   */
+  OCIIMG_STATUS_INVALID_ARGUMENT = 1,
+  /**
+   * The source has no such file, blob or manifest.
+   */
+  OCIIMG_STATUS_NOT_FOUND = 2,
+  /**
+   * A media type, digest algorithm, layout version or compression that this library
+   * doesn't know, a Docker schema 1 manifest, or an option of a newer library.
+   */
+  OCIIMG_STATUS_UNSUPPORTED = 3,
+  /**
+   * JSON, an archive or compressed data breaks its format.
+   */
+  OCIIMG_STATUS_MALFORMED = 4,
+  /**
+   * Content is not what its digest or diff ID says.
+   */
+  OCIIMG_STATUS_DIGEST_MISMATCH = 5,
+  /**
+   * Content is longer or shorter than its descriptor says.
+   */
+  OCIIMG_STATUS_SIZE_MISMATCH = 6,
+  /**
+   * A limit of the options: document size, index depth, entries, uncompressed size,
+   * window.
+   */
+  OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
+  /**
+   * The context was cancelled, or a callback said so.
+   */
+  OCIIMG_STATUS_CANCELLED = 8,
+  /**
+   * A callback reported a failure of its own.
+   */
+  OCIIMG_STATUS_CALLBACK = 9,
+  /**
+   * A callback broke the rules of ociimg_loader_vtable.
+   */
+  OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
+  /**
+   * The operating system failed a built-in source.
+   */
+  OCIIMG_STATUS_IO = 11,
+  /**
+   * The entry is an artifact, an attestation or an unknown thing.
+   */
+  OCIIMG_STATUS_NOT_AN_IMAGE = 12,
+  /**
+   * The reader is in use by the call that runs this callback.
+   */
+  OCIIMG_STATUS_BUSY = 13,
+  /**
+   * A bug in the library, contained: the handle concerned is of no more use, all
+   * others are.
+   */
+  OCIIMG_STATUS_INTERNAL = 14,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ociimg_status_values ociimg_status_values;
+#else
+typedef int32_t ociimg_status_values;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The values of ociimg_entry_kind.
+ */
+enum ociimg_entry_kind_values
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * No entry: beyond the end.
+   */
+  OCIIMG_ENTRY_KIND_NONE = 0,
+  /**
+   * An image.
+   */
+  OCIIMG_ENTRY_KIND_IMAGE = 1,
+  /**
+   * A manifest about another, as BuildKit writes them.
+   */
+  OCIIMG_ENTRY_KIND_ATTESTATION = 2,
+  /**
+   * A manifest whose config is no image config.
+   */
+  OCIIMG_ENTRY_KIND_ARTIFACT = 3,
+  /**
+   * A media type that is neither manifest nor index.
+   */
+  OCIIMG_ENTRY_KIND_UNKNOWN = 4,
+  /**
+   * Could not be read or understood: see ociimg_index_entry_error.
+   */
+  OCIIMG_ENTRY_KIND_BROKEN = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ociimg_entry_kind_values ociimg_entry_kind_values;
+#else
+typedef int32_t ociimg_entry_kind_values;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The values of ociimg_read_mode.
+ */
+enum ociimg_read_mode_values
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The blob as stored; its size and digest are checked.
+   */
+  OCIIMG_READ_MODE_STORED = 0,
+  /**
+   * The tar stream; size, digest and diff ID are checked. What the blob is (gzip, zstd
+   * or plain) is told by its content, not by its media type.
+   */
+  OCIIMG_READ_MODE_UNCOMPRESSED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ociimg_read_mode_values ociimg_read_mode_values;
+#else
+typedef int32_t ociimg_read_mode_values;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a callback may do with the call that it serves. It is valid until the callback
+ * returns, on the thread that runs it; the program never frees it.
+ */
+typedef struct ociimg_call ociimg_call;
+
+/**
+ * The image configuration, read-only. Immutable; several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long. A
+ * list that is null or absent in the document counts 0.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
+ */
+typedef struct ociimg_config ociimg_config;
+
+/**
+ * Cancellation, and a pointer that callbacks find again. Any number of threads may use
+ * one context, and any number of calls run under it. Freed with ociimg_context_free.
+ *
+ * Cancelling is seen before every callback and before every chunk of a reader; calls and
+ * readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+ */
+typedef struct ociimg_context ociimg_context;
+
+/**
+ * What names a piece of content: media type, digest and size, and what else a document
+ * says of it. Immutable; several threads may read one at once. Owned by whoever got it,
+ * and freed with ociimg_descriptor_free.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+ */
+typedef struct ociimg_descriptor ociimg_descriptor;
+
+/**
+ * Why a call failed. Immutable; several threads may read one at once. Owned by whoever
+ * got it, and freed with ociimg_error_free.
+ */
+typedef struct ociimg_error ociimg_error;
+
+/**
+ * An image: a manifest, its config and its layers. A handle is for one thread at a time
+ * wherever a function takes it without const; reading it from several is fine. Freed with
+ * ociimg_image_free; what came from it goes on.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+ */
+typedef struct ociimg_image ociimg_image;
+
+/**
+ * All that stands below a root: a list of images and other things, nested indexes laid
+ * out in document order; or those of them that were selected. Immutable; any number of
+ * threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+ */
+typedef struct ociimg_index ociimg_index;
+
+/**
+ * A layer of an image. Immutable; any number of threads may use one at once. Owned by
+ * whoever got it, and freed with ociimg_layer_free; its texts live as long.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+ */
+typedef struct ociimg_layer ociimg_layer;
+
+/**
+ * Where images come from: a program's table of callbacks, or a built-in source. Immutable;
+ * several threads may load from one at once. Freed with ociimg_loader_free, at any time:
+ * what was loaded keeps what it needs.
+ */
+typedef struct ociimg_loader ociimg_loader;
+
+/**
+ * Says which platforms are taken, and which of two is better. Immutable; several threads
+ * may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
+ *
+ * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
+ * name each constructor is.
+ */
+typedef struct ociimg_matcher ociimg_matcher;
+
+/**
+ * An operating system and processor. Immutable; several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_platform_free.
+ *
+ * The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
+ */
+typedef struct ociimg_platform ociimg_platform;
+
+/**
+ * A blob's bytes on their way out, verified as they pass. For one thread at a time, not
+ * always the same. Freed with ociimg_reader_free, at any time.
+ */
+typedef struct ociimg_reader ociimg_reader;
+
+/**
+ * How a call ended: one of the OCIIMG_STATUS_ constants. More may be added: take an
+ * unknown number as a failure.
+ */
+typedef int32_t ociimg_status;
+
+/**
+ * The callbacks of a loader: where index, manifests and blobs come from.
+ *
+ * Each returns OCIIMG_STATUS_OK or another number, best by way of ociimg_call_fail. They
+ * run on the thread that called the library while it waits, and at once on several
+ * threads when the program uses handles on several; one stream is used by one thread at
+ * a time, not always the one that opened it. No lock is held meanwhile: a callback may
+ * call the library and free handles. Nothing may unwind or longjmp out of one: a C++
+ * exception ends the program.
+ *
+ * state and streams are never looked into; integers will do. digest, buf and call are
+ * valid until the callback returns. A successful open is followed by exactly one close,
+ * whatever happens between; a failed one by none. Outputs are checked: a success that
+ * leaves its output alone, or a number above what was asked for, is
+ * OCIIMG_STATUS_CALLBACK_CONTRACT.
+ */
+typedef struct ociimg_loader_vtable {
+  /**
+   * sizeof(ociimg_loader_vtable).
+   */
+  size_t struct_size;
+  /**
+   * Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
+   * at least 256 bytes, zeroed), or leaves buf alone where it is not known. A root that
+   * has another digest is OCIIMG_STATUS_DIGEST_MISMATCH.
+   */
+  int32_t (*root_digest)(void *state, char *buf, size_t cap, struct ociimg_call *call);
+  /**
+   * Required. Opens the index or manifest to start from; *stream is not NULL on
+   * success.
+   */
+  int32_t (*open_root_manifest)(void *state, void **stream, struct ociimg_call *call);
+  /**
+   * Required. Opens the manifest or index with this digest; OCIIMG_STATUS_NOT_FOUND
+   * where there is none.
+   */
+  int32_t (*open_manifest)(void *state,
+                           const char *digest,
+                           void **stream,
+                           struct ociimg_call *call);
+  /**
+   * Required. Opens the blob (config, layer) with this digest; OCIIMG_STATUS_NOT_FOUND
+   * where there is none.
+   */
+  int32_t (*open_blob)(void *state,
+                       const char *digest,
+                       void **stream,
+                       struct ociimg_call *call);
+  /**
+   * Required. Writes up to cap (more than 0) bytes into buf, which is zeroed, and their
+   * number into *n; 0 is the end. Fewer than cap bytes are no end.
+   */
+  int32_t (*read)(void *state,
+                  void *stream,
+                  uint8_t *buf,
+                  size_t cap,
+                  size_t *n,
+                  struct ociimg_call *call);
+  /**
+   * Required. Closes a stream.
+   */
+  void (*close)(void *state, void *stream);
+  /**
+   * Optional. Called once, when the last handle that could use the loader is gone. The
+   * other functions must stay callable until it has returned.
+   */
+  void (*destroy)(void *state);
+} ociimg_loader_vtable;
+
+/**
+ * How a built-in source is opened. A field that is 0 or NULL has its default.
+ */
+typedef struct ociimg_source_options {
+  /**
+   * sizeof(ociimg_source_options).
+   */
+  size_t struct_size;
+  /**
+   * Only what bears this name: in a layout or OCI archive the entries of index.json
+   * whose annotation org.opencontainers.image.ref.name is it, or whose annotation
+   * io.containerd.image.name is the same by Docker's rules for names; in a docker-save
+   * archive the image with this tag ("busybox", "busybox:1",
+   * "docker.io/library/busybox:1"). None of that name is OCIIMG_STATUS_NOT_FOUND.
+   * Default: everything.
+   */
+  const char *ref_name;
+  /**
+   * Bytes that a compressed archive file may unpack to; more is
+   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
+   */
+  uint64_t max_unpacked_size;
+} ociimg_source_options;
+
+/**
+ * What a load may cost, and what it must find. A field that is 0 or NULL has its default.
+ */
+typedef struct ociimg_load_options {
+  /**
+   * sizeof(ociimg_load_options).
+   */
+  size_t struct_size;
+  /**
+   * Bytes of one index, manifest or config. Default: 4 MiB.
+   */
+  uint64_t max_document_size;
+  /**
+   * Bytes of all documents of one load. Default: 256 MiB.
+   */
+  uint64_t max_total_size;
+  /**
+   * Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8.
+   */
+  uint32_t max_index_depth;
+  /**
+   * Descriptors visited in the whole tree, indexes too, each as often as it is named.
+   * Default: 16384.
+   */
+  uint32_t max_entries;
+  /**
+   * The root must have this digest, whatever the loader knows of it. Default: what
+   * the loader's root_digest says, if it does.
+   */
+  const char *root_digest;
+} ociimg_load_options;
+
+/**
+ * What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
+ * added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
+ */
+typedef int32_t ociimg_entry_kind;
+
+/**
+ * What a reader gives: one of the OCIIMG_READ_MODE_ constants.
+ */
+typedef int32_t ociimg_read_mode;
+
+/**
+ * How a blob is read. A field that is 0 has its default.
+ */
+typedef struct ociimg_reader_options {
+  /**
+   * sizeof(ociimg_reader_options).
+   */
+  size_t struct_size;
+  /**
+   * Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
+   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
+   */
+  uint64_t max_uncompressed_size;
+  /**
+   * Bytes that a zstd frame's window may have; more is OCIIMG_STATUS_LIMIT_EXCEEDED,
+   * before the memory is taken. Default: 128 MiB.
+   */
+  uint64_t max_window_size;
+  /**
+   * Threads that the library may start for this reader, to hash beside decompressing;
+   * they end before the read that ends the reader, or ociimg_reader_free, returns.
+   * Callbacks stay on the calling thread. Default: none.
+   */
+  uint32_t workers;
+  /**
+   * 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
+   */
+  uint32_t reserved;
+} ociimg_reader_options;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library in use, as "major.minor.patch". Static text, never NULL.
+ * Any thread.
+ */
+const char *ociimg_version(void);
+
+/**
+ * The version of the library in use as one number to compare:
+ * major * 1000000 + minor * 1000 + patch. Any thread.
+ */
+uint32_t ociimg_version_number(void);
+
+/**
+ * The name of a status without its prefix, "DIGEST_MISMATCH" for
+ * OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for a number that is none. Static text, never
+ * NULL. Any thread.
+ */
+const char *ociimg_status_name(ociimg_status status);
+
+/**
+ * The status that the call returned; OCIIMG_STATUS_OK for NULL.
+ */
+ociimg_status ociimg_error_status(const struct ociimg_error *err);
+
+/**
+ * What was found and what was expected, in one line of UTF-8 without control characters
+ * (what documents and callbacks say is escaped). Lives as long as the error. Never NULL:
+ * "" for a NULL error.
+ */
+const char *ociimg_error_message(const struct ociimg_error *err);
+
+/**
+ * The digest of the content concerned, "sha256:..."; NULL where there is none. Lives as
+ * long as the error.
+ */
+const char *ociimg_error_digest(const struct ociimg_error *err);
+
+/**
+ * The callback_code that a callback gave to ociimg_call_fail, else 0.
+ */
+int64_t ociimg_error_callback_code(const struct ociimg_error *err);
+
+/**
+ * Frees an error; NULL does nothing. Any thread.
+ */
+void ociimg_error_free(struct ociimg_error *err);
+
+/**
+ * A new context. user_data is never looked into and may be NULL; callbacks get it from
+ * ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
+ * context, its clones and all that was opened with it are gone, on whichever thread that
+ * happens. The caller owns the context and frees it with ociimg_context_free.
+ */
+struct ociimg_context *ociimg_context_new(void *user_data,
+                                          void (*destroy)(void *user_data));
+
+/**
+ * Another handle for the same context, for the one who cancels; freed by itself with
+ * ociimg_context_free. NULL for NULL. Any thread.
+ */
+struct ociimg_context *ociimg_context_clone(const struct ociimg_context *ctx);
+
+/**
+ * Cancels everything under the context, for good. Any thread, signal handlers too; again
+ * does nothing more.
+ */
+void ociimg_context_cancel(const struct ociimg_context *ctx);
+
+/**
+ * Whether the context was cancelled; false for NULL. Any thread, signal handlers too.
+ */
+bool ociimg_context_is_cancelled(const struct ociimg_context *ctx);
+
+/**
+ * Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
+ * Any thread.
+ */
+void ociimg_context_free(struct ociimg_context *ctx);
+
+/**
+ * Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
+ * that a callback can end with
+ *
+ *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
+ *
+ * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
+ * What is returned decides: OCIIMG_STATUS_NOT_FOUND and OCIIMG_STATUS_CANCELLED keep
+ * their meaning, anything else reaches the caller as OCIIMG_STATUS_CALLBACK, with
+ * callback_code in ociimg_error_callback_code and message in ociimg_error_message.
+ * message is copied and may be NULL; what is not UTF-8 in it is replaced, control
+ * characters are escaped.
+ */
+int32_t ociimg_call_fail(struct ociimg_call *call,
+                         int32_t status,
+                         int64_t callback_code,
+                         const char *message);
+
+/**
+ * Whether the call was cancelled, for callbacks that wait for something; false for NULL.
+ */
+bool ociimg_call_is_cancelled(const struct ociimg_call *call);
+
+/**
+ * The user_data of the context that the call runs under; NULL without one.
+ */
+void *ociimg_call_user_data(const struct ociimg_call *call);
+
+/**
+ * A loader that asks the program's own callbacks. The table is copied; state is handed to
+ * each callback and owned by the loader on success only: destroy is then called with it
+ * once, when the last handle that could use the loader is gone. The caller frees *out
+ * with ociimg_loader_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
+ * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
+ * version does not know).
+ */
+ociimg_status ociimg_loader_new(const struct ociimg_loader_vtable *vtable,
+                                void *state,
+                                struct ociimg_loader **out,
+                                struct ociimg_error **err);
+
+/**
+ * Frees this handle of a loader; NULL does nothing. Indexes, images, layers and readers
+ * that came from it go on. Any thread, callbacks too.
+ */
+void ociimg_loader_free(struct ociimg_loader *loader);
+
+/**
+ * Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
+ * (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
+ * told apart by content, not by name. path is bytes, in the file system's own encoding;
+ * opts may be NULL. The caller frees *out with ociimg_loader_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (nothing at the path,
+ * or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (neither layout nor archive,
+ * another layout version or compression), OCIIMG_STATUS_MALFORMED, for docker-save also
+ * OCIIMG_STATUS_DIGEST_MISMATCH (a config that is not what its name says),
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size, or an archive that would take too much
+ * memory) or OCIIMG_STATUS_IO.
+ */
+ociimg_status ociimg_loader_open(const char *path,
+                                 const struct ociimg_source_options *opts,
+                                 struct ociimg_loader **out,
+                                 struct ociimg_error **err);
+
+/**
+ * Opens an OCI image layout: a folder with oci-layout (of version 1.0.0), index.json and
+ * blobs. Links in it are followed only where they stay below it; what is no regular file
+ * is OCIIMG_STATUS_MALFORMED when it is wanted. path is bytes; opts may be NULL. The
+ * caller frees *out with ociimg_loader_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (no folder, no
+ * oci-layout in it, or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (another layout
+ * version), OCIIMG_STATUS_MALFORMED or OCIIMG_STATUS_IO.
+ */
+ociimg_status ociimg_loader_open_layout(const char *path,
+                                        const struct ociimg_source_options *opts,
+                                        struct ociimg_loader **out,
+                                        struct ociimg_error **err);
+
+/**
+ * Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
+ * with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
+ * an unnamed temporary file. Of several entries of one name the last counts, as for tar.
+ * path is bytes; opts may be NULL. The caller frees *out with ociimg_loader_free.
+ *
+ * Returns what ociimg_loader_open returns for a file.
+ */
+ociimg_status ociimg_loader_open_archive(const char *path,
+                                         const struct ociimg_source_options *opts,
+                                         struct ociimg_loader **out,
+                                         struct ociimg_error **err);
+
+/**
+ * Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
+ * "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host stands
+ * for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
+ * this machine. The caller frees *out with ociimg_platform_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
+ * part that is wrong, and what is allowed there.
+ */
+ociimg_status ociimg_platform_parse(const char *specifier,
+                                    const struct ociimg_platform *host,
+                                    struct ociimg_platform **out,
+                                    struct ociimg_error **err);
+
+/**
+ * A platform of these texts, each as given; every one may be NULL or "" for absent,
+ * os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
+ * copied. The caller frees *out with ociimg_platform_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ */
+ociimg_status ociimg_platform_new(const char *os,
+                                  const char *architecture,
+                                  const char *variant,
+                                  const char *os_version,
+                                  const char *const *os_features,
+                                  size_t os_feature_count,
+                                  struct ociimg_platform **out,
+                                  struct ociimg_error **err);
+
+/**
+ * The platform of this machine, with its processor's variant. The caller frees it with
+ * ociimg_platform_free.
+ */
+struct ociimg_platform *ociimg_platform_host(void);
+
+/**
+ * The platform in the form in which platforms are compared: "x86_64" is "amd64", "macos"
+ * is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
+ * caller frees it with ociimg_platform_free.
+ */
+struct ociimg_platform *ociimg_platform_normalize(const struct ociimg_platform *p);
+
+/**
+ * The operating system ("linux"), as written; NULL where it is absent. Lives as long as
+ * the platform.
+ */
+const char *ociimg_platform_os(const struct ociimg_platform *p);
+
+/**
+ * The processor architecture ("amd64"), as written; NULL where it is absent. Lives as
+ * long as the platform.
+ */
+const char *ociimg_platform_architecture(const struct ociimg_platform *p);
+
+/**
+ * The processor's variant ("v8"), as written; NULL where it is absent. Lives as long as
+ * the platform.
+ */
+const char *ociimg_platform_variant(const struct ociimg_platform *p);
+
+/**
+ * The version of the operating system ("10.0.17763.1397"), as written; NULL where it is
+ * absent. Lives as long as the platform.
+ */
+const char *ociimg_platform_os_version(const struct ociimg_platform *p);
+
+/**
+ * How many features of the operating system the platform names; 0 for NULL.
+ */
+size_t ociimg_platform_os_feature_count(const struct ociimg_platform *p);
+
+/**
+ * The feature at a place of the list ("win32k"), which may be ""; NULL beyond its end.
+ * Lives as long as the platform.
+ */
+const char *ociimg_platform_os_feature_at(const struct ociimg_platform *p, size_t i);
+
+/**
+ * "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
+ * NULL. Lives as long as the platform.
+ */
+const char *ociimg_platform_format(const struct ociimg_platform *p);
+
+/**
+ * "os(version+feature+...)/architecture/variant", without what is absent, the features
+ * sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
+ */
+const char *ociimg_platform_format_all(const struct ociimg_platform *p);
+
+/**
+ * Frees a platform; NULL does nothing. Any thread.
+ */
+void ociimg_platform_free(struct ociimg_platform *p);
+
+/**
+ * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
+ * v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
+ * with ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_only(const struct ociimg_platform *p);
+
+/**
+ * Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
+ * it with ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_only_strict(const struct ociimg_platform *p);
+
+/**
+ * Takes every platform of this one's operating system, this one first. NULL for NULL. The
+ * caller frees it with ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_only_os(const struct ociimg_platform *p);
+
+/**
+ * Takes each of these platforms, those that stand first first. ps may be NULL if count is
+ * 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
+ * ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_ordered(struct ociimg_platform *const *ps,
+                                              size_t count);
+
+/**
+ * Takes each of these platforms, none before the other. ps may be NULL if count is 0:
+ * that takes nothing. NULL where a platform is NULL. The caller frees it with
+ * ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_any(struct ociimg_platform *const *ps,
+                                          size_t count);
+
+/**
+ * Takes every platform, none before the other. The caller frees it with
+ * ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_all(void);
+
+/**
+ * Takes what a machine of platform `host` runs by default; NULL is this machine. On Linux
+ * that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux, Windows has a rule
+ * for its versions. The caller frees it with ociimg_matcher_free.
+ */
+struct ociimg_matcher *ociimg_matcher_default(const struct ociimg_platform *host);
+
+/**
+ * Whether the matcher takes a platform; false for NULL. Any thread.
+ */
+bool ociimg_matcher_match(const struct ociimg_matcher *m,
+                          const struct ociimg_platform *p);
+
+/**
+ * Whether platform a is better than b; false for NULL. What the matcher takes is better
+ * than what it doesn't. Any thread.
+ */
+bool ociimg_matcher_less(const struct ociimg_matcher *m,
+                         const struct ociimg_platform *a,
+                         const struct ociimg_platform *b);
+
+/**
+ * Frees a matcher; NULL does nothing. Any thread.
+ */
+void ociimg_matcher_free(struct ociimg_matcher *m);
+
+/**
+ * The media type as written in the document; NULL for NULL. Lives as long as the
+ * descriptor.
+ */
+const char *ociimg_descriptor_media_type(const struct ociimg_descriptor *d);
+
+/**
+ * The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor.
+ */
+const char *ociimg_descriptor_digest(const struct ociimg_descriptor *d);
+
+/**
+ * The size of the content in bytes, at most 2^63 - 1; 0 for NULL.
+ */
+uint64_t ociimg_descriptor_size(const struct ociimg_descriptor *d);
+
+/**
+ * The artifact type; NULL where there is none. Lives as long as the descriptor.
+ */
+const char *ociimg_descriptor_artifact_type(const struct ociimg_descriptor *d);
+
+/**
+ * The platform as written in the descriptor; NULL where there is none. The caller frees
+ * it with ociimg_platform_free.
+ */
+struct ociimg_platform *ociimg_descriptor_platform(const struct ociimg_descriptor *d);
+
+/**
+ * How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
+ */
+size_t ociimg_descriptor_url_count(const struct ociimg_descriptor *d);
+
+/**
+ * The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
+ */
+const char *ociimg_descriptor_url_at(const struct ociimg_descriptor *d, size_t i);
+
+/**
+ * How many annotations the descriptor has; 0 for NULL.
+ */
+size_t ociimg_descriptor_annotation_count(const struct ociimg_descriptor *d);
+
+/**
+ * The annotation at a place, in the order of the document: true, with key and value,
+ * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
+ * The texts live as long as the descriptor.
+ */
+bool ociimg_descriptor_annotation_at(const struct ociimg_descriptor *d,
+                                     size_t i,
+                                     const char **key,
+                                     const char **value);
+
+/**
+ * The annotation of this key; NULL where there is none. Lives as long as the descriptor.
+ */
+const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *d,
+                                         const char *key);
+
+/**
+ * The content itself where the document embeds it, decoded and verified, and its length
+ * in bytes; len may be NULL. NULL and 0 where there is none; empty content is a pointer
+ * and 0. Lives as long as the descriptor.
+ */
+const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d, size_t *len);
+
+/**
+ * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
+ * size is in bytes. The caller frees *out with ociimg_descriptor_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
+ * algorithm:encoded, a size above 2^63 - 1.
+ */
+ociimg_status ociimg_descriptor_new(const char *media_type,
+                                    const char *digest,
+                                    uint64_t size,
+                                    struct ociimg_descriptor **out,
+                                    struct ociimg_error **err);
+
+/**
+ * Frees a descriptor; NULL does nothing. Any thread.
+ */
+void ociimg_descriptor_free(struct ociimg_descriptor *d);
+
+/**
+ * Loads the root and all indexes below it. Manifests are read only where the index does
+ * not say which platform they are for. A single manifest is an index of one entry. opts
+ * and ctx may be NULL. The caller frees *out with ociimg_index_free.
+ *
+ * What is wrong with the root, a failing callback, cancelling and max_entries fail the
+ * load; content that is missing, wrong, too large or not understood below the root makes
+ * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
+ * option that this version does not know), OCIIMG_STATUS_MALFORMED,
+ * OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes
+ * while it is read), OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_CANCELLED,
+ * OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
+ * OCIIMG_STATUS_INTERNAL.
+ */
+ociimg_status ociimg_index_load(const struct ociimg_loader *loader,
+                                const struct ociimg_load_options *opts,
+                                const struct ociimg_context *ctx,
+                                struct ociimg_index **out,
+                                struct ociimg_error **err);
+
+/**
+ * How many entries the index has; 0 for NULL.
+ */
+size_t ociimg_index_entry_count(const struct ociimg_index *index);
+
+/**
+ * What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
+ */
+ociimg_entry_kind ociimg_index_entry_kind(const struct ociimg_index *index, size_t i);
+
+/**
+ * The platform that the entry is for: as written in its descriptor, else its config's;
+ * NULL where it has none. The caller frees it with ociimg_platform_free.
+ */
+struct ociimg_platform *ociimg_index_entry_platform(const struct ociimg_index *index,
+                                                    size_t i);
+
+/**
+ * The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
+ * the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
+ * with ociimg_descriptor_free.
+ */
+struct ociimg_descriptor *ociimg_index_entry_descriptor(const struct ociimg_index *index,
+                                                        size_t i);
+
+/**
+ * Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
+ * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH or
+ * OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
+ * ociimg_error_free.
+ */
+struct ociimg_error *ociimg_index_entry_error(const struct ociimg_index *index, size_t i);
+
+/**
+ * The images that a machine of this platform can run, best first, by
+ * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
+ * no images or have no platform are left out; nothing found is success with 0 entries.
+ * The new index has the root of the old one, and shares what was loaded. Asks the loader
+ * for nothing. The caller frees *out with ociimg_index_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ */
+ociimg_status ociimg_index_select(const struct ociimg_index *index,
+                                  const struct ociimg_platform *platform,
+                                  struct ociimg_index **out,
+                                  struct ociimg_error **err);
+
+/**
+ * As ociimg_index_select, by a matcher of the caller's choice.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ */
+ociimg_status ociimg_index_select_with(const struct ociimg_index *index,
+                                       const struct ociimg_matcher *matcher,
+                                       struct ociimg_index **out,
+                                       struct ociimg_error **err);
+
+/**
+ * The digest of the root as it was read: sha256, or of the algorithm of the digest that
+ * was known or required. NULL for NULL. Lives as long as the index.
+ */
+const char *ociimg_index_root_digest(const struct ociimg_index *index);
+
+/**
+ * Whether the root was checked against a digest that the loader or the caller knew. Else
+ * nobody but the source vouches for it.
+ */
+bool ociimg_index_root_is_verified(const struct ociimg_index *index);
+
+/**
+ * The bytes of the root as they were read, and their number; len may be NULL. Not
+ * NUL-terminated. NULL and 0 for NULL. Live as long as the index.
+ */
+const uint8_t *ociimg_index_root_json(const struct ociimg_index *index, size_t *len);
+
+/**
+ * The image at a place of the list: its manifest and config are loaded and verified, or
+ * taken from what was loaded before (nothing is asked of the loader then). Several
+ * threads may ask one index at once. ctx may be NULL. The caller frees *out with
+ * ociimg_image_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
+ * (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
+ * OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
+ * load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+ * OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL. A failure
+ * is not kept: the next ask tries again.
+ */
+ociimg_status ociimg_index_image(const struct ociimg_index *index,
+                                 size_t i,
+                                 const struct ociimg_context *ctx,
+                                 struct ociimg_image **out,
+                                 struct ociimg_error **err);
+
+/**
+ * Opens any other content of the same source by its descriptor: layers of artifacts,
+ * configs, attestations. Manifest and index media types are asked of open_manifest, all
+ * else of open_blob; embedded data is used without asking, and so is the root.
+ * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
+ * may be NULL. The caller frees *out with ociimg_reader_free.
+ *
+ * Returns what ociimg_layer_open returns.
+ */
+ociimg_status ociimg_index_open_blob(const struct ociimg_index *index,
+                                     const struct ociimg_descriptor *d,
+                                     ociimg_read_mode mode,
+                                     const struct ociimg_reader_options *opts,
+                                     const struct ociimg_context *ctx,
+                                     struct ociimg_reader **out,
+                                     struct ociimg_error **err);
+
+/**
+ * Frees an index; NULL does nothing. Any thread, callbacks too.
+ */
+void ociimg_index_free(struct ociimg_index *index);
+
+/**
+ * An independent copy: changing one leaves the other. NULL for NULL. The caller frees it
+ * with ociimg_image_free.
+ */
+struct ociimg_image *ociimg_image_clone(const struct ociimg_image *image);
+
+/**
+ * The platform that the image is for: the index's for it, as written there, else the
+ * config's; NULL where it has none. The caller frees it with ociimg_platform_free.
+ */
+struct ociimg_platform *ociimg_image_platform(const struct ociimg_image *image);
+
+/**
+ * How many layers the image has; 0 for NULL.
+ */
+size_t ociimg_image_layer_count(const struct ociimg_image *image);
+
+/**
+ * The layer at a place, the base first; NULL beyond the end. The caller frees it with
+ * ociimg_layer_free.
+ */
+struct ociimg_layer *ociimg_image_layer(const struct ociimg_image *image, size_t i);
+
+/**
+ * How many annotations the manifest has; 0 for NULL.
+ */
+size_t ociimg_image_annotation_count(const struct ociimg_image *image);
+
+/**
+ * The manifest's annotation at a place, in the order of the document: true, with key and
+ * value, either of which may be NULL where it is not wanted; false beyond the end, both
+ * NULL. The texts live as long as the image is neither freed nor changed.
+ */
+bool ociimg_image_annotation_at(const struct ociimg_image *image,
+                                size_t i,
+                                const char **key,
+                                const char **value);
+
+/**
+ * The manifest's annotation of this key; NULL where there is none. Lives as long as the
+ * image is neither freed nor changed.
+ */
+const char *ociimg_image_annotation(const struct ociimg_image *image, const char *key);
+
+/**
+ * The manifest, and its length in bytes; len may be NULL. Of an image that was not
+ * changed these are the very bytes that were loaded. Not NUL-terminated. NULL and 0 for
+ * NULL. Live as long as the image is neither freed nor changed.
+ */
+const uint8_t *ociimg_image_manifest_json(const struct ociimg_image *image, size_t *len);
+
+/**
+ * The config, and its length in bytes; as ociimg_image_manifest_json.
+ */
+const uint8_t *ociimg_image_config_json(const struct ociimg_image *image, size_t *len);
+
+/**
+ * The digest of the manifest; NULL for NULL. Lives as long as the image is neither freed
+ * nor changed.
+ */
+const char *ociimg_image_manifest_digest(const struct ociimg_image *image);
+
+/**
+ * The digest of the config; NULL for NULL. Lives as long as the image is neither freed
+ * nor changed.
+ */
+const char *ociimg_image_config_digest(const struct ociimg_image *image);
+
+/**
+ * The image configuration; NULL for NULL. The caller frees it with ociimg_config_free.
+ */
+struct ociimg_config *ociimg_image_config(const struct ociimg_image *image);
+
+/**
+ * Frees an image; NULL does nothing. Any thread.
+ */
+void ociimg_image_free(struct ociimg_image *image);
+
+/**
+ * When the image was made, as written (RFC 3339 by the specification); NULL where it is absent.
+ */
+const char *ociimg_config_created(const struct ociimg_config *c);
+
+/**
+ * Who made the image; NULL where it is absent.
+ */
+const char *ociimg_config_author(const struct ociimg_config *c);
+
+/**
+ * The user that the entrypoint runs as; NULL where it is absent.
+ */
+const char *ociimg_config_user(const struct ociimg_config *c);
+
+/**
+ * The folder that the entrypoint starts in; NULL where it is absent.
+ */
+const char *ociimg_config_working_dir(const struct ociimg_config *c);
+
+/**
+ * The signal that ends a container; NULL where it is absent.
+ */
+const char *ociimg_config_stop_signal(const struct ociimg_config *c);
+
+/**
+ * How many environment variables; 0 for NULL.
+ */
+size_t ociimg_config_env_count(const struct ociimg_config *c);
+
+/**
+ * The environment variable at a place, "NAME=value"; NULL beyond the end.
+ */
+const char *ociimg_config_env_at(const struct ociimg_config *c, size_t i);
+
+/**
+ * How many words of the entrypoint; 0 for NULL.
+ */
+size_t ociimg_config_entrypoint_count(const struct ociimg_config *c);
+
+/**
+ * The word of the entrypoint at a place; NULL beyond the end.
+ */
+const char *ociimg_config_entrypoint_at(const struct ociimg_config *c, size_t i);
+
+/**
+ * How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
+ */
+size_t ociimg_config_cmd_count(const struct ociimg_config *c);
+
+/**
+ * The word of the command at a place; NULL beyond the end.
+ */
+const char *ociimg_config_cmd_at(const struct ociimg_config *c, size_t i);
+
+/**
+ * How many ports the image exposes; 0 for NULL.
+ */
+size_t ociimg_config_exposed_port_count(const struct ociimg_config *c);
+
+/**
+ * The port at a place, "80/tcp", in the order of the document; NULL beyond the end.
+ */
+const char *ociimg_config_exposed_port_at(const struct ociimg_config *c, size_t i);
+
+/**
+ * How many volumes the image has; 0 for NULL.
+ */
+size_t ociimg_config_volume_count(const struct ociimg_config *c);
+
+/**
+ * The path of the volume at a place, in the order of the document; NULL beyond the end.
+ */
+const char *ociimg_config_volume_at(const struct ociimg_config *c, size_t i);
+
+/**
+ * How many labels; 0 for NULL.
+ */
+size_t ociimg_config_label_count(const struct ociimg_config *c);
+
+/**
+ * The label at a place, in the order of the document: true, with key and value, either of
+ * which may be NULL where it is not wanted; false beyond the end, both NULL.
+ */
+bool ociimg_config_label_at(const struct ociimg_config *c,
+                            size_t i,
+                            const char **key,
+                            const char **value);
+
+/**
+ * The label of this key; NULL where there is none.
+ */
+const char *ociimg_config_label(const struct ociimg_config *c, const char *key);
+
+/**
+ * How many steps the history has, which need not fit the layers; 0 for NULL.
+ */
+size_t ociimg_config_history_count(const struct ociimg_config *c);
+
+/**
+ * The command of the step at a place; NULL where it is absent, and beyond the end.
+ */
+const char *ociimg_config_history_created_by(const struct ociimg_config *c, size_t i);
+
+/**
+ * Who made the step at a place; NULL where it is absent, and beyond the end.
+ */
+const char *ociimg_config_history_author(const struct ociimg_config *c, size_t i);
+
+/**
+ * When the step at a place was made, as written; NULL where it is absent, and beyond the end.
+ */
+const char *ociimg_config_history_created(const struct ociimg_config *c,
+                                          size_t i);
+
+/**
+ * The comment on the step at a place; NULL where it is absent, and beyond the end.
+ */
+const char *ociimg_config_history_comment(const struct ociimg_config *c, size_t i);
+
+/**
+ * Whether the step at a place made no layer; false beyond the end.
+ */
+bool ociimg_config_history_empty_layer(const struct ociimg_config *c, size_t i);
+
+/**
+ * Frees a config; NULL does nothing. Any thread.
+ */
+void ociimg_config_free(struct ociimg_config *c);
+
+/**
+ * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
+ * ociimg_descriptor_free.
+ */
+struct ociimg_descriptor *ociimg_layer_descriptor(const struct ociimg_layer *layer);
+
+/**
+ * The layer's media type under its OCI name, also where the manifest has Docker's; other
+ * types stand as they are. NULL for NULL.
+ */
+const char *ociimg_layer_oci_media_type(const struct ociimg_layer *layer);
+
+/**
+ * The digest of the stored blob; NULL for NULL.
+ */
+const char *ociimg_layer_digest(const struct ociimg_layer *layer);
+
+/**
+ * The size of the stored blob in bytes; 0 for NULL.
+ */
+uint64_t ociimg_layer_size(const struct ociimg_layer *layer);
+
+/**
+ * The diff ID: the digest of the uncompressed tar stream, as the config has it; NULL for
+ * NULL.
+ */
+const char *ociimg_layer_diff_id(const struct ociimg_layer *layer);
+
+/**
+ * Opens the layer's blob for reading; each reader is a stream of its own. mode is one of
+ * the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
+ * until it is freed. The caller frees *out with ociimg_reader_free.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
+ * (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
+ * be checked; an option that this version does not know), OCIIMG_STATUS_NOT_FOUND (as is
+ * to be expected of a nondistributable layer), OCIIMG_STATUS_MALFORMED (the source has no
+ * regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+ * OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL.
+ */
+ociimg_status ociimg_layer_open(const struct ociimg_layer *layer,
+                                ociimg_read_mode mode,
+                                const struct ociimg_reader_options *opts,
+                                const struct ociimg_context *ctx,
+                                struct ociimg_reader **out,
+                                struct ociimg_error **err);
+
+/**
+ * Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too.
+ */
+void ociimg_layer_free(struct ociimg_layer *layer);
+
+/**
+ * Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
+ * OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
+ * was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
+ * same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
+ *
+ * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
+ * inside a callback that serves this reader), which both leave the reader as it was;
+ * OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
+ * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
+ * OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
+ * reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
+ * callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
+ * OCIIMG_STATUS_INTERNAL.
+ */
+ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
+                                 uint8_t *buf,
+                                 size_t cap,
+                                 size_t *n,
+                                 struct ociimg_error **err);
+
+/**
+ * Whether the end was reached and everything was verified; false for NULL. Any thread,
+ * callbacks too.
+ */
+bool ociimg_reader_is_verified(const struct ociimg_reader *reader);
+
+/**
+ * How many bytes of the stored blob were read so far, of the size that its descriptor
+ * says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
+ */
+uint64_t ociimg_reader_stored_read(const struct ociimg_reader *reader);
+
+/**
+ * Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a
+ * callback that serves this reader, the stream is closed when the call is over.
+ */
+void ociimg_reader_free(struct ociimg_reader *reader);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* OCIIMG_H */
