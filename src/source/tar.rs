@@ -164,7 +164,7 @@ impl Table {
         let leads_out = || {
             fault(
                 wanted,
-                "leads out of the archive, expected a name inside it",
+                "leads out of the archive, or to a longer name than a path can have",
             )
         };
         let mut name = normalized(b"", wanted.as_bytes()).ok_or_else(leads_out)?;
