@@ -17,7 +17,7 @@ use super::escaped;
 use crate::error::{Error, Result, Status};
 use crate::reader::compression::is_tar;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use tar::{EntryType, Header};
@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 4096;
 const MOST_LOOKUPS: u32 = 256;
 
 #[derive(Debug, Default)]
-pub struct Table(BTreeMap<Box<[u8]>, Node>);
+pub struct Table(HashMap<Box<[u8]>, Node>);
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -164,7 +164,7 @@ impl Table {
         let leads_out = || {
             fault(
                 wanted,
-                "leads out of the archive, expected a name inside it",
+                "leads out of the archive, or to a longer name than a path can have",
             )
         };
         let mut name = normalized(b"", wanted.as_bytes()).ok_or_else(leads_out)?;
@@ -235,7 +235,8 @@ fn normalized(folder: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     if folder.len() + path.len() > LONGEST_NAME {
         return None;
     }
-    let mut name = folder.to_vec();
+    let mut name = Vec::with_capacity(folder.len() + 1 + path.len());
+    name.extend_from_slice(folder);
     for component in path.split(|b| *b == b'/') {
         match component {
             b"" | b"." => {}
