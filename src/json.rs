@@ -261,7 +261,10 @@ impl<'a> Value<'a> {
     /// The elements of an array, each as `read` takes it.
     pub fn list<T>(self, mut read: impl FnMut(Value<'a>) -> Result<T>) -> Result<Vec<T>> {
         let mut list = Vec::new();
-        self.each(|value| Ok(list.push(read(value)?)))?;
+        self.each(|value| {
+            list.push(read(value)?);
+            Ok(())
+        })?;
         Ok(list)
     }
 
