@@ -64,7 +64,7 @@ fn unsupported(name: &str) -> Error {
 
 /// Whether a tar header stands here whose checksum fits, taken over unsigned bytes or,
 /// as some old programs did, over signed ones.
-fn is_tar(head: &[u8]) -> bool {
+pub fn is_tar(head: &[u8]) -> bool {
     let Some(block) = head.first_chunk::<HEAD>() else {
         return false;
     };
