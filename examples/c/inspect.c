@@ -128,14 +128,12 @@ static const char *kind_name(ociimg_entry_kind kind)
 }
 
 /* Says on stderr what went wrong, and frees the error. Always false, to be returned. */
-static bool complain(const char *what, ociimg_error *err)
+static bool complain(ociimg_error *err)
 {
     const char *message = ociimg_error_message(err);
     const char *digest = ociimg_error_digest(err);
     fflush(stdout);
-    fputs("inspect: ", stderr);
-    put_text(stderr, what, false);
-    fprintf(stderr, ": %s: %s", ociimg_status_name(ociimg_error_status(err)), message);
+    fprintf(stderr, "inspect: %s: %s", ociimg_status_name(ociimg_error_status(err)), message);
     if (digest != NULL && strstr(message, digest) == NULL)
         fprintf(stderr, " (%s)", digest);
     fputc('\n', stderr);
@@ -480,13 +478,16 @@ static void json_layer(struct json *json, const ociimg_layer *layer, ociimg_read
 }
 
 static void print_layer(const ociimg_layer *layer, ociimg_read_mode mode, uint64_t bytes,
-                        bool verified, bool absent)
+                        bool verified, const ociimg_error *err)
 {
     printf("  %s  %10" PRIu64 "  ", ociimg_layer_digest(layer), ociimg_layer_size(layer));
-    if (verified && mode == OCIIMG_READ_MODE_UNCOMPRESSED)
+    if (!verified)
+        printf("%s%s\n", ociimg_status_name(ociimg_error_status(err)),
+               may_be_absent(layer, err) ? ", kept elsewhere" : "");
+    else if (mode == OCIIMG_READ_MODE_UNCOMPRESSED)
         printf("verified, unpacks to %" PRIu64 "\n", bytes);
     else
-        puts(verified ? "verified as stored" : absent ? "kept elsewhere" : "BAD");
+        puts("verified as stored");
 }
 
 static bool show_layer(const struct options *o, struct json *json, const ociimg_layer *layer,
@@ -496,16 +497,15 @@ static bool show_layer(const struct options *o, struct json *json, const ociimg_
     uint64_t bytes;
     ociimg_read_mode mode = mode_for(o, layer);
     bool verified = read_layer(o, layer, mode, ctx, &bytes, &err);
-    bool absent = may_be_absent(layer, err);
     if (o->json)
         json_layer(json, layer, mode, bytes, verified, err);
     else
-        print_layer(layer, mode, bytes, verified, absent);
-    if (verified || absent) {
+        print_layer(layer, mode, bytes, verified, err);
+    if (verified || may_be_absent(layer, err)) {
         ociimg_error_free(err);
         return true;
     }
-    return complain(ociimg_layer_digest(layer), err);
+    return complain(err);
 }
 
 static bool show_layers(const struct options *o, struct json *json, const ociimg_image *image,
@@ -579,7 +579,7 @@ static bool show_image(const struct options *o, struct json *json, const ociimg_
         good = print_image(o, image, ctx);
     }
     ociimg_image_free(image);
-    return err != NULL ? complain("image", err) : good;
+    return err != NULL ? complain(err) : good;
 }
 
 /* ---- the whole ------------------------------------------------------------------ */
@@ -617,7 +617,7 @@ static bool show_best(const struct options *o, struct json *json, const ociimg_i
     ociimg_index *chosen = choose(index, platform, &err);
     bool good = false;
     if (err != NULL) {
-        complain("choosing an image", err);
+        complain(err);
     } else if (ociimg_index_entry_count(chosen) > 0) {
         good = show_image(o, json, chosen, 0, ctx);
     } else {
@@ -639,7 +639,7 @@ static bool show_all(const struct options *o, struct json *json, const ociimg_in
     for (size_t i = 0; i < ociimg_index_entry_count(index); i++) {
         ociimg_entry_kind kind = ociimg_index_entry_kind(index, i);
         if (kind == OCIIMG_ENTRY_KIND_BROKEN)
-            good = complain("entry", ociimg_index_entry_error(index, i));
+            good = complain(ociimg_index_entry_error(index, i));
         else if (kind == OCIIMG_ENTRY_KIND_IMAGE && !ociimg_context_is_cancelled(ctx))
             good &= show_image(o, json, index, i, ctx);
     }
@@ -673,7 +673,7 @@ static bool inspect(const struct options *o, const ociimg_platform *platform,
         fputc('\n', stdout);
     }
     ociimg_index_free(index);
-    return err != NULL ? complain(o->source, err) : good;
+    return err != NULL ? complain(err) : good;
 }
 
 /* ---- the command line ------------------------------------------------------------ */
@@ -752,7 +752,7 @@ int main(int argc, char **argv)
     ociimg_platform *platform = NULL;
     if (o.platform != NULL &&
         ociimg_platform_parse(o.platform, NULL, &platform, &err) != OCIIMG_STATUS_OK) {
-        complain("--platform", err);
+        complain(err);
         return EXIT_USAGE;
     }
 

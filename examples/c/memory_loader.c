@@ -116,13 +116,14 @@ static const ociimg_loader_vtable vtable = {
 
 /* ---- the program -------------------------------------------------------------------- */
 
-/* Ends the program where a call failed. */
-static void must(ociimg_status status, ociimg_error *err)
+/* Ends the program where a call failed. err is a pointer since C may look at one argument
+ * before it makes the call that is the other. */
+static void must(ociimg_status status, ociimg_error **err)
 {
     if (status == OCIIMG_STATUS_OK)
         return;
-    fprintf(stderr, "memory_loader: %s\n", ociimg_error_message(err));
-    ociimg_error_free(err);
+    fprintf(stderr, "memory_loader: %s\n", ociimg_error_message(*err));
+    ociimg_error_free(*err);
     exit(EXIT_FAILURE);
 }
 
@@ -137,15 +138,15 @@ int main(void)
     uint8_t buffer[4096];
     size_t n;
 
-    must(ociimg_loader_new(&vtable, NULL, &loader, &err), err);
-    must(ociimg_index_load(loader, NULL, NULL, &index, &err), err);
-    must(ociimg_platform_parse("linux/amd64", NULL, &platform, &err), err);
-    must(ociimg_index_select(index, platform, &chosen, &err), err);
-    must(ociimg_index_image(chosen, 0, NULL, &image, &err), err);
+    must(ociimg_loader_new(&vtable, NULL, &loader, &err), &err);
+    must(ociimg_index_load(loader, NULL, NULL, &index, &err), &err);
+    must(ociimg_platform_parse("linux/amd64", NULL, &platform, &err), &err);
+    must(ociimg_index_select(index, platform, &chosen, &err), &err);
+    must(ociimg_index_image(chosen, 0, NULL, &image, &err), &err);
     ociimg_layer *first = ociimg_image_layer(image, 0);
-    must(ociimg_layer_open(first, OCIIMG_READ_MODE_UNCOMPRESSED, NULL, NULL, &reader, &err), err);
+    must(ociimg_layer_open(first, OCIIMG_READ_MODE_UNCOMPRESSED, NULL, NULL, &reader, &err), &err);
     do {
-        must(ociimg_reader_read(reader, buffer, sizeof buffer, &n, &err), err);
+        must(ociimg_reader_read(reader, buffer, sizeof buffer, &n, &err), &err);
         fwrite(buffer, 1, n, stdout);
     } while (n > 0);
 
