@@ -623,8 +623,10 @@ static bool show_best(const struct options *o, struct json *json, const ociimg_i
     } else {
         fflush(stdout);
         fprintf(stderr, "inspect: no image for ");
-        put_text(stderr, platform != NULL ? ociimg_platform_format_all(platform) : "this machine",
-                 false);
+        if (platform != NULL)
+            put_text(stderr, ociimg_platform_format_all(platform), false);
+        else
+            put_platform(stderr, ociimg_platform_host());
         fprintf(stderr, "; --platform chooses another, --all shows every one\n");
     }
     ociimg_index_free(chosen);
