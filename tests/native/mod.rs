@@ -1,0 +1,79 @@
+//! The library as programs in other languages get it, and what a test does where a tool
+//! for them is missing.
+
+use std::fs;
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// The shared library that cargo built together with this test.
+///
+/// It stands beside the test's own executable. What else stands there may be of an earlier
+/// build, so one that is older than the sources is not taken.
+pub fn library() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its executable");
+    let name = format!(
+        "{}ociimg{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let library = test.with_file_name(name);
+    let built = modified(&library).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}; expected the shared library there, which `cargo test` builds as long as \
+             crate-type in Cargo.toml names cdylib",
+            library.display()
+        )
+    });
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (changed, source) = newest(&sources).expect("there are sources, and they can be read");
+    assert!(
+        built >= changed,
+        "{} is older than {}; make it anew with\n    cargo build --tests",
+        library.display(),
+        source.display()
+    );
+    library
+}
+
+fn modified(path: &Path) -> std::io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
+}
+
+/// The file below a folder that was changed last, and when.
+fn newest(folder: &Path) -> std::io::Result<(SystemTime, PathBuf)> {
+    let mut newest = (SystemTime::UNIX_EPOCH, folder.to_owned());
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let found = if path.is_dir() {
+            self::newest(&path)?
+        } else {
+            (modified(&path)?, path)
+        };
+        newest = newest.max(found);
+    }
+    Ok(newest)
+}
+
+/// Says that something is not tested here, and why; with OCIIMG_TESTS_NO_SKIP=1, as in CI,
+/// that is a failure.
+pub fn skip(what: &str, why: &str) {
+    let skipped = format!("skipped: {what}: {why}");
+    if std::env::var_os("OCIIMG_TESTS_NO_SKIP").is_some_and(|set| set == "1") {
+        panic!("{skipped}; OCIIMG_TESTS_NO_SKIP=1 does not allow that");
+    }
+    // Not eprintln: what that says of a test that passes is not shown.
+    let _ = writeln!(stderr(), "{skipped}");
+}
+
+/// Whether a tool is there; where it is not, `what` is skipped.
+pub fn has(tool: &str, what: &str) -> bool {
+    let why = match Command::new(tool).arg("--version").output() {
+        Ok(run) if run.status.success() => return true,
+        Ok(run) => format!("`{tool} --version` ended with {}", run.status),
+        Err(e) => format!("{tool}: {e}"),
+    };
+    skip(what, &why);
+    false
+}
