@@ -112,7 +112,8 @@ impl std::error::Error for Error {}
 fn one_line(message: &str) -> Text {
     let mut line = String::with_capacity(message.len());
     for c in message.chars() {
-        if c.is_control() {
+        // U+2028 and U+2029 end a line too, and are no controls.
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             line.extend(c.escape_debug());
         } else {
             line.push(c);

@@ -1,4 +1,4 @@
-use super::{free, get, get_new, give_some};
+use super::{call_out, free, get, get_new, give_some};
 use crate::context::Context;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(destroy) = self.destroy {
             // SAFETY: the program gave both for this, and this is the one time.
-            unsafe { destroy(self.pointer) }
+            call_out(|| unsafe { destroy(self.pointer) });
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::context::UserData;
-use super::{create, free, lend, null, ociimg_error, ociimg_status, options};
+use super::{call_out, create, free, lend, null, ociimg_error, ociimg_status, options};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
@@ -258,7 +258,7 @@ impl Drop for Table {
     fn drop(&mut self) {
         if let Some(destroy) = self.destroy {
             // SAFETY: the program gave both for this, and this is the one time.
-            unsafe { destroy(self.state) }
+            call_out(|| unsafe { destroy(self.state) });
         }
     }
 }
@@ -267,7 +267,7 @@ impl Drop for Table {
 fn run(name: &str, ctx: &Context, callback: impl FnOnce(*mut ociimg_call) -> i32) -> Result<()> {
     ctx.check()?;
     let mut call = ociimg_call { ctx, failure: None };
-    let returned = callback(&raw mut call);
+    let returned = call_out(|| callback(&raw mut call));
     if returned == 0 {
         return Ok(());
     }
@@ -410,6 +410,6 @@ impl Stream for CallbackStream {
 impl Drop for CallbackStream {
     fn drop(&mut self) {
         // SAFETY: the program opened it, and this is the one time that it is closed.
-        unsafe { (self.table.close)(self.table.state, self.stream) }
+        call_out(|| unsafe { (self.table.close)(self.table.state, self.stream) });
     }
 }

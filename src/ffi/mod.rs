@@ -61,7 +61,9 @@ use crate::error::{Error, Result, Status};
 use crate::text::Text;
 use std::any::Any;
 use std::ffi::{CStr, c_char};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
 use std::ptr;
 use std::sync::Arc;
 
@@ -81,6 +83,23 @@ fn told(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without words")
+}
+
+/// Runs a function of the program's. What unwinds out of it (a C++ exception) ends the
+/// program here: further up, destructors would call the program again on the way to
+/// [`guard`], which can't contain what is not Rust's.
+fn call_out<R>(callback: impl FnOnce() -> R) -> R {
+    struct Unwinding;
+    impl Drop for Unwinding {
+        fn drop(&mut self) {
+            eprintln!("ociimg: something unwinds out of a callback, which is not allowed");
+            process::abort();
+        }
+    }
+    let unwinding = Unwinding;
+    let returned = callback();
+    mem::forget(unwinding);
+    returned
 }
 
 /// Hands a value over to C, which owns it until it gives it to [`free`]. All handles are

@@ -1,0 +1,216 @@
+//! Programs in C and C++ against the library as it is shipped: compiled with
+//! include/ociimg.h, linked to the shared library, and run as they are, under valgrind,
+//! and with the compiler's sanitizers.
+
+mod native;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+/// How a program is built and run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Means {
+    Plain,
+    /// Every read and write that goes wrong, and every leak, in program and library alike.
+    Valgrind,
+    /// Undefined behaviour in the program, and leaks of both.
+    Sanitizers,
+}
+
+const ALL: [Means; 3] = [Means::Plain, Means::Valgrind, Means::Sanitizers];
+
+/// What valgrind ends with when it finds something; no program of ours ends so.
+const FOUND: i32 = 97;
+
+impl Means {
+    /// Whether this can be done here; found out once, and told where not.
+    fn available(self) -> bool {
+        static VALGRIND: LazyLock<bool> =
+            LazyLock::new(|| native::has("valgrind", "C programs under valgrind"));
+        static SANITIZERS: LazyLock<bool> = LazyLock::new(|| {
+            // Not all that compilers take works: the runtime may be missing, or memory
+            // may not be laid out as it wants.
+            let why = match build("guilty.c", Means::Sanitizers) {
+                Ok(program) => match Means::Sanitizers.run(&program, &["nothing"]) {
+                    run if run.status.success() => return true,
+                    run => told(&run),
+                },
+                Err(compiler) => told(&compiler),
+            };
+            native::skip("C programs with the sanitizers", &why);
+            false
+        });
+        match self {
+            Self::Plain => true,
+            Self::Valgrind => *VALGRIND,
+            Self::Sanitizers => *SANITIZERS,
+        }
+    }
+
+    fn run(self, program: &Path, args: &[&str]) -> Output {
+        let mut command = match self {
+            Self::Plain | Self::Sanitizers => Command::new(program),
+            Self::Valgrind => {
+                let mut valgrind = Command::new("valgrind");
+                valgrind
+                    .args(["--quiet", "--leak-check=full"])
+                    // A handle points behind the counter of who holds it: a lost one is
+                    // lost "possibly".
+                    .args(["--errors-for-leak-kinds=definite,possible"])
+                    .args(["--show-leak-kinds=definite,possible"])
+                    .arg(format!("--error-exitcode={FOUND}"))
+                    .arg(program);
+                valgrind
+            }
+        };
+        command
+            .args(args)
+            .output()
+            .unwrap_or_else(|e| panic!("{command:?}: {e}"))
+    }
+}
+
+/// Builds a program of tests/c; what the compiler said where it does not compile.
+fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = native::library();
+    let folder = library.parent().expect("a file is in a folder");
+    let (compiler, standard) = match source.ends_with(".cc") {
+        true => ("c++", "-std=c++17"),
+        false => ("cc", "-std=c11"),
+    };
+    // A test of its own may build what another one runs.
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "{source}-{means:?}-{:?}",
+        std::thread::current().id()
+    ));
+    let mut command = Command::new(compiler);
+    command
+        .args([standard, "-g", "-O1", "-pthread"])
+        .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        .arg("-I")
+        .arg(root.join("include"))
+        .arg(root.join("tests/c").join(source))
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(folder)
+        .arg("-lociimg")
+        .arg(format!("-Wl,-rpath,{}", folder.display()));
+    if means == Means::Sanitizers {
+        command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    }
+    let run = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    match run.status.success() {
+        true => Ok(program),
+        false => Err(run),
+    }
+}
+
+fn told(run: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        run.status,
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr)
+    )
+}
+
+fn built(source: &str, means: Means) -> PathBuf {
+    build(source, means).unwrap_or_else(|e| panic!("{source}, {means:?}: {}", told(&e)))
+}
+
+/// The program does what it is to do, by every means there is.
+fn passes(source: &str) {
+    for means in ALL {
+        if means.available() {
+            let run = means.run(&built(source, means), &[]);
+            assert!(run.status.success(), "{source}, {means:?}: {}", told(&run));
+        }
+    }
+}
+
+#[test]
+fn a_hostile_loader_at_every_callback() {
+    passes("hostile.c");
+}
+
+#[test]
+fn what_a_loader_knows_of_its_root() {
+    passes("root.c");
+}
+
+#[test]
+fn bad_callers() {
+    passes("callers.c");
+}
+
+#[test]
+fn readers() {
+    passes("readers.c");
+}
+
+#[test]
+fn several_threads() {
+    passes("threads.c");
+}
+
+/// What valgrind and the sanitizers would not find, no test here would.
+#[test]
+fn the_means_find_what_is_wrong() {
+    for (means, guilt) in [
+        (Means::Valgrind, "leak"),
+        (Means::Valgrind, "use after free"),
+        (Means::Sanitizers, "leak"),
+        (Means::Sanitizers, "use after free"),
+        (Means::Sanitizers, "overflow"),
+    ] {
+        if !means.available() {
+            continue;
+        }
+        let program = built("guilty.c", means);
+        let run = means.run(&program, &["nothing"]);
+        assert!(run.status.success(), "{means:?}: {}", told(&run));
+        let run = means.run(&program, &[guilt]);
+        assert!(
+            !run.status.success(),
+            "{means:?} does not find: {guilt}\n{}",
+            told(&run)
+        );
+        if means == Means::Valgrind {
+            assert_eq!(run.status.code(), Some(FOUND), "{}", told(&run));
+        }
+    }
+}
+
+/// An exception out of a callback ends the program where it leaves the callback.
+#[cfg(unix)]
+#[test]
+fn a_cxx_exception_ends_the_program() {
+    use std::os::unix::process::ExitStatusExt;
+    if !native::has("c++", "a C++ exception out of a callback") {
+        return;
+    }
+    let program = built("exception.cc", Means::Plain);
+    for callback in [
+        "root_digest",
+        "open_root_manifest",
+        "open_manifest",
+        "open_blob",
+        "read",
+        "close",
+        "destroy",
+        "destroy of a context",
+    ] {
+        let run = Means::Plain.run(&program, &[callback]);
+        assert_eq!(run.status.signal(), Some(6), "{callback}: {}", told(&run));
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(said, format!("{callback} throws\n"), "{}", told(&run));
+    }
+    // And it runs to its end where nothing throws.
+    let run = Means::Plain.run(&program, &["nothing"]);
+    assert!(run.status.success(), "{}", told(&run));
+}
