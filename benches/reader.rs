@@ -223,10 +223,10 @@ fn noise(len: usize) -> Vec<u8> {
 fn tar() -> Vec<u8> {
     let text: Vec<u8> = {
         let words: Vec<String> = random()
-            .take(2000)
+            .take(100)
             .map(|r| format!("{:x} ", r >> 44))
             .collect();
-        let picks = random().skip(2000);
+        let picks = random().skip(100);
         picks
             .flat_map(|r| words[r as usize % words.len()].bytes())
             .take(1 << 20)
