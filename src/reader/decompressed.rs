@@ -1,6 +1,6 @@
 //! Content that is decompressed on its way.
 
-use super::blob::{Blob, PIECE};
+use super::blob::Blob;
 use super::compression::Decoder;
 use super::hashing::{Chunk, Hashing, Lane, Ring};
 use super::stored::Stored;
@@ -8,11 +8,14 @@ use super::{Content, Expected, Options};
 use crate::digest::Hasher;
 use crate::error::{Error, Result, Status};
 
+/// Of what comes out.
+const UNPACKED_ROOM: usize = 40 * 1024;
+
 /// How many chunks there are where a worker hashes: one of each kind in use, the others
 /// on their way through it. With what libzstd holds beside its window they stay below
-/// 1 MiB, and more of them gain nothing.
+/// 1 MiB.
 const STORED_CHUNKS: usize = 2;
-const UNPACKED_CHUNKS: usize = 5;
+const UNPACKED_CHUNKS: usize = 6;
 
 pub struct Decompressed {
     blob: Blob,
@@ -53,7 +56,7 @@ impl Decompressed {
             decoder,
             stored: Ring::new(head, stored_chunks),
             decoded: 0,
-            unpacked: Ring::new(Chunk::new(PIECE), unpacked_chunks),
+            unpacked: Ring::new(Chunk::new(UNPACKED_ROOM), unpacked_chunks),
             handed_out: 0,
             hashing,
             size: 0,
