@@ -77,12 +77,16 @@ impl Table {
                 return Ok(table);
             }
             let block = blocks.get(at, BLOCK)?;
-            let block: [u8; BLOCK as usize] = block.try_into().expect("it has this size");
+            let mut block: [u8; BLOCK as usize] = block.try_into().expect("it has this size");
             if block == [0; BLOCK as usize] && !extensions.are_pending() {
                 return Ok(table);
             }
             if !is_tar(&block) {
                 return Err(malformed(at, "found a header whose checksum does not fit"));
+            }
+            if &block[257..263] == b"ustar\0" {
+                // No reader but `Header` looks at the version behind it.
+                block[263..265].copy_from_slice(b"00");
             }
             let header = Header::from_byte_slice(&block);
             at = match header.entry_type() {
@@ -576,6 +580,18 @@ mod tests {
                 "POSIX prefix",
                 vec![entry(
                     with_field(header(b'0', "b", "", 4), 345, b"p/q"),
+                    b"data",
+                )],
+                "p/q/b",
+            ),
+            (
+                "POSIX prefix in another version",
+                vec![entry(
+                    with_field(
+                        with_field(header(b'0', "b", "", 4), 345, b"p/q"),
+                        263,
+                        b" \0",
+                    ),
                     b"data",
                 )],
                 "p/q/b",
