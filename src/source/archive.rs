@@ -3,11 +3,14 @@
 use super::escaped;
 use super::extent::Extent;
 use super::layout::Files;
-use super::tar::{self, Table};
+use super::tar::{self, Limits, Table};
 use crate::error::{Error, Result, Status};
 
-/// A bound for what is kept of one archive, far above what images have.
-const MOST_HEADERS: u32 = 1 << 21;
+/// Far above what images have.
+const LIMITS: Limits = Limits {
+    headers: 1 << 21,
+    names: 256 << 20,
+};
 
 pub struct Archive {
     file: Extent,
@@ -27,11 +30,7 @@ impl Archive {
                 ),
             ));
         }
-        let table = Table::read(
-            |buf, at| file.read_exact_at(buf, at),
-            file.size(),
-            MOST_HEADERS,
-        )?;
+        let table = Table::read(|buf, at| file.read_exact_at(buf, at), file.size(), LIMITS)?;
         Ok(Self { file, table })
     }
 }

@@ -31,7 +31,7 @@ pub const MANIFEST: &str = "manifest.json";
 const DEFINED: &[&str] = &["Config", "RepoTags", "Layers", "Parent", "LayerSources"];
 /// Images and layers that one manifest.json may name. A layer's name of three bytes
 /// becomes a descriptor of two hundred.
-const MOST_NAMED: usize = 1 << 16;
+const MOST_NAMED: usize = 1 << 14;
 
 pub struct DockerSave {
     root: Arc<[u8]>,

@@ -28,11 +28,24 @@ const WINDOW: u64 = 32 << 10;
 /// Bytes of one PAX header or GNU long name.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 const LONGEST_NAME: usize = 4096;
-/// Names looked up to find one, through links to files and to folders.
-const MOST_LOOKUPS: u32 = 256;
+/// Names looked up to find one, through links to files and to folders: as many as Linux
+/// follows links. An archive may make its reader do so for thousands of layers.
+const MOST_LOOKUPS: u32 = 40;
+
+/// How much of an archive is kept at most.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub headers: u32,
+    /// Bytes of all names, and of those that links lead to.
+    pub names: usize,
+}
 
 #[derive(Debug, Default)]
-pub struct Table(HashMap<Box<[u8]>, Node>);
+pub struct Table {
+    nodes: HashMap<Box<[u8]>, Node>,
+    /// Bytes of the names that were taken up.
+    names: usize,
+}
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -45,6 +58,15 @@ enum Node {
     Sparse,
     /// A folder, a device or a FIFO.
     NoFile,
+}
+
+impl Node {
+    fn target(&self) -> &[u8] {
+        match self {
+            Self::SymbolicLink(target) | Self::HardLink(target) => target,
+            Self::File(_) | Self::Sparse | Self::NoFile => b"",
+        }
+    }
 }
 
 /// Whether what starts with `head` (of a block, where there is one) is a tar archive, be
@@ -61,7 +83,7 @@ impl Table {
     pub fn read(
         read_exact_at: impl FnMut(&mut [u8], u64) -> Result<()>,
         size: u64,
-        most_headers: u32,
+        limits: Limits,
     ) -> Result<Self> {
         let mut blocks = Blocks {
             read_exact_at,
@@ -72,7 +94,7 @@ impl Table {
         let mut table = Self::default();
         let mut extensions = Extensions::default();
         let mut at = 0;
-        for _ in 0..most_headers {
+        for _ in 0..limits.headers {
             if at == size && !extensions.are_pending() {
                 return Ok(table);
             }
@@ -96,10 +118,19 @@ impl Table {
                 | EntryType::GNULongLink => extensions.take(header, at, &mut blocks)?,
                 _ => table.take(header, at, extensions.of_entry(), &mut blocks)?,
             };
+            if table.names > limits.names {
+                return Err(Error::new(
+                    Status::LimitExceeded,
+                    format_args!(
+                        "found more than {} bytes of names in the archive",
+                        limits.names
+                    ),
+                ));
+            }
         }
         Err(Error::new(
             Status::LimitExceeded,
-            format_args!("found more than {most_headers} headers in the archive"),
+            format_args!("found more than {} headers in the archive", limits.headers),
         ))
     }
 
@@ -153,13 +184,14 @@ impl Table {
             // POSIX: a type that is not known is a file.
             _ => Node::File(start..start + size),
         };
-        self.0.insert(path.into(), node);
+        self.names += path.len() + node.target().len();
+        self.nodes.insert(path.into(), node);
         Ok(end)
     }
 
     fn hard_link(&self, target: Arc<[u8]>) -> Node {
         normalized(b"", &target)
-            .and_then(|name| self.0.get(&*name).cloned())
+            .and_then(|name| self.nodes.get(&*name).cloned())
             .unwrap_or(Node::HardLink(target))
     }
 
@@ -175,7 +207,7 @@ impl Table {
         let mut lookups = 0;
         while lookups < MOST_LOOKUPS {
             lookups += 1;
-            let target = match self.0.get(&*name) {
+            let target = match self.nodes.get(&*name) {
                 Some(Node::File(data)) => return Ok(data.clone()),
                 Some(Node::NoFile) => {
                     return Err(super::extent::no_regular_file(wanted.as_bytes()));
@@ -195,7 +227,7 @@ impl Table {
                     let mut ends = (0..name.len()).filter(|i| name[*i] == b'/');
                     let linked = ends.by_ref().find_map(|end| {
                         lookups += 1;
-                        match self.0.get(&name[..end])? {
+                        match self.nodes.get(&name[..end])? {
                             Node::SymbolicLink(target) => Some((end, target)),
                             _ => None,
                         }
@@ -499,8 +531,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const LIMITS: Limits = Limits {
+        headers: 1000,
+        names: 10_000,
+    };
+
     fn table(archive: &[u8]) -> Result<Table> {
-        Table::read(reading(archive), archive.len() as u64, 1000)
+        Table::read(reading(archive), archive.len() as u64, LIMITS)
     }
 
     fn reading(archive: &[u8]) -> impl FnMut(&mut [u8], u64) -> Result<()> {
@@ -935,8 +972,8 @@ mod tests {
                 .map(str::len)
                 .map_err(|e| e.status())
         };
-        assert_eq!(chain(255), Ok(4));
-        assert_eq!(chain(256), Err(Status::Malformed));
+        assert_eq!(chain(39), Ok(4));
+        assert_eq!(chain(40), Err(Status::Malformed));
     }
 
     #[test]
@@ -1128,9 +1165,30 @@ mod tests {
     fn headers_are_counted() {
         let entries: Vec<_> = (0..5).map(|_| extension(b'g', b"")).collect();
         let bytes = archive(&entries);
-        let read = |most| Table::read(reading(&bytes), bytes.len() as u64, most);
+        let read = |headers| {
+            let limits = Limits { headers, ..LIMITS };
+            Table::read(reading(&bytes), bytes.len() as u64, limits)
+        };
         assert_eq!(read(5).unwrap_err().status(), Status::LimitExceeded);
-        assert!(read(6).unwrap().0.is_empty());
+        assert!(read(6).unwrap().nodes.is_empty());
+    }
+
+    #[test]
+    fn names_and_targets_are_counted() {
+        let bytes = archive(&[
+            file("./abc", ""),
+            file("abc", ""),
+            symbolic_link("s", "12345"),
+            hard_link("h", "12345678"),
+            hard_link("k", "abc"),
+            file("../leads out", ""),
+        ]);
+        let read = |names| {
+            let limits = Limits { names, ..LIMITS };
+            Table::read(reading(&bytes), bytes.len() as u64, limits).map_err(|e| e.status())
+        };
+        assert!(read(22).is_ok());
+        assert_eq!(read(21).err(), Some(Status::LimitExceeded));
     }
 
     fn sample() -> Vec<u8> {
@@ -1184,7 +1242,7 @@ mod tests {
                 reading(&whole)(buf, at)
             },
             whole.len() as u64,
-            1000,
+            LIMITS,
         )
         .unwrap();
         assert!(reads > 3);
@@ -1199,7 +1257,7 @@ mod tests {
                     }
                 },
                 whole.len() as u64,
-                1000,
+                LIMITS,
             )
             .unwrap_err();
             assert_eq!(e.status(), Status::Io, "read {failing}");
@@ -1229,7 +1287,7 @@ mod tests {
                 archive.resize(archive.len().next_multiple_of(512), 0);
             }
             if let Ok(table) = table(&archive) {
-                for name in table.0.keys().map(|name| String::from_utf8_lossy(name)).chain(["b".into()]) {
+                for name in table.nodes.keys().map(|name| String::from_utf8_lossy(name)).chain(["b".into()]) {
                     if let Ok(data) = table.find(&name) {
                         prop_assert!(data.start <= data.end && data.end <= archive.len() as u64);
                     }
