@@ -197,3 +197,84 @@ fn hex(bytes: &[u8]) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digests_of_abc_are_those_of_the_standards() {
+        // FIPS 180-2, appendices B.1 and C.1; BLAKE3 by its reference implementation.
+        let rows = [
+            (
+                Algorithm::Sha256,
+                "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            ),
+            (
+                Algorithm::Sha512,
+                "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                 2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+            ),
+            (
+                Algorithm::Blake3,
+                "blake3:6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
+            ),
+        ];
+        for (algorithm, expected) in rows {
+            let digest = Digest::of(algorithm, b"abc");
+            assert_eq!(&**digest.text(), expected);
+            assert_eq!(Digest::parse(expected).unwrap(), digest);
+            assert_eq!(digest.algorithm().unwrap(), algorithm);
+        }
+    }
+
+    #[test]
+    fn a_digest_of_the_grammar_is_taken_and_no_other() {
+        let hex = "0123456789abcdef".repeat(4);
+        let taken = [
+            format!("sha256:{hex}"),
+            format!("sha512:{hex}{hex}"),
+            format!("blake3:{hex}"),
+            "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8".into(),
+            "sha256+b64u:LCa0a2j_xo_5m0U8HTBBNBNCLXBkg7-g-YpeiGJm564".into(),
+            "a.b_c-d+e:=".into(),
+        ];
+        for text in &taken {
+            assert_eq!(&**Digest::parse(text).unwrap().text(), text);
+        }
+        let refused = [
+            String::new(),
+            ":".into(),
+            hex.clone(),
+            format!(":{hex}"),
+            format!("sha256:{hex}0"),
+            format!("sha256:{}", &hex[1..]),
+            format!("sha256:{}g", &hex[1..]),
+            format!("sha256:{hex} "),
+            format!(" sha256:{hex}"),
+            format!("sha256:{hex}\n"),
+            format!("sha256:{hex}\0"),
+            format!("sha256::{hex}"),
+            format!("sha-:{hex}"),
+            format!("+sha:{hex}"),
+            format!("a++b:{hex}"),
+            "x:a:b".into(),
+            "x:a/b".into(),
+            "x:\u{e9}".into(),
+        ];
+        for text in &refused {
+            let e = Digest::parse(text).unwrap_err();
+            assert_eq!(e.status(), Status::Malformed, "{text}");
+        }
+    }
+
+    #[test]
+    fn content_of_another_digest_is_a_mismatch_and_both_are_named() {
+        let [a, b] = ["a", "b"].map(|content| Digest::of(Algorithm::Sha256, content.as_bytes()));
+        assert!(a.expect(&a).is_ok());
+        let e = a.expect(&b).unwrap_err();
+        assert_eq!(e.status(), Status::DigestMismatch);
+        assert_eq!(e.digest(), Some(a.text()));
+        assert!(e.message().contains(&**a.text()) && e.message().contains(&**b.text()));
+    }
+}

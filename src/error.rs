@@ -122,3 +122,21 @@ fn one_line(message: &str) -> Text {
     // A control character would be the only way for U+0000 to be there.
     Text::new(&line).expect("controls are escaped")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_says() {
+        let error = Error::new(Status::Callback, "a\r\nb\0c\u{1b}[0m\u{85}").within("at\n1");
+        assert_eq!(&**error.message(), "at\\n1: a\\r\\nb\\0c\\u{1b}[0m\\u{85}");
+    }
+
+    #[test]
+    fn the_innermost_digest_stays() {
+        let [inner, outer] = ["a:1", "b:2"].map(|text| Text::new(text).unwrap());
+        let error = Error::new(Status::NotFound, "x").concerning(&inner);
+        assert_eq!(error.concerning(&outer).digest(), Some(&inner));
+    }
+}

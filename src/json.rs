@@ -261,7 +261,10 @@ impl<'a> Value<'a> {
     /// The elements of an array, each as `read` takes it.
     pub fn list<T>(self, mut read: impl FnMut(Value<'a>) -> Result<T>) -> Result<Vec<T>> {
         let mut list = Vec::new();
-        self.each(|value| Ok(list.push(read(value)?)))?;
+        self.each(|value| {
+            list.push(read(value)?);
+            Ok(())
+        })?;
         Ok(list)
     }
 
@@ -472,5 +475,118 @@ impl<'de> Visitor<'de> for Key {
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Takes everything apart, as the readers of documents do.
+    fn tree(value: Value<'_>) -> Result<serde_json::Value> {
+        Ok(match value.raw().as_bytes()[0] {
+            b'{' => {
+                let members = value.map()?.into_iter();
+                members
+                    .map(|(key, value)| Ok((key.into_owned(), tree(value)?)))
+                    .collect::<Result<_>>()?
+            }
+            b'[' => value.list(tree)?.into(),
+            b'"' => value.string()?.into_owned().into(),
+            _ => serde_json::from_str(value.raw()).map_err(not_json)?,
+        })
+    }
+
+    fn document() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..24)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_document_says_what_serde_json_reads_in_it(document in document()) {
+            for text in [document.to_string(), serde_json::to_string_pretty(&document).unwrap()] {
+                let value = parse(text.as_bytes()).unwrap();
+                prop_assert!(value.check_keys().is_ok());
+                prop_assert_eq!(&tree(value).unwrap(), &document);
+            }
+        }
+
+        #[test]
+        fn what_is_taken_is_json(bytes in "[\\[\\]{}:,\"\\\\u0d8c a1e.-]{0,24}") {
+            if parse(bytes.as_bytes()).is_ok() {
+                let number_too_large = |e: serde_json::Error| e.to_string().contains("out of range");
+                let read = serde_json::from_str::<serde_json::Value>(&bytes);
+                prop_assert!(read.is_ok() || read.is_err_and(number_too_large), "{}", bytes);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            if let Ok(value) = parse(&bytes) {
+                let _ = (value.check_keys(), tree(value));
+            }
+        }
+
+        #[test]
+        fn a_key_named_twice_is_found_wherever_it_stands(
+            key: String,
+            others in prop::collection::btree_set(any::<String>(), 0..40),
+            at: prop::sample::Index,
+        ) {
+            let mut keys: Vec<_> = others.into_iter().filter(|k| *k != key).collect();
+            for _ in 0..2 {
+                keys.insert(at.index(keys.len() + 1), key.clone());
+            }
+            let member = |k: &String| format!("{}:[{{}}]", serde_json::Value::from(k.as_str()));
+            let object = keys.iter().map(member).collect::<Vec<_>>().join(",");
+            let text = format!("[{{\"x\":{{{object}}}}}]");
+            prop_assert!(parse(text.as_bytes()).unwrap().check_keys().is_err());
+            let object = format!("{{{object}}}");
+            prop_assert!(parse(object.as_bytes()).unwrap().map().is_err());
+        }
+    }
+
+    #[test]
+    fn go_folds_these_into_one_key() {
+        for (key, name) in [
+            ("Layers", "layers"),
+            ("layer\u{17f}", "layers"),
+            ("\u{212a}ey", "key"),
+            ("MEDIATYPE", "mediaType"),
+        ] {
+            assert!(folds_to(key, name), "{key}");
+        }
+        for (key, name) in [
+            ("layer", "layers"),
+            ("layerss", "layers"),
+            // Lower-cased by Unicode it would be "i" and a dot.
+            ("s\u{130}ze", "size"),
+            ("os_version", "os.version"),
+        ] {
+            assert!(!folds_to(key, name), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_where_it_was_found() {
+        let fault = Fault::malformed("x").under("size").at(3).under("manifests");
+        let error = Error::from(fault);
+        assert_eq!(&**error.message(), "manifests[3].size: x");
+        let error = Error::from(Fault::malformed("x").under("a\n"));
+        assert_eq!(&**error.message(), "a\\n: x");
     }
 }

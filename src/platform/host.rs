@@ -7,19 +7,18 @@ use std::sync::LazyLock;
 static HOST: LazyLock<Platform> = LazyLock::new(|| {
     let os = normalize::os(consts::OS, "");
     let architecture = goarch(consts::ARCH, cfg!(target_endian = "big"));
-    let variant = match (&*os, architecture) {
+    let variant = match (os, architecture) {
         ("linux", "arm" | "arm64") => {
             let cpuinfo = std::fs::read("/proc/cpuinfo").ok();
             let cpuinfo = cpuinfo.as_deref().map(String::from_utf8_lossy);
             linux_variant(architecture, cpuinfo.as_deref(), &machine())
         }
-        _ => variant(&os, architecture),
+        _ => variant(os, architecture),
     };
     Platform {
-        os: field(&os),
+        os: field(os),
         architecture: field(architecture),
         variant: variant.and_then(field),
-        os_version: os_version(),
         ..Platform::default()
     }
 });
@@ -119,30 +118,9 @@ fn machine_version(machine: &str) -> Option<&'static str> {
     })
 }
 
-#[cfg(unix)]
 fn machine() -> String {
     let uname = rustix::system::uname();
     uname.machine().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn machine() -> String {
-    String::new()
-}
-
-/// What images for Windows are held to; no other OS has one.
-#[cfg(windows)]
-fn os_version() -> Option<crate::text::Text> {
-    let version = windows_version::OsVersion::current();
-    field(&format!(
-        "{}.{}.{}",
-        version.major, version.minor, version.build
-    ))
-}
-
-#[cfg(not(windows))]
-fn os_version() -> Option<crate::text::Text> {
-    None
 }
 
 #[cfg(test)]

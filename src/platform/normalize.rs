@@ -12,102 +12,71 @@ impl Platform {
 
     /// The same on a machine with the operating system `host_os`.
     pub(super) fn normalize_on(&self, host_os: &str) -> Self {
-        let Normal {
-            os,
-            architecture,
-            variant,
-        } = Normal::of(self, host_os);
+        let names = [&self.os, &self.architecture, &self.variant];
+        let [lower_os, lower_architecture, lower_variant] = names.map(|n| lower(or_empty(n)));
+        let (architecture, variant) = architecture(&lower_architecture, &lower_variant);
         let mut os_features = self.os_features.to_vec();
         os_features.sort();
         os_features.dedup();
         Self {
-            os: field(&os),
-            architecture: field(&architecture),
-            variant: field(&variant),
+            os: field(os(&lower_os, host_os)),
+            architecture: field(architecture),
+            variant: field(variant),
             os_version: self.os_version.clone(),
             os_features: os_features.into(),
         }
     }
 }
 
-/// What normalizing changes of a platform, without a copy of what is normal already.
-pub(super) struct Normal<'a> {
-    pub os: Cow<'a, str>,
-    pub architecture: Cow<'a, str>,
-    pub variant: Cow<'a, str>,
-}
-
-impl<'a> Normal<'a> {
-    pub fn of(platform: &'a Platform, host_os: &'a str) -> Self {
-        let (architecture, variant) = architecture(
-            or_empty(&platform.architecture),
-            or_empty(&platform.variant),
-        );
-        Self {
-            os: os(or_empty(&platform.os), host_os),
-            architecture,
-            variant,
-        }
+/// The one name of an OS; `lower` is in lower case.
+pub(super) fn os<'a>(lower: &'a str, host_os: &'a str) -> &'a str {
+    match lower {
+        "" => host_os,
+        "macos" => "darwin",
+        os => os,
     }
 }
 
-pub(super) fn os<'a>(os: &'a str, host_os: &'a str) -> Cow<'a, str> {
-    if os.is_empty() {
-        return host_os.into();
-    }
-    let os = lower(os);
-    if os == "macos" { "darwin".into() } else { os }
-}
-
-/// Together, since some names of architectures say the variant and others default it.
-pub(super) fn architecture<'a>(
-    architecture: &'a str,
-    variant: &'a str,
-) -> (Cow<'a, str>, Cow<'a, str>) {
-    let (architecture, variant) = (lower(architecture), lower(variant));
-    match &*architecture {
-        "i386" => ("386".into(), "".into()),
-        "amd64" | "x86_64" | "x86-64" => {
-            let variant = match &*variant {
-                "v1" => "".into(),
-                _ => variant,
-            };
-            ("amd64".into(), variant)
-        }
-        "arm64" | "aarch64" => {
-            let variant = match &*variant {
-                "8" | "v8" | "v8.0" => "".into(),
-                "9" | "9.0" | "v9.0" => "v9".into(),
-                _ => variant,
-            };
-            ("arm64".into(), variant)
-        }
-        "armhf" => ("arm".into(), "v7".into()),
-        "armel" => ("arm".into(), "v6".into()),
-        "arm" => {
-            let variant = match &*variant {
-                "" | "7" => "v7".into(),
-                "5" => "v5".into(),
-                "6" => "v6".into(),
-                "8" => "v8".into(),
-                _ => variant,
-            };
-            (architecture, variant)
-        }
+/// The one name of an architecture and of its variant, both given in lower case: some
+/// names of architectures say the variant, and others have a default one.
+pub(super) fn architecture<'a>(architecture: &'a str, variant: &'a str) -> (&'a str, &'a str) {
+    match architecture {
+        "i386" => ("386", ""),
+        "armhf" => ("arm", "v7"),
+        "armel" => ("arm", "v6"),
+        "amd64" | "x86_64" | "x86-64" => match variant {
+            "v1" => ("amd64", ""),
+            _ => ("amd64", variant),
+        },
+        "arm64" | "aarch64" => match variant {
+            "8" | "v8" | "v8.0" => ("arm64", ""),
+            "9" | "9.0" | "v9.0" => ("arm64", "v9"),
+            _ => ("arm64", variant),
+        },
+        "arm" => match variant {
+            "" | "7" => ("arm", "v7"),
+            "5" => ("arm", "v5"),
+            "6" => ("arm", "v6"),
+            "8" => ("arm", "v8"),
+            _ => ("arm", variant),
+        },
         _ => (architecture, variant),
     }
 }
 
-/// Go's `strings.ToLower`: every code point becomes one, whatever stands around it, where
-/// `str::to_lowercase` minds the final sigma. Only U+0130 has two in Rust, `i` and a dot
-/// above; Go gives `i`.
+/// Go's `strings.ToLower`; no copy of what is in lower case already.
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-    {
+    let is_lower = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
+    if text.bytes().all(is_lower) {
         return text.into();
     }
+    lowered(text).into()
+}
+
+/// Every code point becomes one, whatever stands around it, where `str::to_lowercase` minds
+/// the final sigma. Only U+0130 has two in Rust, `i` and a dot above; Go gives `i`.
+#[cold]
+fn lowered(text: &str) -> String {
     text.chars()
         .flat_map(|c| c.to_lowercase().take(1))
         .collect()
@@ -143,7 +112,7 @@ mod tests {
             ("win32", "win32"),
             (" linux", " linux"),
         ] {
-            assert_eq!(os(given, "plan9"), normal, "{given:?}");
+            assert_eq!(os(&lower(given), "plan9"), normal, "{given:?}");
         }
     }
 
@@ -183,8 +152,8 @@ mod tests {
             (("\u{130}386", "V"), ("386", "")),
             (("", "V8"), ("", "v8")),
         ] {
-            let (a, v) = architecture(given.0, given.1);
-            assert_eq!((&*a, &*v), normal, "{given:?}");
+            let found = (&*lower(given.0), &*lower(given.1));
+            assert_eq!(architecture(found.0, found.1), normal, "{given:?}");
         }
     }
 

@@ -89,7 +89,7 @@ impl Platform {
             unescape(text).map_err(|expected| fail(found, text, expected))
         };
         let mut platform = Self {
-            os: field(&normalize::os(name, "")),
+            os: field(normalize::os(&normalize::lower(name), "")),
             os_version: (!version.is_empty())
                 .then(|| decoded("version", version))
                 .transpose()?,
@@ -140,15 +140,17 @@ impl Platform {
     }
 
     fn set_architecture(&mut self, architecture: &str, variant: Option<&str>) {
-        let (architecture, normal) =
-            normalize::architecture(architecture, variant.unwrap_or_default());
-        let shown = match (&*architecture, &*normal, variant) {
+        let lower = (
+            normalize::lower(architecture),
+            normalize::lower(variant.unwrap_or_default()),
+        );
+        let (architecture, normal) = normalize::architecture(&lower.0, &lower.1);
+        self.architecture = field(architecture);
+        self.variant = field(match (architecture, normal, variant) {
             ("arm", "v7", None) => "",
             ("arm64", "", Some(_)) => "v8",
-            (_, normal, _) => normal,
-        };
-        self.architecture = field(&architecture);
-        self.variant = field(shown);
+            _ => normal,
+        });
     }
 }
 

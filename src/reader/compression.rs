@@ -64,7 +64,7 @@ fn unsupported(name: &str) -> Error {
 
 /// Whether a tar header stands here whose checksum fits, taken over unsigned bytes or,
 /// as some old programs did, over signed ones.
-fn is_tar(head: &[u8]) -> bool {
+pub fn is_tar(head: &[u8]) -> bool {
     let Some(block) = head.first_chunk::<HEAD>() else {
         return false;
     };
@@ -72,15 +72,13 @@ fn is_tar(head: &[u8]) -> bool {
     let Ok(written) = header.cksum() else {
         return false;
     };
-    let checksum = 148..156;
+    // The checksum's own field counts as blanks.
     let sum = |value: fn(u8) -> i64| -> i64 {
-        let byte = |(at, b): (usize, &u8)| match checksum.contains(&at) {
-            true => i64::from(b' '),
-            false => value(*b),
-        };
-        block.iter().enumerate().map(byte).sum()
+        let of = |bytes: &[u8]| -> i64 { bytes.iter().map(|b| value(*b)).sum() };
+        of(block) - of(&block[148..156]) + 8 * i64::from(b' ')
     };
-    [sum(i64::from), sum(|b| i64::from(b as i8))].contains(&i64::from(written))
+    let written = i64::from(written);
+    sum(i64::from) == written || sum(|b| i64::from(b as i8)) == written
 }
 
 /// What one step took from its input and gave to its output.

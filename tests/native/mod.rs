@@ -1,6 +1,8 @@
 //! The library as programs in other languages get it, and what a test does where a tool
 //! for them is missing.
 
+#![allow(dead_code)] // No test uses all of it.
+
 use std::fs;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,83 @@
+//! What loading a large index costs, beside what serde_json needs to parse it.
+
+#[path = "../tests/memory/mod.rs"]
+mod memory;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use memory::{MANIFEST, Memory, index, load};
+use serde_json::{Value, json};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The system's allocator, which remembers the most that was taken at once.
+struct Peak;
+
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Peak {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let taken = TAKEN.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(taken, Ordering::Relaxed);
+        // SAFETY: as given.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        TAKEN.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as given.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Peak = Peak;
+
+/// Bytes that `run` takes at most beyond what is taken already.
+fn peak<R>(run: impl FnOnce() -> R) -> usize {
+    let before = TAKEN.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    drop(black_box(run()));
+    MOST.load(Ordering::Relaxed) - before
+}
+
+fn large_index() -> Arc<Memory> {
+    let platforms = [
+        ("linux", "amd64"),
+        ("linux", "arm64"),
+        ("linux", "s390x"),
+        ("windows", "amd64"),
+    ];
+    let child = |i: usize| {
+        let (os, architecture) = platforms[i % platforms.len()];
+        json!({"mediaType": MANIFEST, "digest": format!("sha256:{i:064x}"), "size": 500 + i,
+            "platform": {"os": os, "architecture": architecture}})
+    };
+    let children: Vec<_> = (0..10_000).map(child).collect();
+    Memory::default().with_root(index(&children).to_string())
+}
+
+fn benches(c: &mut Criterion) {
+    let memory = large_index();
+    let document = load(&memory).unwrap().root().bytes.clone();
+    let size = document.len();
+    let loading = peak(|| load(&memory).unwrap());
+    println!(
+        "index of 10,000 entries: {size} bytes; loading takes {loading} at most, {:.2} times that",
+        // The loader's own copy of the document is not the library's.
+        (loading - size) as f64 / size as f64
+    );
+    let mut group = c.benchmark_group("index of 10,000 entries");
+    group.throughput(Throughput::Bytes(size as u64));
+    group.bench_function("load", |b| b.iter(|| load(&memory).unwrap()));
+    group.bench_function("serde_json::Value", |b| {
+        b.iter(|| serde_json::from_slice::<Value>(&document).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);

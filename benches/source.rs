@@ -1,0 +1,94 @@
+//! What it costs to open an archive, by its size and by its entries, and to read a blob
+//! out of one beside reading it out of a layout.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ociimg::context::Context;
+use ociimg::digest::Digest;
+use ociimg::loader::Loader;
+use ociimg::source::{self, Options};
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+use tempfile::{NamedTempFile, TempDir};
+
+const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+const INDEX: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
+
+/// An OCI archive with so many blobs, each of so many bytes that are a hole in the file.
+fn archive(blobs: usize, size: u64) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    let mut out = BufWriter::new(file.as_file_mut());
+    entry(&mut out, "oci-layout", VERSION.len() as u64, VERSION);
+    for n in 0..blobs {
+        entry(&mut out, &format!("blobs/sha256/{n:064x}"), size, "");
+    }
+    entry(&mut out, "index.json", INDEX.len() as u64, INDEX);
+    out.write_all(&[0; 1024]).unwrap();
+    drop(out);
+    file
+}
+
+fn entry(out: &mut BufWriter<&mut File>, name: &str, size: u64, data: &str) {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name).unwrap();
+    header.set_size(size);
+    header.set_cksum();
+    out.write_all(header.as_bytes()).unwrap();
+    out.write_all(data.as_bytes()).unwrap();
+    let rest = size.next_multiple_of(512) - data.len() as u64;
+    out.seek(SeekFrom::Current(rest as i64)).unwrap();
+}
+
+fn layout(digest: &Digest, size: u64) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("oci-layout"), VERSION).unwrap();
+    fs::write(folder.path().join("index.json"), INDEX).unwrap();
+    fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+    let blob = folder.path().join("blobs/sha256").join(digest.parts().1);
+    File::create(blob).unwrap().set_len(size).unwrap();
+    folder
+}
+
+fn open(path: &Path) -> std::sync::Arc<dyn Loader> {
+    source::open(path, &Options::default()).unwrap()
+}
+
+fn opening(c: &mut Criterion) {
+    let mut group = c.benchmark_group("open an OCI archive");
+    let large = archive(10, (1 << 30) / 10);
+    group.bench_function("1 GiB in 10 blobs", |b| {
+        b.iter(|| black_box(open(large.path())));
+    });
+    for blobs in [1_000, 10_000, 100_000] {
+        let file = archive(blobs, 1000);
+        group.throughput(Throughput::Elements(blobs as u64));
+        group.bench_function(BenchmarkId::new("blobs", blobs), |b| {
+            b.iter(|| black_box(open(file.path())));
+        });
+    }
+    group.finish();
+}
+
+fn reading(c: &mut Criterion) {
+    const SIZE: u64 = 64 << 20;
+    let digest = Digest::parse(&format!("sha256:{:064x}", 0)).unwrap();
+    let (layout, archive) = (layout(&digest, SIZE), archive(1, SIZE));
+    let ctx = Context::default();
+    let mut buf = vec![0; 64 << 10];
+    let mut group = c.benchmark_group("read a stored blob");
+    group.throughput(Throughput::Bytes(SIZE));
+    for (name, path) in [("layout", layout.path()), ("archive", archive.path())] {
+        let loader = open(path);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut stream = loader.open_blob(&digest, &ctx).unwrap();
+                while stream.read(&mut buf, &ctx).unwrap() > 0 {}
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, opening, reading);
+criterion_main!(benches);

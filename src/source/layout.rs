@@ -1,0 +1,502 @@
+//! OCI image layouts, in a folder or in an archive.
+//!
+//! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
+
+use super::Options;
+use super::extent::Extent;
+use super::reference::RefName;
+use crate::context::Context;
+use crate::descriptor;
+use crate::digest::Digest;
+use crate::document::Document;
+use crate::error::{Error, Result, Status};
+use crate::json::{self, Value};
+use crate::loader::{Loader, Stream};
+use crate::text::Escaped;
+use oci_spec::image::MediaType;
+use std::io::Cursor;
+use std::sync::Arc;
+
+/// The file that says that a folder is a layout, and of which version.
+pub const MARKER: &str = "oci-layout";
+pub const INDEX: &str = "index.json";
+const VERSION: &str = "1.0.0";
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Where containerd and docker keep the whole name, REF_NAME being the tag alone.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// What a layout stands in.
+pub trait Files: Send + Sync {
+    /// The regular file with this name, which may lead through links that stay inside.
+    fn find(&self, name: &str) -> Result<Extent>;
+
+    /// Whether there is anything with this name, be it of use or not.
+    fn has(&self, name: &str) -> bool {
+        !matches!(self.find(name), Err(e) if e.status() == Status::NotFound)
+    }
+}
+
+pub struct Layout<F> {
+    files: F,
+    /// An index of what was chosen by name, in the place of index.json.
+    chosen: Option<Arc<[u8]>>,
+}
+
+impl<F: Files> Layout<F> {
+    pub fn open(files: F, options: &Options) -> Result<Self> {
+        check_version(&files.find(MARKER)?.read_document()?).map_err(|e| e.within(MARKER))?;
+        let chosen = match options.ref_name() {
+            Some(name) => Some(choose(&files, &name).map_err(|e| e.within(INDEX))?),
+            None => None,
+        };
+        Ok(Self { files, chosen })
+    }
+}
+
+impl<F: Files> Loader for Layout<F> {
+    fn root_is_index(&self) -> bool {
+        true
+    }
+
+    fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
+        Ok(match &self.chosen {
+            Some(index) => Box::new(Cursor::new(index.clone())),
+            None => Box::new(self.files.find(INDEX)?.stream()),
+        })
+    }
+
+    fn open_manifest(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>> {
+        self.open_blob(digest, ctx)
+    }
+
+    fn open_blob(&self, digest: &Digest, _ctx: &Context) -> Result<Box<dyn Stream>> {
+        let (algorithm, encoded) = digest.parts();
+        let blob = self
+            .files
+            .find(&format!("blobs/{algorithm}/{encoded}"))
+            .map_err(|e| e.concerning(digest.text()))?;
+        Ok(Box::new(blob.stream()))
+    }
+}
+
+/// Whether index.json names no manifest at all.
+pub fn lists_nothing(files: &impl Files) -> Result<bool> {
+    let index = files.find(INDEX)?.read_document()?;
+    let listed = listed(&index).map_err(|e| e.within(INDEX))?;
+    Ok(listed.is_empty())
+}
+
+fn check_version(document: &[u8]) -> Result<()> {
+    let object = json::parse(document)?.object(&["imageLayoutVersion"])?;
+    let version = object.required("imageLayoutVersion", Value::string)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Unsupported,
+        format_args!(
+            "found image layout version \"{}\", expected {VERSION}",
+            Escaped(&version)
+        ),
+    ))
+}
+
+/// The descriptors of an index, as written.
+fn listed(index: &[u8]) -> Result<Vec<Value<'_>>> {
+    let Document::Index(_) = Document::parse(index, 0)? else {
+        return Err(Error::new(
+            Status::Malformed,
+            "found a manifest, expected an index",
+        ));
+    };
+    let object = json::parse(index)?.object(&["manifests"])?;
+    Ok(object.list("manifests", Ok)?)
+}
+
+/// An index of the descriptors in index.json that have this name.
+fn choose(files: &impl Files, name: &RefName<'_>) -> Result<Arc<[u8]>> {
+    let index = files.find(INDEX)?.read_document()?;
+    let chosen: Vec<_> = listed(&index)?
+        .into_iter()
+        .filter(|descriptor| has_name(*descriptor, name))
+        .map(Value::raw)
+        .collect();
+    if chosen.is_empty() {
+        return Err(name.not_found());
+    }
+    Ok(index_of(&chosen))
+}
+
+/// One that cannot be read has no name.
+fn has_name(descriptor: Value<'_>, name: &RefName<'_>) -> bool {
+    let annotations = descriptor
+        .object(&["annotations"])
+        .and_then(|object| object.map("annotations", Value::text))
+        .unwrap_or_default();
+    descriptor::find(&annotations, REF_NAME).is_some_and(|found| name.is(found))
+        || descriptor::find(&annotations, CONTAINERD_NAME)
+            .is_some_and(|found| name.is_docker_name(found))
+}
+
+/// The index that holds these descriptors as they are written.
+pub fn index_of(descriptors: &[impl AsRef<str>]) -> Arc<[u8]> {
+    let mut index = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[",
+        MediaType::ImageIndex
+    );
+    for (i, descriptor) in descriptors.iter().enumerate() {
+        if i > 0 {
+            index.push(',');
+        }
+        index.push_str(descriptor.as_ref());
+    }
+    index.push_str("]}");
+    index.into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open_layout;
+    use super::super::testing::*;
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+    use tempfile::TempDir;
+
+    const INDEX_JSON: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
+
+    fn layout() -> TempDir {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join(MARKER), VERSION_1).unwrap();
+        fs::write(folder.path().join(INDEX), INDEX_JSON).unwrap();
+        fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+        folder
+    }
+
+    fn fifo(path: &Path) {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    }
+
+    fn status<T>(result: Result<T>) -> Result<T, Status> {
+        result.map_err(|e| e.status())
+    }
+
+    #[test]
+    fn the_root_is_index_json_and_blobs_go_by_digest() {
+        let folder = layout();
+        let digests = [b"sha256".as_slice(), b"other"].map(|content| {
+            let digest = sha256(content);
+            fs::write(folder.path().join(blob_name(&digest)), content).unwrap();
+            digest
+        });
+        let sha512 = Digest::of(crate::digest::Algorithm::Sha512, b"sha512");
+        fs::create_dir(folder.path().join("blobs/sha512")).unwrap();
+        fs::write(folder.path().join(blob_name(&sha512)), "sha512").unwrap();
+
+        let loader = open_layout(folder.path(), &Options::default()).unwrap();
+        assert!(loader.root_is_index());
+        assert_eq!(loader.root_digest(&Context::default()).unwrap(), None);
+        assert_eq!(root(&*loader).unwrap(), INDEX_JSON);
+        assert_eq!(blob(&*loader, &digests[0]).unwrap(), b"sha256");
+        assert_eq!(blob(&*loader, &sha512).unwrap(), b"sha512");
+        let manifest = loader.open_manifest(&digests[1], &Context::default());
+        assert_eq!(drain(manifest.unwrap()).unwrap(), b"other");
+        let e = blob(&*loader, &sha256("absent")).unwrap_err();
+        assert_eq!(e.status(), Status::NotFound);
+        assert_eq!(e.digest(), Some(sha256("absent").text()));
+    }
+
+    #[test]
+    fn the_layout_has_a_version() {
+        let rows = [
+            (r#"{"imageLayoutVersion":"1.0.0"}"#, Ok(())),
+            (r#"{"imageLayoutVersion":"1.0.0","x":[]}"#, Ok(())),
+            (
+                r#"{"imageLayoutVersion":"1.0.1"}"#,
+                Err(Status::Unsupported),
+            ),
+            (
+                r#"{"imageLayoutVersion":"2.0.0"}"#,
+                Err(Status::Unsupported),
+            ),
+            (r#"{"imageLayoutVersion":""}"#, Err(Status::Unsupported)),
+            (r#"{"imageLayoutVersion":1}"#, Err(Status::Malformed)),
+            (r#"{"imageLayoutVersion":null}"#, Err(Status::Malformed)),
+            (r#"{"imagelayoutversion":"1.0.0"}"#, Err(Status::Malformed)),
+            (r#"{}"#, Err(Status::Malformed)),
+            (r#"["1.0.0"]"#, Err(Status::Malformed)),
+            ("", Err(Status::Malformed)),
+            (
+                r#"{"imageLayoutVersion":"1.0.0"} 2"#,
+                Err(Status::Malformed),
+            ),
+        ];
+        for (document, expected) in rows {
+            let folder = layout();
+            fs::write(folder.path().join(MARKER), document).unwrap();
+            let opened = open_layout(folder.path(), &Options::default()).map(drop);
+            assert_eq!(status(opened), expected, "{document}");
+        }
+        let folder = layout();
+        let long = " ".repeat((4 << 20) + 1);
+        fs::write(folder.path().join(MARKER), long).unwrap();
+        let opened = open_layout(folder.path(), &Options::default()).map(drop);
+        assert_eq!(status(opened), Err(Status::LimitExceeded));
+    }
+
+    #[test]
+    fn nothing_leads_out_of_the_folder_or_waits() {
+        let digest = sha256("data");
+        let outside = on_disk(b"data");
+        // Each makes something at the first path, beside which are the folders below.
+        type Make<'a> = &'a dyn Fn(&Path, &Path);
+        let rows: [(&str, Make<'_>, Result<(), Status>); 15] = [
+            ("file", &|blob, _| fs::write(blob, "data").unwrap(), Ok(())),
+            (
+                "link inside",
+                &|blob, root| {
+                    fs::write(root.join("x"), "data").unwrap();
+                    symlink("../../x", blob).unwrap();
+                },
+                Ok(()),
+            ),
+            (
+                "link to a folder inside",
+                &|blob, root| {
+                    fs::create_dir(root.join("y")).unwrap();
+                    fs::write(root.join("y").join(blob.file_name().unwrap()), "data").unwrap();
+                    fs::remove_dir(root.join("blobs/sha256")).unwrap();
+                    symlink("../y", root.join("blobs/sha256")).unwrap();
+                },
+                Ok(()),
+            ),
+            ("nothing", &|_, _| (), Err(Status::NotFound)),
+            (
+                "no folder",
+                &|_, root| fs::remove_dir(root.join("blobs/sha256")).unwrap(),
+                Err(Status::NotFound),
+            ),
+            (
+                "dangling link",
+                &|blob, _| symlink("../x", blob).unwrap(),
+                Err(Status::NotFound),
+            ),
+            (
+                "absolute link",
+                &|blob, _| symlink(outside.path(), blob).unwrap(),
+                Err(Status::Malformed),
+            ),
+            (
+                "absolute link to the inside",
+                &|blob, root| symlink(root.join(INDEX), blob).unwrap(),
+                Err(Status::Malformed),
+            ),
+            (
+                "link that leads out",
+                &|blob, _| symlink("../../../x", blob).unwrap(),
+                Err(Status::Malformed),
+            ),
+            (
+                "folder that leads out",
+                &|_, root| {
+                    fs::remove_dir(root.join("blobs/sha256")).unwrap();
+                    symlink(root.parent().unwrap(), root.join("blobs/sha256")).unwrap();
+                },
+                Err(Status::Malformed),
+            ),
+            (
+                "link loop",
+                &|blob, _| symlink(blob.file_name().unwrap(), blob).unwrap(),
+                Err(Status::Malformed),
+            ),
+            ("FIFO", &|blob, _| fifo(blob), Err(Status::Malformed)),
+            (
+                "socket",
+                &|blob, root| {
+                    // The path of a socket may not be long.
+                    UnixListener::bind(root.join("s")).unwrap();
+                    fs::rename(root.join("s"), blob).unwrap();
+                },
+                Err(Status::Malformed),
+            ),
+            (
+                "folder",
+                &|blob, _| fs::create_dir(blob).unwrap(),
+                Err(Status::Malformed),
+            ),
+            (
+                "file in the place of the folder",
+                &|_, root| {
+                    fs::remove_dir(root.join("blobs/sha256")).unwrap();
+                    fs::write(root.join("blobs/sha256"), "data").unwrap();
+                },
+                Err(Status::Malformed),
+            ),
+        ];
+        for (row, make, expected) in rows {
+            let folder = layout();
+            make(&folder.path().join(blob_name(&digest)), folder.path());
+            let loader = open_layout(folder.path(), &Options::default()).unwrap();
+            let read = blob(&*loader, &digest);
+            assert_eq!(status(read.map(drop)), expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_other_files_are_held_to_the_same_rules() {
+        for (name, opens) in [(MARKER, false), (INDEX, true)] {
+            let folder = layout();
+            let path = folder.path().join(name);
+            fs::remove_file(&path).unwrap();
+            let read = || -> Result<()> {
+                let loader = open_layout(folder.path(), &Options::default());
+                assert_eq!(loader.is_ok(), opens, "{name}");
+                root(&*loader?).map(drop)
+            };
+            assert_eq!(status(read()), Err(Status::NotFound), "{name}");
+            fifo(&path);
+            assert_eq!(status(read()), Err(Status::Malformed), "{name}");
+            fs::remove_file(&path).unwrap();
+            symlink("/dev/zero", &path).unwrap();
+            assert_eq!(status(read()), Err(Status::Malformed), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_caught() {
+        let rows: [(u64, Status); 3] = [
+            (0, Status::SizeMismatch),
+            (INDEX_JSON.len() as u64 - 1, Status::SizeMismatch),
+            (INDEX_JSON.len() as u64 + 1, Status::SizeMismatch),
+        ];
+        for (size, expected) in rows {
+            let folder = layout();
+            let loader = open_layout(folder.path(), &Options::default()).unwrap();
+            let stream = loader.open_root_manifest(&Context::default()).unwrap();
+            let index = fs::File::options()
+                .write(true)
+                .open(folder.path().join(INDEX));
+            index.unwrap().set_len(size).unwrap();
+            assert_eq!(status(drain(stream)), Err(expected), "{size}");
+        }
+    }
+
+    #[test]
+    fn entries_are_chosen_by_name() {
+        let entry = |id: u32, annotations: &str| {
+            format!(r#"{{ "id" : {id}, "annotations":{annotations}}}"#)
+        };
+        let tag = |id, name: &str| entry(id, &format!(r#"{{"{REF_NAME}":"{name}"}}"#));
+        let full = |id, name: &str| entry(id, &format!(r#"{{"{CONTAINERD_NAME}":"{name}"}}"#));
+        let both = |id, name: &str, tag: &str| {
+            entry(
+                id,
+                &format!(r#"{{"{CONTAINERD_NAME}":"{name}","{REF_NAME}":"{tag}"}}"#),
+            )
+        };
+        let entries = [
+            tag(0, "v1"),
+            tag(1, "v2"),
+            entry(2, "{}"),
+            r#"{"id":3}"#.to_string(),
+            tag(4, "v1"),
+            full(5, "docker.io/library/busybox:latest"),
+            both(6, "docker.io/library/busybox:1", "1"),
+            full(7, "v1"),
+            entry(8, r#"{"a":1}"#),
+            entry(9, "null"),
+            "null".to_string(),
+            tag(11, "docker.io/library/busybox:1"),
+            // Not a name as docker takes them, but a ref name is any text.
+            tag(12, "A B"),
+        ];
+        let folder = layout();
+        let index = format!(
+            r#"{{"schemaVersion":2,"manifests":[{}]}}"#,
+            entries.join(" , ")
+        );
+        fs::write(folder.path().join(INDEX), &index).unwrap();
+        let rows: [(&str, &[usize]); 14] = [
+            ("v1", &[0, 4, 7]),
+            ("v2", &[1]),
+            ("busybox", &[5]),
+            ("busybox:latest", &[5]),
+            ("library/busybox", &[5]),
+            ("index.docker.io/busybox", &[5]),
+            ("busybox:1", &[6]),
+            ("docker.io/library/busybox:1", &[6, 11]),
+            ("1", &[6]),
+            ("A B", &[12]),
+            ("v", &[]),
+            ("V1", &[]),
+            ("busybox:2", &[]),
+            ("localhost/busybox", &[]),
+        ];
+        for (name, chosen) in rows {
+            let options = Options {
+                ref_name: Some(name.into()),
+                ..Options::default()
+            };
+            let opened = open_layout(folder.path(), &options);
+            if chosen.is_empty() {
+                assert_eq!(status(opened.map(drop)), Err(Status::NotFound), "{name}");
+                continue;
+            }
+            let chosen: Vec<_> = chosen.iter().map(|i| &*entries[*i]).collect();
+            let expected = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}}"#,
+                chosen.join(",")
+            );
+            let loader = opened.unwrap();
+            for _ in 0..2 {
+                assert_eq!(root(&*loader).unwrap(), expected, "{name}");
+            }
+        }
+        for none in [None, Some(String::new())] {
+            let options = Options {
+                ref_name: none,
+                ..Options::default()
+            };
+            let loader = open_layout(folder.path(), &options).unwrap();
+            assert_eq!(root(&*loader).unwrap(), index);
+        }
+    }
+
+    #[test]
+    fn choosing_demands_an_index() {
+        use Status::{LimitExceeded, Malformed, NotFound, Unsupported};
+        let long = format!("{INDEX_JSON}{}", " ".repeat(4 << 20));
+        let rows = [
+            (INDEX_JSON, NotFound),
+            (r#"{"schemaVersion":2,"manifests":null}"#, NotFound),
+            (r#"{"schemaVersion":2}"#, Malformed),
+            (r#"{"schemaVersion":1,"manifests":[]}"#, Malformed),
+            (r#"{"schemaVersion":2,"manifests":{}}"#, Malformed),
+            (
+                r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#,
+                Malformed,
+            ),
+            (
+                r#"{"schemaVersion":2,"config":{"mediaType":"a","digest":"a:b","size":0},"layers":[]}"#,
+                Malformed,
+            ),
+            (r#"{"schemaVersion":1,"fsLayers":[]}"#, Unsupported),
+            ("", Malformed),
+            (&long, LimitExceeded),
+        ];
+        for (document, expected) in rows {
+            let folder = layout();
+            fs::write(folder.path().join(INDEX), document).unwrap();
+            let options = Options {
+                ref_name: Some("v1".into()),
+                ..Options::default()
+            };
+            let opened = open_layout(folder.path(), &options).map(drop);
+            assert_eq!(status(opened), Err(expected), "{:.90}", document);
+        }
+    }
+}

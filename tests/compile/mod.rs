@@ -1,0 +1,32 @@
+//! Examples in C, compiled against the header and linked to the library as its users do.
+
+use crate::native;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Compiles a source to a program of this name, without a warning.
+pub fn program(sources: &[&Path], name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = native::library();
+    let folder = library.parent().expect("a file is in a folder");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let run = Command::new("cc")
+        .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        .arg("-I")
+        .arg(root.join("include"))
+        .args(sources)
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(folder)
+        .arg("-lociimg")
+        .arg(format!("-Wl,-rpath,{}", folder.display()))
+        .output()
+        .unwrap_or_else(|e| panic!("cc: {e}"));
+    assert!(
+        run.status.success(),
+        "{name}:\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    program
+}

@@ -1,0 +1,576 @@
+//! Loading: the walk over nested indexes, what it costs, and what it finds.
+
+mod memory;
+
+use memory::*;
+use ociimg::context::Context;
+use ociimg::descriptor::Descriptor;
+use ociimg::digest::{Algorithm, Digest};
+use ociimg::error::{Result, Status};
+use ociimg::index::Index;
+use ociimg::load::{EntryKind, Options};
+use ociimg::loader::{Loader, Stream};
+use ociimg::platform::{Matcher, Platform};
+use ociimg::reader::{self, Mode};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::thread;
+
+fn linux(architecture: &str) -> Value {
+    json!({"os": "linux", "architecture": architecture})
+}
+
+fn architectures(index: &Index) -> Vec<String> {
+    let architecture = |p: &Platform| p.architecture.as_ref().unwrap().to_string();
+    index
+        .entries()
+        .iter()
+        .map(|entry| match &entry.platform {
+            Some(platform) => architecture(platform),
+            None => format!("{:?}", entry.kind),
+        })
+        .collect()
+}
+
+/// The statuses of the broken entries, `None` for the others.
+fn broken(index: &Index) -> Vec<Option<Status>> {
+    let status = |e: &ociimg::load::Entry| e.error.as_ref().map(|e| e.status());
+    index.entries().iter().map(status).collect()
+}
+
+fn ctx() -> Context {
+    Context::default()
+}
+
+#[test]
+fn nested_indexes_of_either_family_stand_where_they_are_named() {
+    let mut memory = Memory::default();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|arch| memory.image(linux(arch)));
+    let inner = json!({"schemaVersion": 2, "manifests": [b, c]});
+    let inner = memory.put_json(DOCKER_INDEX, &inner);
+    let outer = memory.put_json(INDEX, &index(&[a, inner.clone()]));
+    let memory = memory.with_index(&[outer, d, inner]);
+    let index = load(&memory).unwrap();
+    assert_eq!(architectures(&index), ["a", "b", "c", "d", "b", "c"]);
+}
+
+#[test]
+fn one_digest_is_loaded_once_however_often_it_is_named() {
+    let mut memory = Memory::default();
+    let image = memory.image(linux("arm"));
+    let nested = memory.put_json(INDEX, &index(&[image.clone(), image.clone()]));
+    let memory = memory.with_index(&[nested.clone(), nested, image]);
+    let index = load(&memory).unwrap();
+    assert_eq!(architectures(&index), ["arm"; 5]);
+    // The root, the nested index, the manifest, and the config for its platform.
+    assert_eq!(memory.asked().len(), 4, "{:?}", memory.asked());
+}
+
+#[test]
+fn a_digest_met_again_is_checked_against_this_descriptor() {
+    let mut memory = Memory::default();
+    let image = memory.image(linux("arm"));
+    let mut longer = image.clone();
+    longer["size"] = json!(image["size"].as_u64().unwrap() + 1);
+    let mut as_index = image.clone();
+    as_index["mediaType"] = json!(INDEX);
+    let memory = memory.with_index(&[image.clone(), longer, as_index, image]);
+    let index = load(&memory).unwrap();
+    assert_eq!(
+        broken(&index),
+        [
+            None,
+            Some(Status::SizeMismatch),
+            Some(Status::Malformed),
+            None
+        ]
+    );
+    assert_eq!(memory.asked().len(), 3, "{:?}", memory.asked());
+}
+
+#[test]
+fn a_descriptor_of_the_wrong_size_does_not_spoil_the_right_one() {
+    let mut memory = Memory::default();
+    let image = memory.image(linux("arm"));
+    let mut shorter = image.clone();
+    shorter["size"] = json!(3);
+    let memory = memory.with_index(&[shorter, image]);
+    let index = load(&memory).unwrap();
+    assert_eq!(broken(&index), [Some(Status::SizeMismatch), None]);
+}
+
+#[test]
+fn a_failure_is_met_once_in_a_load() {
+    let mut memory = Memory::default();
+    let image = memory.image(linux("arm"));
+    memory.remove(&image);
+    let memory = memory.with_index(&[image.clone(), image.clone(), on(image, "linux", "arm")]);
+    let index = load(&memory).unwrap();
+    assert_eq!(broken(&index), [Some(Status::NotFound); 3]);
+    assert_eq!(memory.asked().len(), 2, "{:?}", memory.asked());
+}
+
+#[test]
+fn what_is_wrong_below_the_root_breaks_its_entry_alone() {
+    let mut memory = Memory::default();
+    let sound = memory.image(linux("sound"));
+    let [missing, other, longer, shorter, no_json, an_index] =
+        ["1", "2", "3", "4", "5", "6"].map(|arch| memory.image(linux(arch)));
+    let json = |d: &Value| d["size"].as_u64().unwrap() as usize;
+    memory.remove(&missing);
+    memory.replace(&other, "x".repeat(json(&other)));
+    memory.replace(&longer, "x".repeat(json(&longer) + 1));
+    memory.replace(&shorter, "x");
+    let no_json = {
+        memory.remove(&no_json);
+        memory.put(MANIFEST, "{")
+    };
+    let an_index = {
+        memory.remove(&an_index);
+        memory.put_json(MANIFEST, &index(&[]))
+    };
+    let schema1 = memory.put("application/vnd.docker.distribution.manifest.v1+json", "{}");
+    let mut unknown = sound.clone();
+    unknown["digest"] = json!("md5:00");
+    let nested = memory.put_json(INDEX, &json!({"schemaVersion": 2}));
+    let memory = memory.with_index(&[
+        sound, missing, other, longer, shorter, no_json, an_index, schema1, unknown, nested,
+    ]);
+    let index = load(&memory).unwrap();
+    use Status::*;
+    assert_eq!(
+        broken(&index),
+        [
+            None,
+            Some(NotFound),
+            Some(DigestMismatch),
+            Some(SizeMismatch),
+            Some(SizeMismatch),
+            Some(Malformed),
+            Some(Malformed),
+            Some(Unsupported),
+            Some(Unsupported),
+            Some(Malformed),
+        ]
+    );
+    for entry in &index.entries()[1..] {
+        let digest = entry.descriptor.as_ref().unwrap().digest.text();
+        assert_eq!(entry.error.as_ref().unwrap().digest(), Some(digest));
+    }
+    for i in 1..index.entries().len() {
+        let error = index.image(i, &ctx()).err().unwrap();
+        assert_eq!(Some(error.status()), broken(&index)[i]);
+    }
+}
+
+#[test]
+fn a_config_that_is_wrong_breaks_an_entry_that_needs_it_for_its_platform() {
+    let mut memory = Memory::default();
+    let manifest = memory.manifest(linux("arm"));
+    let child = memory.put_json(MANIFEST, &manifest);
+    memory.remove(&manifest["config"]);
+    let described = on(child.clone(), "linux", "arm");
+    let memory = memory.with_index(&[described, child]);
+    let index = load(&memory).unwrap();
+    assert_eq!(broken(&index), [None, Some(Status::NotFound)]);
+    let error = index.image(0, &ctx()).err().unwrap();
+    assert_eq!(error.status(), Status::NotFound);
+    let digest = manifest["config"]["digest"].as_str().unwrap();
+    assert_eq!(&**error.digest().unwrap(), digest);
+}
+
+#[test]
+fn a_single_manifest_is_an_index_of_one_and_asked_for_once() {
+    let mut memory = Memory::default();
+    let manifest = memory.manifest(linux("s390x")).to_string();
+    let memory = memory.with_root(&manifest);
+    let index = load(&memory).unwrap();
+    assert_eq!(architectures(&index), ["s390x"]);
+    let entry = &index.entries()[0];
+    let descriptor = entry.descriptor.as_ref().unwrap();
+    let digest = Digest::of(Algorithm::Sha256, manifest.as_bytes());
+    assert_eq!(descriptor.digest, digest);
+    assert_eq!(descriptor.size, manifest.len() as u64);
+    assert_eq!(&*descriptor.media_type, MANIFEST);
+    assert!(descriptor.platform.is_none());
+    let image = index.image(0, &ctx()).unwrap();
+    assert_eq!(image.manifest().bytes, manifest.as_bytes());
+    let blob = index.open_blob(
+        descriptor,
+        Mode::Stored,
+        reader::Options::default(),
+        Arc::default(),
+    );
+    assert_eq!(read_all(&mut blob.unwrap()).unwrap(), manifest.as_bytes());
+    let asked = memory.asked();
+    assert_eq!(asked.iter().filter(|a| *a == "root").count(), 1);
+    assert!(
+        !asked.iter().any(|a| a.starts_with("manifest")),
+        "{asked:?}"
+    );
+}
+
+fn read_all(reader: &mut reader::Reader) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut buf = [0; 7];
+    loop {
+        match reader.read(&mut buf)? {
+            0 => return Ok(all),
+            n => all.extend_from_slice(&buf[..n]),
+        }
+    }
+}
+
+#[test]
+fn the_root_is_verified_where_its_digest_is_known() {
+    let root = index(&[]).to_string();
+    let sha256 = Digest::of(Algorithm::Sha256, root.as_bytes());
+    let sha512 = Digest::of(Algorithm::Sha512, root.as_bytes());
+    let other = Digest::of(Algorithm::Sha256, b"");
+    let parse = |text: &str| Digest::parse(text).unwrap();
+    type Row<'a> = (
+        Option<String>,
+        Option<Digest>,
+        std::result::Result<(bool, &'a Digest), Status>,
+    );
+    let rows: [Row<'_>; 9] = [
+        (None, None, Ok((false, &sha256))),
+        (Some(sha256.to_string()), None, Ok((true, &sha256))),
+        (Some(sha512.to_string()), None, Ok((true, &sha512))),
+        (Some(other.to_string()), None, Err(Status::DigestMismatch)),
+        (Some("x".into()), None, Err(Status::Malformed)),
+        (Some("md5:00".into()), None, Err(Status::Unsupported)),
+        (None, Some(sha512.clone()), Ok((true, &sha512))),
+        (
+            Some(other.to_string()),
+            Some(sha256.clone()),
+            Ok((true, &sha256)),
+        ),
+        (None, Some(parse("md5:00")), Err(Status::Unsupported)),
+    ];
+    for (known, root_digest, expected) in rows {
+        let mut memory = Memory::default();
+        memory.root_digest = known;
+        let options = Options {
+            root_digest,
+            ..Options::default()
+        };
+        let index = load_with(&memory.with_root(&root), &options);
+        let found = index.as_ref().map_err(|e| e.status());
+        let found = found.map(|i| (i.root_is_verified(), &i.root().digest));
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_source_may_demand_an_index() {
+    let mut memory = Memory::default();
+    memory.root_is_index = true;
+    let manifest = memory.manifest(linux("arm")).to_string();
+    let error = load(&memory.with_root(manifest)).err().unwrap();
+    assert_eq!(error.status(), Status::Malformed);
+}
+
+/// Indexes of which each names the one before twice, the last being the root.
+fn doubling(blobs: usize) -> Arc<Memory> {
+    let mut memory = Memory::default();
+    let mut document = index(&[]);
+    for _ in 1..blobs {
+        let child = memory.put_json(INDEX, &document);
+        document = index(&[child.clone(), child]);
+    }
+    memory.with_root(document.to_string())
+}
+
+#[test]
+fn nineteen_doubling_indexes_cost_nineteen_loads() {
+    let memory = doubling(19);
+    let options = Options {
+        max_index_depth: 32,
+        max_entries: 1 << 20,
+        ..Options::default()
+    };
+    assert!(load_with(&memory, &options).unwrap().entries().is_empty());
+    assert_eq!(memory.asked().len(), 19);
+
+    let memory = doubling(19);
+    let index = load(&memory).unwrap();
+    assert_eq!(broken(&index), [Some(Status::LimitExceeded); 512]);
+    assert_eq!(memory.asked().len(), 9);
+}
+
+#[test]
+fn limits_are_exact() {
+    let exceeded = |index: Result<Index>| index.err().map(|e| e.status());
+    // 2 + 4 descriptors.
+    let with_entries = |max_entries| {
+        load_with(
+            &doubling(3),
+            &Options {
+                max_entries,
+                ..Options::default()
+            },
+        )
+    };
+    assert!(with_entries(6).is_ok());
+    assert_eq!(exceeded(with_entries(5)), Some(Status::LimitExceeded));
+
+    let with_depth = |max_index_depth| {
+        let options = Options {
+            max_index_depth,
+            ..Options::default()
+        };
+        broken(&load_with(&doubling(3), &options).unwrap())
+    };
+    assert_eq!(with_depth(2), []);
+    assert_eq!(with_depth(1), [Some(Status::LimitExceeded); 4]);
+
+    let root = index(&[]).to_string();
+    let with_size = |max_document_size| {
+        let options = Options {
+            max_document_size,
+            ..Options::default()
+        };
+        load_with(&Memory::default().with_root(&root), &options)
+    };
+    assert!(with_size(root.len() as u64).is_ok());
+    assert_eq!(
+        exceeded(with_size(root.len() as u64 - 1)),
+        Some(Status::LimitExceeded)
+    );
+}
+
+#[test]
+fn a_document_above_the_limit_is_not_asked_for() {
+    let mut memory = Memory::default();
+    let image = memory.image(linux("arm"));
+    let size = image["size"].as_u64().unwrap();
+    let memory = memory.with_index(&[image]);
+    let limited = |max_document_size, max_total_size| {
+        let options = Options {
+            max_document_size,
+            max_total_size,
+            ..Options::default()
+        };
+        let before = memory.asked().len();
+        let index = load_with(&memory, &options).unwrap();
+        (broken(&index)[0], memory.asked().len() - before)
+    };
+    let root = load(&memory).unwrap().root().bytes.len() as u64;
+    let config = 300;
+    assert_eq!(limited(size - 1, 0), (Some(Status::LimitExceeded), 1));
+    assert_eq!(
+        limited(0, root + size - 1),
+        (Some(Status::LimitExceeded), 1)
+    );
+    // The manifest fits, its config does not.
+    assert_eq!(limited(0, root + size), (Some(Status::LimitExceeded), 2));
+    assert_eq!(limited(0, root + size + config), (None, 3));
+}
+
+#[test]
+fn kinds_go_by_descriptor_and_config() {
+    let mut memory = Memory::default();
+    let mut with_config = |media_type: &str, config: &str| {
+        let config = memory.put(config, r#"{"os":"linux","architecture":"arm"}"#);
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
+        let mut d = memory.put_json(media_type, &manifest);
+        // Another document for each row, so that none is met again.
+        d["annotations"] = json!({});
+        d
+    };
+    let octets = "application/octet-stream";
+    let rows = [
+        (with_config(MANIFEST, CONFIG), EntryKind::Image),
+        (with_config(MANIFEST, DOCKER_CONFIG), EntryKind::Image),
+        (with_config(DOCKER_MANIFEST, octets), EntryKind::Image),
+        (
+            with_config(MANIFEST, "application/vnd.oci.empty.v1+json"),
+            EntryKind::Artifact,
+        ),
+        (with_config(MANIFEST, octets), EntryKind::Artifact),
+    ];
+    let (children, kinds): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    // What a descriptor calls an image may turn out to be none.
+    let hidden = on(children[3].clone(), "linux", "arm");
+    for (child, kind) in children.iter().zip(kinds) {
+        let mut fresh = Memory::default();
+        std::mem::swap(&mut fresh, &mut memory);
+        let shared = fresh.with_index(&[child.clone()]);
+        let index = load(&shared).unwrap();
+        assert_eq!(index.entries()[0].kind, kind, "{child}");
+        let image = index.image(0, &ctx());
+        match kind {
+            EntryKind::Image => drop(image.unwrap()),
+            _ => assert_eq!(image.err().unwrap().status(), Status::NotAnImage),
+        }
+        drop(index);
+        memory = Arc::into_inner(shared).unwrap();
+    }
+    let index = load(&memory.with_index(&[hidden])).unwrap();
+    assert_eq!(index.entries()[0].kind, EntryKind::Image);
+    let error = index.image(0, &ctx()).err().unwrap();
+    assert_eq!(error.status(), Status::NotAnImage);
+    assert_eq!(index.entries()[0].kind, EntryKind::Image);
+}
+
+#[test]
+fn a_platform_is_the_descriptors_as_written_and_never_merged() {
+    let mut memory = Memory::default();
+    let image = memory.image(json!({"os": "linux", "architecture": "arm64", "variant": "v8"}));
+    let index = load(&memory.with_index(&[on(image, "Linux", "x86_64")])).unwrap();
+    let of = |p: &Platform| p.format();
+    assert_eq!(
+        of(index.entries()[0].platform.as_ref().unwrap()),
+        "Linux/x86_64"
+    );
+    let image = index.image(0, &ctx()).unwrap();
+    assert_eq!(of(image.platform().unwrap()), "Linux/x86_64");
+}
+
+#[test]
+fn a_second_ask_makes_no_callback() {
+    let mut memory = Memory::default();
+    let children = [memory.image(linux("arm")), memory.image(linux("s390x"))];
+    let memory = memory.with_index(&children.map(|c| on(c, "linux", "arm")));
+    let index = load(&memory).unwrap();
+    assert_eq!(memory.asked().len(), 1);
+    let selected = index.select(&Matcher::all());
+    for _ in 0..2 {
+        index.image(0, &ctx()).unwrap();
+        selected.image(0, &ctx()).unwrap();
+    }
+    assert_eq!(memory.asked().len(), 3, "{:?}", memory.asked());
+}
+
+#[test]
+fn threads_ask_one_index_for_images_at_once() {
+    let mut memory = Memory::default();
+    let children = ["a", "b", "c", "d"].map(|a| on(memory.image(linux(a)), "linux", a));
+    let memory = memory.with_index(&children);
+    let index = load(&memory).unwrap();
+    thread::scope(|scope| {
+        for t in 0..8 {
+            let index = &index;
+            scope.spawn(move || {
+                for i in 0..64 {
+                    let image = index.image((i + t) % 4, &ctx()).unwrap();
+                    let layer = &image.layers()[0];
+                    let mut reader = layer
+                        .open(Mode::Stored, reader::Options::default(), Arc::default())
+                        .unwrap();
+                    assert_eq!(read_all(&mut reader).unwrap(), b"a layer");
+                }
+            });
+        }
+    });
+    let before = memory.asked().len();
+    for i in 0..4 {
+        index.image(i, &ctx()).unwrap();
+    }
+    assert_eq!(memory.asked().len(), before);
+}
+
+#[test]
+fn docker_layers_bear_their_oci_name_and_foreign_ones_load() {
+    let mut memory = Memory::default();
+    let docker = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    let layer = |media_type: &str| {
+        let digest = Digest::of(Algorithm::Sha256, media_type.as_bytes());
+        json!({"mediaType": media_type, "digest": digest.to_string(), "size": 1,
+            "urls": ["https://example.com/x"]})
+    };
+    let layers = [layer(docker), layer(foreign), layer("x/y")];
+    let ids = layers.clone().map(|l| l["digest"].clone());
+    let config = json!({"os": "windows", "architecture": "amd64", "rootfs": {"diff_ids": ids}});
+    let config = memory.put_json(DOCKER_CONFIG, &config);
+    let manifest = json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": layers});
+    let memory = memory.with_root(manifest.to_string());
+    let image = load(&memory).unwrap().image(0, &ctx()).unwrap();
+    let names: Vec<_> = image
+        .layers()
+        .iter()
+        .map(|l| l.oci_media_type().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "application/vnd.oci.image.layer.v1.tar+gzip",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+            "x/y"
+        ]
+    );
+    assert_eq!(&*image.layers()[0].descriptor().media_type, docker);
+    let open = image.layers()[1].open(Mode::Stored, reader::Options::default(), Arc::default());
+    assert_eq!(open.err().unwrap().status(), Status::NotFound);
+}
+
+/// A loader that gives bytes without end.
+struct Endless;
+
+impl Stream for Endless {
+    fn read(&mut self, buf: &mut [u8], _: &Context) -> Result<usize> {
+        buf.fill(b' ');
+        Ok(buf.len())
+    }
+}
+
+impl Loader for Endless {
+    fn open_root_manifest(&self, _: &Context) -> Result<Box<dyn Stream>> {
+        Ok(Box::new(Endless))
+    }
+
+    fn open_manifest(&self, _: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+        Ok(Box::new(Endless))
+    }
+
+    fn open_blob(&self, _: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+        Ok(Box::new(Endless))
+    }
+}
+
+#[test]
+fn a_root_without_end_is_left_at_the_limit() {
+    let error = Index::load(Arc::new(Endless), &Options::default(), &ctx())
+        .err()
+        .unwrap();
+    assert_eq!(error.status(), Status::LimitExceeded);
+}
+
+#[test]
+fn a_cancelled_call_asks_for_nothing() {
+    let memory = Memory::default().with_index(&[]);
+    let cancelled = Context::default();
+    cancelled.cancel();
+    let load = Index::load(memory.clone(), &Options::default(), &cancelled);
+    assert_eq!(load.err().unwrap().status(), Status::Cancelled);
+    assert!(memory.asked().is_empty());
+}
+
+#[test]
+fn any_blob_of_the_source_can_be_read_by_its_descriptor() {
+    let mut memory = Memory::default();
+    let blob = memory.put("x/y", "some content");
+    let nested = memory.put_json(INDEX, &index(&[blob.clone()]));
+    let memory = memory.with_index(&[]);
+    let index = load(&memory).unwrap();
+    for (described, what) in [(&blob, "blob"), (&nested, "manifest")] {
+        let text = |key: &str| described[key].as_str().unwrap();
+        let descriptor = Descriptor::new(
+            ociimg::text::Text::new(text("mediaType")).unwrap(),
+            Digest::parse(text("digest")).unwrap(),
+            described["size"].as_u64().unwrap(),
+        );
+        let reader = index.open_blob(
+            &descriptor,
+            Mode::Stored,
+            reader::Options::default(),
+            Arc::default(),
+        );
+        let content = read_all(&mut reader.unwrap()).unwrap();
+        assert_eq!(Digest::of(Algorithm::Sha256, &content), descriptor.digest);
+        let asked = memory.asked().pop().unwrap();
+        assert_eq!(asked, format!("{what} {}", descriptor.digest));
+    }
+}
