@@ -161,12 +161,12 @@ fn several_threads() {
 /// What valgrind and the sanitizers would not find, no test here would.
 #[test]
 fn the_means_find_what_is_wrong() {
-    for (means, guilt) in [
-        (Means::Valgrind, "leak"),
-        (Means::Valgrind, "use after free"),
-        (Means::Sanitizers, "leak"),
-        (Means::Sanitizers, "use after free"),
-        (Means::Sanitizers, "overflow"),
+    for (means, guilt, finding) in [
+        (Means::Valgrind, "leak", "lost"),
+        (Means::Valgrind, "use after free", "Invalid read"),
+        (Means::Sanitizers, "leak", "LeakSanitizer"),
+        (Means::Sanitizers, "use after free", "heap-use-after-free"),
+        (Means::Sanitizers, "overflow", "signed integer overflow"),
     ] {
         if !means.available() {
             continue;
@@ -175,8 +175,9 @@ fn the_means_find_what_is_wrong() {
         let run = means.run(&program, &["nothing"]);
         assert!(run.status.success(), "{means:?}: {}", told(&run));
         let run = means.run(&program, &[guilt]);
+        let found = String::from_utf8_lossy(&run.stderr);
         assert!(
-            !run.status.success(),
+            !run.status.success() && found.contains(finding),
             "{means:?} does not find: {guilt}\n{}",
             told(&run)
         );
