@@ -28,7 +28,8 @@
  *               *err is a new error, to be freed with ociimg_error_free, on success NULL.
  *               Nothing is kept per thread. Each function names the statuses it can give;
  *               OCIIMG_STATUS_INTERNAL, a bug in the library, any of them can. A function
- *               that changes a handle succeeds or leaves it as it was.
+ *               that changes a handle succeeds or leaves it as it was. (In C, don't write
+ *               check(f(..., &err), err): err may be read before f runs. Pass &err.)
  *   Getters     give NULL, 0 or false for a NULL handle, for what is out of range or absent,
  *               and clear their out-pointers then. A function that returns a new handle
  *               without a status gives NULL for bad arguments only.
@@ -48,7 +49,6 @@
  *               OCIIMG_STATUS_INVALID_ARGUMENT.
  *   Numbers     may be added to: take an unknown status as a failure, an unknown kind as
  *               OCIIMG_ENTRY_KIND_UNKNOWN.
- *   fork        Don't use handles in a child that were made before fork and not exec'd.
  */
 
 #ifndef OCIIMG_H
@@ -151,7 +151,7 @@ enum ociimg_entry_kind_values
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * No entry: beyond the end.
+   * No entry: beyond the end, or of no index.
    */
   OCIIMG_ENTRY_KIND_NONE = 0,
   /**
@@ -249,9 +249,8 @@ typedef struct ociimg_descriptor ociimg_descriptor;
 typedef struct ociimg_error ociimg_error;
 
 /**
- * An image: a manifest, its config and its layers. A handle is for one thread at a time
- * wherever a function takes it without const; reading it from several is fine. Freed with
- * ociimg_image_free; what came from it goes on.
+ * An image: a manifest, its config and its layers. Several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  */
@@ -749,7 +748,7 @@ void ociimg_platform_free(struct ociimg_platform *p);
 
 /**
  * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
- * v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
+ * v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
  * with ociimg_matcher_free.
  */
 struct ociimg_matcher *ociimg_matcher_only(const struct ociimg_platform *p);

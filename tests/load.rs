@@ -396,7 +396,7 @@ fn kinds_go_by_descriptor_and_config() {
     for (child, kind) in children.iter().zip(kinds) {
         let mut fresh = Memory::default();
         std::mem::swap(&mut fresh, &mut memory);
-        let shared = fresh.with_index(&[child.clone()]);
+        let shared = fresh.with_index(std::slice::from_ref(child));
         let index = load(&shared).unwrap();
         assert_eq!(index.entries()[0].kind, kind, "{child}");
         let image = index.image(0, &ctx());
@@ -552,7 +552,7 @@ fn a_cancelled_call_asks_for_nothing() {
 fn any_blob_of_the_source_can_be_read_by_its_descriptor() {
     let mut memory = Memory::default();
     let blob = memory.put("x/y", "some content");
-    let nested = memory.put_json(INDEX, &index(&[blob.clone()]));
+    let nested = memory.put_json(INDEX, &index(std::slice::from_ref(&blob)));
     let memory = memory.with_index(&[]);
     let index = load(&memory).unwrap();
     for (described, what) in [(&blob, "blob"), (&nested, "manifest")] {

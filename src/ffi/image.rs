@@ -5,9 +5,8 @@ use super::{
 use crate::image::Image;
 use std::ffi::c_char;
 
-/// An image: a manifest, its config and its layers. A handle is for one thread at a time
-/// wherever a function takes it without const; reading it from several is fine. Freed with
-/// ociimg_image_free; what came from it goes on.
+/// An image: a manifest, its config and its layers. Several threads may read one at once.
+/// Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
 pub struct ociimg_image(pub(super) Image);

@@ -10,7 +10,7 @@ use crate::platform::{Matcher, Platform};
 pub struct ociimg_matcher(pub(super) Matcher);
 
 /// Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
-/// v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
+/// v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
 /// with ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_matcher_only(p: *const ociimg_platform) -> *mut ociimg_matcher {

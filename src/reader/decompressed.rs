@@ -1,6 +1,6 @@
 //! Content that is decompressed on its way.
 
-use super::blob::{Blob, PIECE};
+use super::blob::Blob;
 use super::compression::Decoder;
 use super::hashing::{Chunk, Hashing, Lane, Ring};
 use super::stored::Stored;
@@ -8,9 +8,14 @@ use super::{Content, Expected, Options};
 use crate::digest::Hasher;
 use crate::error::{Error, Result, Status};
 
-/// Chunks of each lane where another thread hashes: one that is used, and others that
-/// wait for their hash.
-const CHUNKS_BESIDE: usize = 3;
+/// Of what comes out.
+const UNPACKED_ROOM: usize = 40 * 1024;
+
+/// How many chunks there are where a worker hashes: one of each kind in use, the others
+/// on their way through it. With what libzstd holds beside its window they stay below
+/// 1 MiB.
+const STORED_CHUNKS: usize = 2;
+const UNPACKED_CHUNKS: usize = 6;
 
 pub struct Decompressed {
     blob: Blob,
@@ -41,17 +46,17 @@ impl Decompressed {
             None => None,
         };
         let hashing = Hashing::new(hasher, unpacked, options.workers > 0);
-        let count = match hashing.is_beside() {
-            true => CHUNKS_BESIDE,
-            false => 1,
+        let (stored_chunks, unpacked_chunks) = match hashing.has_worker() {
+            true => (STORED_CHUNKS, UNPACKED_CHUNKS),
+            false => (1, 1),
         };
         Ok(Self {
             blob,
             expected,
             decoder,
-            stored: Ring::new(head, count),
+            stored: Ring::new(head, stored_chunks),
             decoded: 0,
-            unpacked: Ring::new(Chunk::new(PIECE), count),
+            unpacked: Ring::new(Chunk::new(UNPACKED_ROOM), unpacked_chunks),
             handed_out: 0,
             hashing,
             size: 0,

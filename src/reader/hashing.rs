@@ -26,6 +26,10 @@ impl Chunk {
     }
 }
 
+/// Chunks that are worth waking the worker for, since that takes its time from the thread
+/// that unpacks. Fewer are left to the next time, or to whoever needs them hashed.
+const BATCH: usize = 4;
+
 /// One of the two contents, each hashed in its order by one thread at a time.
 #[derive(Clone, Copy)]
 pub enum Lane {
@@ -73,14 +77,14 @@ struct Task {
 }
 
 impl Hashing {
-    /// `beside`: on a thread of its own. Where none can be started it goes without.
-    pub fn new(stored: Hasher, unpacked: Option<Hasher>, beside: bool) -> Self {
+    /// With a worker, unless `worker` is false or no thread can be started.
+    pub fn new(stored: Hasher, unpacked: Option<Hasher>, worker: bool) -> Self {
         let shared = Arc::new(Shared::default());
         let mut state = shared.lock();
         state.lanes[Lane::Stored as usize].hasher = Some(stored);
         state.lanes[Lane::Unpacked as usize].hasher = unpacked;
         drop(state);
-        let worker = beside.then(|| shared.clone()).and_then(|shared| {
+        let worker = worker.then(|| shared.clone()).and_then(|shared| {
             thread::Builder::new()
                 .name("ociimg-hash".into())
                 .spawn(move || {
@@ -95,15 +99,16 @@ impl Hashing {
         Self { shared, worker }
     }
 
-    pub fn is_beside(&self) -> bool {
+    pub fn has_worker(&self) -> bool {
         self.worker.is_some()
     }
 
-    /// Has `chunk` hashed, at once or by and by.
+    /// Has `chunk` hashed: at once, or where there is a worker by and by.
     pub fn update(&self, lane: Lane, chunk: &Arc<Chunk>) {
         let mut state = self.shared.lock();
         state.lanes[lane as usize].waiting.push_back(chunk.clone());
         match self.worker {
+            Some(_) if state.waiting() < BATCH => {}
             Some(_) => self.shared.changed.notify_all(),
             None => {
                 while let Some(task) = state.take() {
@@ -197,6 +202,10 @@ impl Shared {
 }
 
 impl State {
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(|queue| queue.waiting.len()).sum()
+    }
+
     fn take(&mut self) -> Option<Task> {
         let lanes = self.lanes.iter_mut().enumerate();
         lanes.into_iter().find_map(|(lane, queue)| {
@@ -244,16 +253,16 @@ mod tests {
     use crate::digest::Algorithm::{Sha256, Sha512};
     use crate::reader::testing::noise;
 
-    fn hashing(beside: bool) -> Hashing {
-        Hashing::new(Hasher::new(Sha256), Some(Hasher::new(Sha512)), beside)
+    fn hashing(worker: bool) -> Hashing {
+        Hashing::new(Hasher::new(Sha256), Some(Hasher::new(Sha512)), worker)
     }
 
     #[test]
     fn chunks_are_hashed_in_their_order() {
         let content = noise(500_000);
-        for beside in [false, true] {
+        for worker in [false, true] {
             for count in [1, 2, 5] {
-                let hashing = hashing(beside);
+                let hashing = hashing(worker);
                 let mut stored = Ring::new(Chunk::new(1000), count);
                 let mut unpacked = Ring::new(Chunk::new(777), count);
                 for (lane, ring) in [(Lane::Stored, &mut stored), (Lane::Unpacked, &mut unpacked)] {
@@ -280,7 +289,9 @@ mod tests {
         // Longer than its room: whoever hashes it panics. That is the worker, since
         // nothing here waits before the worker is gone.
         ring.next(&hashing).unwrap().len = 11;
-        hashing.update(Lane::Stored, ring.current());
+        for _ in 0..BATCH {
+            hashing.update(Lane::Stored, ring.current());
+        }
         while !hashing.shared.lock().lost {
             thread::yield_now();
         }
