@@ -356,8 +356,8 @@ typedef struct ociimg_loader_vtable {
                        void **stream,
                        struct ociimg_call *call);
   /**
-   * Required. Writes up to cap (more than 0) bytes into buf, which is zeroed, and their
-   * number into *n; 0 is the end. Fewer than cap bytes are no end.
+   * Required. Writes up to cap (more than 0) bytes into buf, and their number into *n;
+   * 0 is the end. Fewer than cap bytes are no end.
    */
   int32_t (*read)(void *state,
                   void *stream,

@@ -7,7 +7,7 @@ use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
 use crate::document::{self, Document, Manifest};
 use crate::error::{Error, Result, Status};
-use crate::loader::{Loader, Stream};
+use crate::loader::{Loader, Stream, at_most};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
 use std::collections::HashMap;
@@ -184,21 +184,13 @@ fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> Result<Vec<u8>> {
             break;
         }
         ctx.check()?;
-        match stream.read(&mut chunk[..room], ctx)? {
+        match at_most(room, stream.read(&mut chunk[..room], ctx)?)? {
             0 => break,
-            n if n > room => return Err(claims_too_much(n, room)),
             n => bytes.extend_from_slice(&chunk[..n]),
         }
     }
     bytes.shrink_to_fit();
     Ok(bytes)
-}
-
-fn claims_too_much(n: usize, cap: usize) -> Error {
-    Error::new(
-        Status::CallbackContract,
-        format_args!("a read gave {n} bytes, expected at most the {cap} asked for"),
-    )
 }
 
 fn parse(d: &Descriptor, bytes: &[u8], most_children: u32) -> Result<Document> {

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 
 /// A source of manifests and blobs. A program's table of callbacks is one, the built-in
 /// sources are others; nothing that reads through it knows which it has, and nothing it
@@ -34,9 +34,26 @@ pub trait Loader: Send + Sync {
 /// Bytes on their way out of a loader. Dropping it closes it.
 pub trait Stream: Send {
     /// Up to `buf.len()` (more than 0) bytes into `buf` and their number; 0 is the end.
-    ///
-    /// An implementation writes before it reads: what stands in `buf` is not its concern.
     fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize>;
+
+    /// As `read`, into memory of the program's, which may hold nothing yet: none of it is
+    /// to be read before it was written. To be written anew for a stream that can't be
+    /// trusted to have written what it says.
+    fn read_foreign(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
+        self.read(buf, ctx)
+    }
+}
+
+/// The number of bytes that a read of up to `cap` gave; CALLBACK_CONTRACT where that can't
+/// be.
+pub fn at_most(cap: usize, n: usize) -> Result<usize> {
+    if n <= cap {
+        return Ok(n);
+    }
+    Err(Error::new(
+        Status::CallbackContract,
+        format_args!("a read gave {n} bytes, expected at most the {cap} asked for"),
+    ))
 }
 
 /// Bytes in memory: `Cursor<Vec<u8>>`, `Cursor<Arc<[u8]>>` and the like.

@@ -120,3 +120,75 @@ pub unsafe extern "C" fn ociimg_error_free(err: *mut ociimg_error) {
     // SAFETY: an error of ours or NULL, given back once.
     unsafe { free(err) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ociimg_status_values::{self, *};
+    use super::*;
+    use crate::error::Status;
+    use std::ffi::CStr;
+
+    #[test]
+    fn the_core_has_the_numbers_of_the_surface() {
+        let rows: [(Status, ociimg_status_values, &str); 14] = [
+            (
+                Status::InvalidArgument,
+                OCIIMG_STATUS_INVALID_ARGUMENT,
+                "INVALID_ARGUMENT",
+            ),
+            (Status::NotFound, OCIIMG_STATUS_NOT_FOUND, "NOT_FOUND"),
+            (
+                Status::Unsupported,
+                OCIIMG_STATUS_UNSUPPORTED,
+                "UNSUPPORTED",
+            ),
+            (Status::Malformed, OCIIMG_STATUS_MALFORMED, "MALFORMED"),
+            (
+                Status::DigestMismatch,
+                OCIIMG_STATUS_DIGEST_MISMATCH,
+                "DIGEST_MISMATCH",
+            ),
+            (
+                Status::SizeMismatch,
+                OCIIMG_STATUS_SIZE_MISMATCH,
+                "SIZE_MISMATCH",
+            ),
+            (
+                Status::LimitExceeded,
+                OCIIMG_STATUS_LIMIT_EXCEEDED,
+                "LIMIT_EXCEEDED",
+            ),
+            (Status::Cancelled, OCIIMG_STATUS_CANCELLED, "CANCELLED"),
+            (Status::Callback, OCIIMG_STATUS_CALLBACK, "CALLBACK"),
+            (
+                Status::CallbackContract,
+                OCIIMG_STATUS_CALLBACK_CONTRACT,
+                "CALLBACK_CONTRACT",
+            ),
+            (Status::Io, OCIIMG_STATUS_IO, "IO"),
+            (
+                Status::NotAnImage,
+                OCIIMG_STATUS_NOT_AN_IMAGE,
+                "NOT_AN_IMAGE",
+            ),
+            (Status::Busy, OCIIMG_STATUS_BUSY, "BUSY"),
+            (Status::Internal, OCIIMG_STATUS_INTERNAL, "INTERNAL"),
+        ];
+        let name = |status| {
+            // SAFETY: static text.
+            unsafe { CStr::from_ptr(ociimg_status_name(status)) }
+                .to_str()
+                .unwrap()
+        };
+        for (i, (core, surface, text)) in rows.into_iter().enumerate() {
+            assert_eq!(
+                (core as i32, surface as i32),
+                (i as i32 + 1, i as i32 + 1),
+                "{text}"
+            );
+            assert_eq!(name(core as i32), text);
+        }
+        assert_eq!(name(OCIIMG_STATUS_OK as i32), "OK");
+        assert_eq!((name(-1), name(15)), ("UNKNOWN", "UNKNOWN"));
+    }
+}

@@ -3,7 +3,7 @@
 use super::Progress;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::loader::Stream;
+use crate::loader::{Stream, at_most};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -51,17 +51,24 @@ impl Blob {
     /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, in its place,
     /// after which the stream is not asked again.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.ask(buf.len(), |stream, ctx| stream.read(buf, ctx))
+    }
+
+    /// As `read`, into memory of the program's, which may hold nothing yet.
+    pub fn read_foreign(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.ask(buf.len(), |stream, ctx| stream.read_foreign(buf, ctx))
+    }
+
+    fn ask(
+        &mut self,
+        cap: usize,
+        read: impl FnOnce(&mut dyn Stream, &Context) -> Result<usize>,
+    ) -> Result<usize> {
         self.ctx.check()?;
         if self.ended {
             return Ok(0);
         }
-        let n = self.stream.read(buf, &self.ctx)?;
-        if n > buf.len() {
-            return Err(Error::new(
-                Status::CallbackContract,
-                format_args!("a stream gave {n} bytes, expected at most {}", buf.len()),
-            ));
-        }
+        let n = at_most(cap, read(&mut *self.stream, &self.ctx)?)?;
         if n as u64 > self.left() {
             return Err(Error::new(
                 Status::SizeMismatch,

@@ -19,6 +19,10 @@ pub struct Stored {
     /// without room until it is needed.
     buffer: Box<[u8]>,
     waiting: Range<usize>,
+    /// Bytes of the last call of the stream. Only one that gives many at once is handed
+    /// the caller's own memory, since that has to be cleared for some: see
+    /// [`Stream::read_foreign`](crate::loader::Stream::read_foreign).
+    last: usize,
 }
 
 impl Stored {
@@ -30,6 +34,7 @@ impl Stored {
             hasher,
             buffer: Box::default(),
             waiting: 0..0,
+            last: PIECE,
         })
     }
 
@@ -58,10 +63,10 @@ impl Stored {
             self.waiting = 0..0;
         }
         let room = &mut self.buffer[self.waiting.end..];
-        let n = self.blob.read(room)?;
-        self.hasher.update(&room[..n]);
-        self.waiting.end += n;
-        Ok(n)
+        self.last = self.blob.read(room)?;
+        self.hasher.update(&room[..self.last]);
+        self.waiting.end += self.last;
+        Ok(self.last)
     }
 }
 
@@ -72,10 +77,10 @@ impl Content for Stored {
             // Never room for more than was declared: the excess would have been handed
             // out, if only into the caller's memory.
             let room = (buf.len().min(LARGEST_PIECE) as u64).min(self.blob.left()) as usize;
-            if room >= PIECE {
-                let n = self.blob.read(&mut buf[..room])?;
-                self.hasher.update(&buf[..n]);
-                return Ok(n);
+            if room >= PIECE && self.last >= PIECE / 2 {
+                self.last = self.blob.read_foreign(&mut buf[..room])?;
+                self.hasher.update(&buf[..self.last]);
+                return Ok(self.last);
             }
             if self.fill(0)? == 0 {
                 self.digest.expect(&self.hasher.clone().finish())?;

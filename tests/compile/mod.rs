@@ -7,8 +7,6 @@ use std::process::Command;
 /// Compiles a source to a program of this name, without a warning.
 pub fn program(sources: &[&Path], name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = native::library();
-    let folder = library.parent().expect("a file is in a folder");
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let run = Command::new("cc")
         .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
@@ -17,10 +15,7 @@ pub fn program(sources: &[&Path], name: &str) -> PathBuf {
         .args(sources)
         .arg("-o")
         .arg(&program)
-        .arg("-L")
-        .arg(folder)
-        .arg("-lociimg")
-        .arg(format!("-Wl,-rpath,{}", folder.display()))
+        .args(native::link_args())
         .output()
         .unwrap_or_else(|e| panic!("cc: {e}"));
     assert!(

@@ -39,6 +39,22 @@ pub fn library() -> PathBuf {
     library
 }
 
+/// What links a program to that library, and to no other.
+///
+/// Cargo lets tests look for libraries in target/debug, by LD_LIBRARY_PATH: a `cargo build`
+/// leaves one there that `cargo test` does not renew. Only the older kind of rpath counts
+/// before that.
+pub fn link_args() -> [String; 4] {
+    let library = library();
+    let folder = library.parent().expect("a file is in a folder").display();
+    [
+        format!("-L{folder}"),
+        "-lociimg".into(),
+        format!("-Wl,-rpath,{folder}"),
+        "-Wl,--disable-new-dtags".into(),
+    ]
+}
+
 fn modified(path: &Path) -> std::io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }

@@ -1,0 +1,24 @@
+//! The library loaded by Python with ctypes: another language, whose callbacks fail in its
+//! own way.
+
+mod native;
+
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_loader_in_python() {
+    if !native::has("python3", "a loader in Python") {
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/loader.py");
+    let run = Command::new("python3")
+        .arg(script)
+        .arg(native::library())
+        .output()
+        .expect("python3 runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{}\n{said}{errors}", run.status);
+    assert_eq!(said, "all went well\n", "{errors}");
+}
