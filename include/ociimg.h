@@ -20,7 +20,7 @@
  *               lent: it lives as long as the handle that it was asked of is neither freed
  *               nor changed. Absent text is NULL. An optional text that is "" counts as
  *               absent, in and out; items of lists and the values of annotations and labels
- *               may be "". No document with U+0000 in a text gets past the loader.
+ *               may be "". A document with U+0000 in a text is OCIIMG_STATUS_MALFORMED.
  *   Bytes       A pointer and a length, which may be NULL where it is not wanted. Absent is
  *               NULL; present but empty is a pointer and length 0.
  *   Errors      A function that can fail returns an ociimg_status; OCIIMG_STATUS_OK is 0.

@@ -38,6 +38,13 @@ const EXECUTION_DEFINED: &[&str] = &[
     "CpuShares",
     "Healthcheck",
 ];
+const EXECUTION_UNREAD: &[&str] = &[
+    "ArgsEscaped",
+    "Memory",
+    "MemorySwap",
+    "CpuShares",
+    "Healthcheck",
+];
 const ROOTFS_DEFINED: &[&str] = &["type", "diff_ids"];
 const HISTORY_DEFINED: &[&str] = &["created", "created_by", "author", "comment", "empty_layer"];
 
@@ -102,7 +109,7 @@ impl Config {
         self.exposed_ports = keys("ExposedPorts")?;
         self.volumes = keys("Volumes")?;
         self.labels = object.map("Labels", Value::text)?;
-        Ok(())
+        object.pass_over(EXECUTION_UNREAD)
     }
 
     /// MALFORMED unless there is one diff ID a layer.

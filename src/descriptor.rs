@@ -141,6 +141,7 @@ impl Shared {
     fn platform(&mut self, value: Value<'_>) -> Result<Option<Arc<Platform>>, Fault> {
         let object = value.object(PLATFORM_DEFINED)?;
         let platform = platform(&object)?;
+        object.pass_over(&["features"])?;
         match (&platform.os, &platform.architecture) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {}

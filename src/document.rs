@@ -74,6 +74,8 @@ impl Document {
             }
         };
         check_version(&object, written)?;
+        object.text("artifactType")?;
+        object.pass_over(&["subject", "fsLayers", "history"])?;
         if matches!(written, Some(Kind::Index | Kind::Manifest)) && written != Some(kind) {
             return Err(malformed(format_args!(
                 "found mediaType \"{}\", expected that of {}, as its fields are",
@@ -109,7 +111,6 @@ impl Index {
 
 impl Manifest {
     fn read(object: &Object<'_>, media_type: Option<Text>) -> Result<Self, Fault> {
-        object.text("artifactType")?;
         let mut shared = Shared::default();
         let config = object.required("config", |v| Descriptor::read(v, &mut shared))?;
         if !object.has("layers") {

@@ -243,6 +243,18 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
+    /// Whether a string or key in it holds U+0000, which JSON can only write as an escape.
+    fn holds_nul(self) -> bool {
+        let mut rest = self.raw();
+        while let Some(at) = rest.find('\\') {
+            if rest[at..].starts_with("\\u0000") {
+                return true;
+            }
+            rest = &rest[at + 2..];
+        }
+        false
+    }
+
     /// Hands each element of an array to `visit`, in order.
     pub fn each(self, visit: impl FnMut(Value<'a>) -> Result<()>) -> Result<()> {
         if !self.raw().starts_with('[') {
@@ -378,6 +390,21 @@ impl<'a> Object<'a> {
             let found = if self.has(key) { "null" } else { "nothing" };
             Fault::malformed(format_args!("found {found}, expected a value")).under(key)
         })
+    }
+
+    /// What is defined and that nobody reads: of any type, but it names no key twice and
+    /// holds no U+0000, like all that is read.
+    pub fn pass_over(&self, keys: &[&str]) -> Result<()> {
+        for key in keys {
+            self.optional(key, |value| {
+                value.check_keys()?;
+                if value.holds_nul() {
+                    return Err(Fault::malformed("found U+0000, expected text without it"));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// An optional text; "" counts as left out.
@@ -557,6 +584,19 @@ mod tests {
             prop_assert!(parse(text.as_bytes()).unwrap().check_keys().is_err());
             let object = format!("{{{object}}}");
             prop_assert!(parse(object.as_bytes()).unwrap().map().is_err());
+        }
+    }
+
+    #[test]
+    fn an_escape_of_nul_is_found_and_no_other() {
+        for (json, holds) in [
+            (r#"["\u0000"]"#, true),
+            (r#"{"\\\u0000":1}"#, true),
+            (r#"["\\u0000", "u0000", "\u00000"]"#, true),
+            (r#"["\\u0000", "\\\\u0000", "\u0001\n", 0]"#, false),
+        ] {
+            let value = parse(json.as_bytes()).unwrap();
+            assert_eq!(value.holds_nul(), holds, "{json}");
         }
     }
 

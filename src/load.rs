@@ -540,11 +540,11 @@ pub fn is_image(manifest: &Manifest, d: &Descriptor) -> bool {
 
 /// What this load knows of a digest. Content that was read is checked against this
 /// descriptor's size; a failure stands for descriptors of the same size alone, since
-/// another size may be the right one.
+/// another size may be the right one, and for none that embeds the content.
 fn met<T: Clone>(memo: &Memo<T>, d: &Descriptor) -> Option<Result<T>> {
     match memo.get(&d.digest)? {
         (size, Ok(content)) => Some(d.expect_size(*size).map(|()| content.clone())),
-        (size, Err(e)) => (*size == d.size).then(|| Err(e.clone())),
+        (size, Err(e)) => (*size == d.size && d.data.is_none()).then(|| Err(e.clone())),
     }
 }
 

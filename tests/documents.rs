@@ -137,6 +137,9 @@ fn a_root_that_breaks_a_rule_fails_the_load() {
         ("a config without media type", without(&manifest, "/config/mediaType").to_string().into(), Malformed, "config.mediaType: found nothing"),
         ("a config without digest", without(&manifest, "/config/digest").to_string().into(), Malformed, "config.digest: found nothing"),
         ("a config without size", without(&manifest, "/config/size").to_string().into(), Malformed, "config.size: found nothing"),
+        ("a key twice in a subject, which is not read", before(&manifest, r#""subject":{"a":1,"a":2}"#).into(), Malformed, "subject.a: found the key twice"),
+        ("U+0000 in a subject", before(&index, r#""subject":{"a":"\u0000"}"#).into(), Malformed, "subject: found U+0000"),
+        ("U+0000 in an index's artifactType", with(&index, "/artifactType", json!("\0")).to_string().into(), Malformed, "artifactType: found U+0000"),
         ("U+0000 in an annotation", with(&manifest, "/annotations", json!({"a": "b\0"})).to_string().into(), Malformed, "annotations.a: found U+0000"),
         ("U+0000 in an annotation's key", with(&manifest, "/annotations", json!({"a\0": "b"})).to_string().into(), Malformed, "found U+0000"),
     ];
@@ -434,6 +437,15 @@ fn a_child_that_cannot_be_read_is_broken_in_its_place() {
             "platform.os.features",
         ),
         (
+            "U+0000 in a platform's features, which are not read",
+            set(
+                "platform",
+                json!({"os": "a", "architecture": "b", "features": ["\0"]}),
+            ),
+            Malformed,
+            "platform.features: found U+0000",
+        ),
+        (
             "urls no list",
             set("urls", json!("x")),
             Malformed,
@@ -699,6 +711,17 @@ fn a_config_that_breaks_a_rule_fails_the_image() {
                 .to_string()
                 .into(),
             "config.Labels.a: found U+0000",
+        ),
+        (
+            "a key twice in a Healthcheck, which is not read",
+            with(&sound, "/config", json!({}))
+                .to_string()
+                .replace(
+                    r#""config":{}"#,
+                    r#""config":{"Healthcheck":{"Test":[],"Test":[]}}"#,
+                )
+                .into(),
+            "config.Healthcheck.Test: found the key twice",
         ),
         (
             "empty_layer no boolean",

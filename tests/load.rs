@@ -2,6 +2,8 @@
 
 mod memory;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use memory::*;
 use ociimg::context::Context;
 use ociimg::descriptor::Descriptor;
@@ -108,6 +110,23 @@ fn a_failure_is_met_once_in_a_load() {
     let index = load(&memory).unwrap();
     assert_eq!(broken(&index), [Some(Status::NotFound); 3]);
     assert_eq!(memory.asked().len(), 2, "{:?}", memory.asked());
+}
+
+#[test]
+fn embedded_data_is_used_though_the_loader_has_no_such_blob() {
+    let mut memory = Memory::default();
+    let manifest = memory.manifest(linux("arm"));
+    let image = memory.put_json(MANIFEST, &manifest);
+    memory.remove(&image);
+    let mut embedded = image.clone();
+    embedded["data"] = json!(STANDARD.encode(manifest.to_string()));
+    let memory = memory.with_index(&[image.clone(), embedded, image]);
+    let index = load(&memory).unwrap();
+    // Once it was met, its digest is enough.
+    assert_eq!(broken(&index), [Some(Status::NotFound), None, None]);
+    let asked = memory.asked();
+    let manifests = asked.iter().filter(|a| a.starts_with("manifest"));
+    assert_eq!(manifests.count(), 1, "{asked:?}");
 }
 
 #[test]

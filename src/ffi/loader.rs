@@ -46,6 +46,7 @@ pub unsafe extern "C" fn ociimg_call_fail(
             let message = unsafe { CStr::from_ptr(message) };
             message.to_string_lossy().into_owned()
         });
+        let message = message.filter(|message| !message.is_empty());
         call.failure = Some(Failure {
             code: callback_code,
             message,
