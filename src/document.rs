@@ -127,30 +127,33 @@ impl Manifest {
         })
     }
 
-    /// The type that the manifest has by itself: as written, else OCI's, since Docker's
-    /// demands that it be written.
+    /// The type that the manifest has by itself: as written, if that is a manifest's, else
+    /// OCI's, since Docker's demands that it be written.
     pub fn own_media_type(&self) -> Text {
-        self.media_type.clone().unwrap_or_else(|| {
-            Text::new(MediaType::ImageManifest.as_ref()).expect("a media type has no NUL")
-        })
+        let written = self.media_type.clone();
+        written
+            .filter(|written| media_type::kind(written) == Kind::Manifest)
+            .unwrap_or_else(|| {
+                Text::new(MediaType::ImageManifest.as_ref()).expect("a media type has no NUL")
+            })
     }
 }
 
 fn check_version(object: &Object<'_>, written: Option<Kind>) -> Result<()> {
-    let version = object.required("schemaVersion", Value::integer)?;
-    let schema1 = version == 1 && (object.has("fsLayers") || object.has("history"));
+    let version = object.optional("schemaVersion", Value::integer)?;
+    let schema1 = version == Some(1) && (object.has("fsLayers") || object.has("history"));
     if schema1 || written == Some(Kind::Schema1) {
         return Err(Error::new(
             Status::Unsupported,
             "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 document",
         ));
     }
-    if version != 2 {
-        return Err(malformed(format_args!(
+    match object.required("schemaVersion", Value::integer)? {
+        2 => Ok(()),
+        version => Err(malformed(format_args!(
             "schemaVersion: found {version}, expected 2"
-        )));
+        ))),
     }
-    Ok(())
 }
 
 fn malformed(message: impl std::fmt::Display) -> Error {

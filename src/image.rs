@@ -21,8 +21,8 @@ pub struct Image {
 impl Image {
     /// MALFORMED where layers and diff IDs differ in number.
     pub fn new(
-        manifest: Arc<Verified<Manifest>>,
-        config: Arc<Verified<Config>>,
+        manifest: Verified<Manifest>,
+        config: Verified<Config>,
         platform: Option<Arc<Platform>>,
         loader: &Arc<dyn Loader>,
     ) -> Result<Self> {
@@ -37,8 +37,8 @@ impl Image {
             .map(|(d, diff_id)| Layer::new(d.clone(), diff_id.clone(), loader.clone()))
             .collect();
         Ok(Self {
-            manifest,
-            config,
+            manifest: Arc::new(manifest),
+            config: Arc::new(config),
             platform,
             layers,
         })

@@ -62,10 +62,11 @@ impl Index {
             (descriptor, None) => return Err(not_an_image(entry.kind, descriptor.as_deref())),
         };
         let manifest = self.documents.manifest(descriptor, ctx)?;
-        if !load::is_image(&manifest.content, descriptor) {
+        let content = &manifest.content;
+        if !load::is_image(content.media_type.as_ref(), &content.config, descriptor) {
             return Err(not_an_image(EntryKind::Artifact, Some(descriptor)));
         }
-        let config = self.documents.config(&manifest.content.config, ctx)?;
+        let config = self.documents.config(&content.config, ctx)?;
         let platform = entry
             .platform
             .clone()

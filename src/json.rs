@@ -29,17 +29,14 @@ impl Fault {
 
     /// The fault as seen from the object that has it under `key`.
     pub fn under(mut self, key: &str) -> Self {
-        let joint = match self.path.chars().next() {
-            None | Some('[') => "",
-            Some(_) => ".",
-        };
-        self.path = format!("{}{joint}{}", Escaped(key), self.path);
+        self.path = format!(".{}{}", Escaped(key), self.path);
         self
     }
 
     /// The fault as seen from the array that has it at `index`.
-    pub fn at(self, index: usize) -> Self {
-        self.under(&format!("[{index}]"))
+    pub fn at(mut self, index: usize) -> Self {
+        self.path = format!("[{index}]{}", self.path);
+        self
     }
 }
 
@@ -54,10 +51,9 @@ impl From<Error> for Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        if fault.path.is_empty() {
-            fault.error
-        } else {
-            fault.error.within(fault.path)
+        match &*fault.path {
+            "" => fault.error,
+            path => fault.error.within(path.strip_prefix('.').unwrap_or(path)),
         }
     }
 }
@@ -277,6 +273,7 @@ impl<'a> Value<'a> {
             list.push(read(value)?);
             Ok(())
         })?;
+        list.shrink_to_fit();
         Ok(list)
     }
 
@@ -294,7 +291,7 @@ impl<'a> Value<'a> {
     pub fn integer(self) -> Result<i64> {
         self.raw()
             .parse()
-            .map_err(|_| self.expected("an integer below 2^63"))
+            .map_err(|_| self.expected("an integer of 64 bits"))
     }
 
     pub fn boolean(self) -> Result<bool> {

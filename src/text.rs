@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// UTF-8 text without U+0000, kept with a NUL behind it; clones share it.
 ///
@@ -21,10 +21,19 @@ impl Text {
         if text.as_bytes().contains(&0) {
             return None;
         }
-        let mut owned = String::with_capacity(text.len() + 1);
-        owned.push_str(text);
-        owned.push('\0');
-        Some(Self(owned.into()))
+        // A list of a million empty texts is 3 MB of JSON.
+        static EMPTY: LazyLock<Text> = LazyLock::new(|| Text("\0".into()));
+        if text.is_empty() {
+            return Some(EMPTY.clone());
+        }
+        // Most texts are short, and then cost this one allocation.
+        let mut short = [0; 96];
+        if let Some(room) = short.get_mut(..text.len() + 1) {
+            room[..text.len()].copy_from_slice(text.as_bytes());
+            let with_nul = str::from_utf8(room).expect("text and a NUL are UTF-8");
+            return Some(Self(with_nul.into()));
+        }
+        Some(Self(format!("{text}\0").into()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -123,6 +123,7 @@ fn a_root_that_breaks_a_rule_fails_the_load() {
         ("schemaVersion 1", with(&index, "/schemaVersion", json!(1)).to_string().into(), Malformed, "schemaVersion: found 1, expected 2"),
         ("Docker schema 1", schema1.into(), Unsupported, "Docker schema 1"),
         ("Docker schema 1 by its type", json!({"mediaType": "application/vnd.docker.distribution.manifest.v1+prettyjws", "schemaVersion": 1}).to_string().into(), Unsupported, "Docker schema 1"),
+        ("Docker schema 1 by its type alone", json!({"mediaType": "application/vnd.docker.distribution.manifest.v1+prettyjws"}).to_string().into(), Unsupported, "Docker schema 1"),
         ("manifests beside layers", with(&index, "/layers", json!([])).to_string().into(), Malformed, "\"manifests\" beside \"layers\""),
         ("manifests beside layers that are null", with(&index, "/layers", json!(null)).to_string().into(), Malformed, "\"manifests\" beside \"layers\""),
         ("manifests, null, beside config", with(&manifest, "/manifests", json!(null)).to_string().into(), Malformed, "\"manifests\" beside"),
@@ -872,7 +873,7 @@ fn embedded_data_is_used_and_the_loader_not_asked() {
         .unwrap()
         .image(0, &Context::default())
         .unwrap();
-    assert_eq!(image.config().bytes, b"{}");
+    assert_eq!(&*image.config().bytes, b"{}");
     assert!(
         !memory.asked().iter().any(|a| a.starts_with("blob")),
         "{:?}",

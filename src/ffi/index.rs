@@ -10,6 +10,7 @@ use crate::index::Index;
 use crate::load::Options;
 use crate::platform::Matcher;
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 /// What a load may cost, and what it must find. A field that is 0 or NULL has its default.
 #[repr(C)]
@@ -32,8 +33,9 @@ pub struct ociimg_load_options {
 }
 
 // SAFETY: repr(C), a usize first; numbers and a pointer that may be NULL.
-unsafe impl options::Sized for ociimg_load_options {
-    const FIRST_PUBLISHED: usize = 40;
+unsafe impl options::Published for ociimg_load_options {
+    const FIRST_PUBLISHED: usize =
+        offset_of!(ociimg_load_options, root_digest) + size_of::<usize>();
     const NAME: &'static str = "ociimg_load_options";
 }
 

@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 
@@ -156,8 +157,8 @@ pub struct ociimg_loader_vtable {
 
 // SAFETY: repr(C), a usize first; numbers and pointers that may be NULL. A function
 // pointer that C wrote is a function or NULL.
-unsafe impl options::Sized for ociimg_loader_vtable {
-    const FIRST_PUBLISHED: usize = 64;
+unsafe impl options::Published for ociimg_loader_vtable {
+    const FIRST_PUBLISHED: usize = offset_of!(ociimg_loader_vtable, destroy) + size_of::<usize>();
     const NAME: &'static str = "ociimg_loader_vtable";
 }
 

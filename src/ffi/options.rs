@@ -11,7 +11,7 @@ use std::ptr;
 /// # Safety
 /// It is `repr(C)`, its first field is a `usize`, all its bytes being zero is a value of
 /// it, and so is every content of its other fields that C can write.
-pub(super) unsafe trait Sized: Copy {
+pub(super) unsafe trait Published: Copy {
     /// Its size when it was first published; it never shrinks.
     const FIRST_PUBLISHED: usize;
     const NAME: &'static str;
@@ -24,7 +24,7 @@ const LARGEST: usize = 4096;
 ///
 /// # Safety
 /// `given` is NULL or points to as many readable bytes as its `struct_size` says.
-pub(super) unsafe fn read<T: Sized>(given: *const T) -> Result<T> {
+pub(super) unsafe fn read<T: Published>(given: *const T) -> Result<T> {
     let mut known = MaybeUninit::<T>::zeroed();
     if given.is_null() {
         // SAFETY: all zeros is a value of it.

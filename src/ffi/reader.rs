@@ -1,6 +1,7 @@
 use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
 use crate::error::{Error, Result, Status};
 use crate::reader::{Mode, Options, Progress, Reader};
+use std::mem::offset_of;
 use std::slice;
 use std::sync::{Arc, Mutex, TryLockError};
 
@@ -41,8 +42,8 @@ pub struct ociimg_reader_options {
 }
 
 // SAFETY: repr(C), a usize first; numbers.
-unsafe impl options::Sized for ociimg_reader_options {
-    const FIRST_PUBLISHED: usize = 32;
+unsafe impl options::Published for ociimg_reader_options {
+    const FIRST_PUBLISHED: usize = offset_of!(ociimg_reader_options, reserved) + size_of::<u32>();
     const NAME: &'static str = "ociimg_reader_options";
 }
 

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::loader::Loader;
 use crate::source::{self, Options};
 use std::ffi::{CStr, OsStr, c_char};
+use std::mem::offset_of;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +29,9 @@ pub struct ociimg_source_options {
 }
 
 // SAFETY: repr(C), a usize first; a number and a pointer that may be NULL.
-unsafe impl options::Sized for ociimg_source_options {
-    const FIRST_PUBLISHED: usize = 24;
+unsafe impl options::Published for ociimg_source_options {
+    const FIRST_PUBLISHED: usize =
+        offset_of!(ociimg_source_options, max_unpacked_size) + size_of::<u64>();
     const NAME: &'static str = "ociimg_source_options";
 }
 

@@ -5,6 +5,7 @@ use super::windows::Version;
 use super::{Platform, field, normalize, or_empty};
 use crate::text::Text;
 use std::cmp::Reverse;
+use std::ptr;
 
 /// Filters and orders candidates. What it was made of is worked out once, a candidate is
 /// compared as it stands: no copy of one that is in lower case already.
@@ -139,9 +140,20 @@ impl Matcher {
 
     /// The items whose platform matches, the preferred first, ties as they came.
     pub fn select<'a, T>(&self, candidates: impl IntoIterator<Item = (&'a Platform, T)>) -> Vec<T> {
+        // The entries of an index share a handful of platforms, whose keys are worked out
+        // once. Any two of them may fall on one place, at no more than the cost of both.
+        let mut known: [Option<(&Platform, Key<'a>)>; 256] = [None; 256];
+        let mut key = |platform: &'a Platform| {
+            let address = ptr::from_ref(platform) as usize;
+            let place = &mut known[address / align_of::<Platform>() % 256];
+            match *place {
+                Some((same, key)) if ptr::eq(same, platform) => key,
+                _ => place.insert((platform, self.key(platform))).1,
+            }
+        };
         let mut matching: Vec<(Key<'a>, T)> = candidates
             .into_iter()
-            .map(|(platform, item)| (self.key(platform), item))
+            .map(|(platform, item)| (key(platform), item))
             .filter(|(key, _)| key.is_match())
             .collect();
         matching.sort_by_key(|&(key, _)| key);

@@ -19,6 +19,7 @@ mod windows;
 pub use matcher::{Key, Matcher};
 
 use crate::text::Text;
+use std::sync::LazyLock;
 
 /// An operating system and processor, as the image specification describes them. Kept
 /// as written; an absent text is `None`, never empty, while a feature may be.
@@ -38,5 +39,16 @@ fn or_empty(field: &Option<Text>) -> &str {
 
 /// A text for a field. What comes here is of a grammar without U+0000, or was a `Text`.
 fn field(text: &str) -> Option<Text> {
-    Some(text).filter(|t| !t.is_empty()).and_then(Text::new)
+    // Nearly every platform is made of these.
+    static COMMON: LazyLock<[Text; 10]> = LazyLock::new(|| {
+        let common = [
+            "linux", "amd64", "arm64", "v8", "arm", "v7", "386", "v6", "windows", "darwin",
+        ];
+        common.map(|name| Text::new(name).expect("a name has no U+0000"))
+    });
+    if text.is_empty() {
+        return None;
+    }
+    let common = COMMON.iter().find(|name| name.as_str() == text);
+    common.cloned().or_else(|| Text::new(text))
 }

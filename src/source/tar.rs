@@ -3,7 +3,7 @@
 //! Read in one pass over the headers. The formats are those of POSIX
 //! (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html>) and of GNU tar
 //! (<https://www.gnu.org/software/tar/manual/html_node/Standard.html>); where they leave
-//! room, it is done as GNU tar and Go's `archive/tar` do:
+//! room, it is done as GNU tar does:
 //!
 //! - The last entry of a name counts. A hard link is what its target was when the link
 //!   came.

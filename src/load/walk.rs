@@ -1,0 +1,274 @@
+//! The walk over an index and the indexes nested in it.
+
+use super::documents::{Documents, Verified, is_image, other_kind, parse, parse_config};
+use super::{Entry, EntryKind, Options};
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::{self, Document, Manifest};
+use crate::error::{Error, Result, Status};
+use crate::media_type::{self, Kind};
+use crate::platform::Platform;
+use crate::text::Text;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a load has read already, by digest, with the size that it had, or, of a failure,
+/// that it was to have.
+type Memo<T> = HashMap<Digest, (u64, Result<T>)>;
+
+/// What a digest led to.
+#[derive(Clone)]
+enum Node {
+    Index(Arc<document::Index>),
+    /// What of a manifest a walk has to know.
+    Manifest {
+        media_type: Option<Text>,
+        config: Arc<Descriptor>,
+    },
+}
+
+impl From<Manifest> for Node {
+    fn from(manifest: Manifest) -> Self {
+        let Manifest {
+            media_type, config, ..
+        } = manifest;
+        let config = Descriptor {
+            data: config.data,
+            ..Descriptor::new(config.media_type, config.digest, config.size)
+        };
+        Self::Manifest {
+            media_type,
+            config: Arc::new(config),
+        }
+    }
+}
+
+/// One walk over a tree of indexes: iterative, since the depth is the caller's to set.
+pub struct Walk<'a> {
+    options: &'a Options,
+    documents: &'a Documents,
+    ctx: &'a Context,
+    /// Of `max_total_size`.
+    bytes_left: u64,
+    visited: u64,
+    entries: Vec<Entry>,
+    nodes: Memo<Node>,
+    /// Of configs that were read for nothing else.
+    platforms: Memo<Option<Arc<Platform>>>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that may read so many bytes.
+    pub fn new(
+        documents: &'a Documents,
+        options: &'a Options,
+        bytes_left: u64,
+        ctx: &'a Context,
+    ) -> Self {
+        Self {
+            options,
+            documents,
+            ctx,
+            bytes_left,
+            visited: 0,
+            entries: Vec::new(),
+            nodes: Memo::new(),
+            platforms: Memo::new(),
+        }
+    }
+
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// Walks over an index that is the root.
+    pub fn tree(&mut self, root: document::Index) -> Result<()> {
+        // The indexes being walked, each with the place of its next child.
+        let mut open = vec![(Arc::new(root), 0)];
+        while let Some((index, next)) = open.last_mut() {
+            let index = Arc::clone(index);
+            let at = *next;
+            *next += 1;
+            match index.children.get(at) {
+                None => drop(open.pop()),
+                Some(child) => {
+                    let nested = self.visit(child, open.len())?;
+                    open.extend(nested.map(|index| (index, 0)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits a manifest that is the root, as the one child of an index.
+    pub fn single(&mut self, manifest: Manifest, root: &Verified<()>) -> Result<()> {
+        let size = root.bytes.len() as u64;
+        let d = Descriptor::new(manifest.own_media_type(), root.digest.clone(), size);
+        self.documents.keep_manifest(&d.digest, &root.bytes);
+        remember(&mut self.nodes, &d, Ok(manifest.into()))?;
+        self.visit(&Ok(Arc::new(d)), 0).map(drop)
+    }
+
+    /// Visits a child at this depth below the root; an index is given back, to be walked
+    /// where it stands, all else becomes an entry.
+    fn visit(
+        &mut self,
+        child: &Result<Arc<Descriptor>>,
+        depth: usize,
+    ) -> Result<Option<Arc<document::Index>>> {
+        self.visited += 1;
+        let most = self.options.max_entries;
+        if self.visited > u64::from(most) {
+            return Err(Error::new(
+                Status::LimitExceeded,
+                format_args!("found more than {most} descriptors, expected at most so many"),
+            ));
+        }
+        let descriptor = child.as_ref().ok();
+        let seen = match child {
+            Err(e) => Err(e.clone()),
+            Ok(d) if media_type::kind(&d.media_type) == Kind::Index => {
+                match self.nested(d, depth) {
+                    Ok(index) => return Ok(Some(index)),
+                    Err(e) => Err(e),
+                }
+            }
+            Ok(d) => self.classify(d),
+        };
+        let (kind, platform, error) = match seen {
+            Ok((kind, platform)) => (kind, platform, None),
+            // A failure of the content breaks its entry alone, any other the whole load.
+            Err(e) if e.status().is_of_content() => {
+                let platform = descriptor.and_then(|d| d.platform.clone());
+                (EntryKind::Broken, platform, Some(e))
+            }
+            Err(e) => return Err(e),
+        };
+        self.entries.push(Entry {
+            kind,
+            descriptor: descriptor.cloned(),
+            platform,
+            error,
+        });
+        Ok(None)
+    }
+
+    fn nested(&mut self, d: &Descriptor, depth: usize) -> Result<Arc<document::Index>> {
+        let most = self.options.max_index_depth;
+        if depth as u64 > u64::from(most) {
+            return Err(Error::new(
+                Status::LimitExceeded,
+                format_args!("index nested {depth} deep, expected at most {most}"),
+            )
+            .concerning(d.digest.text()));
+        }
+        match self.node(d, Kind::Index)? {
+            Node::Index(index) => Ok(index),
+            Node::Manifest { .. } => Err(other_kind(d, Kind::Manifest, Kind::Index)),
+        }
+    }
+
+    /// The kind of a child that is no index, and its platform.
+    fn classify(&mut self, d: &Descriptor) -> Result<(EntryKind, Option<Arc<Platform>>)> {
+        let as_described = |kind| Ok((kind, d.platform.clone()));
+        match media_type::kind(&d.media_type) {
+            Kind::Schema1 => {
+                return Err(Error::new(
+                    Status::Unsupported,
+                    "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one",
+                )
+                .concerning(d.digest.text()));
+            }
+            Kind::Other => return as_described(EntryKind::Unknown),
+            Kind::Index | Kind::Manifest => {}
+        }
+        let reference = d.annotation("vnd.docker.reference.type");
+        if reference.is_some_and(|v| &**v == "attestation-manifest") {
+            return as_described(EntryKind::Attestation);
+        }
+        if let Some(artifact_type) = &d.artifact_type
+            && !media_type::is_image_config(artifact_type, &d.media_type)
+        {
+            return as_described(EntryKind::Artifact);
+        }
+        // Only for its platform is a manifest asked for; one that was read already decides.
+        let is_read = matches!(self.nodes.get(&d.digest), Some((_, Ok(_))));
+        if d.platform.is_some() && !is_read {
+            return as_described(EntryKind::Image);
+        }
+        let (media_type, config) = match self.node(d, Kind::Manifest)? {
+            Node::Manifest { media_type, config } => (media_type, config),
+            Node::Index(_) => return Err(other_kind(d, Kind::Index, Kind::Manifest)),
+        };
+        if !is_image(media_type.as_ref(), &config, d) {
+            return as_described(EntryKind::Artifact);
+        }
+        let platform = match &d.platform {
+            Some(platform) => Some(platform.clone()),
+            None => self.platform(&config)?,
+        };
+        Ok((EntryKind::Image, platform))
+    }
+
+    fn node(&mut self, d: &Descriptor, kind: Kind) -> Result<Node> {
+        if let Some(met) = met(&self.nodes, d) {
+            return met;
+        }
+        let node = self.read(d, kind).and_then(|bytes| {
+            Ok(match parse(d, &bytes, self.options.max_entries)? {
+                Document::Index(index) => Node::Index(Arc::new(index)),
+                Document::Manifest(manifest) => {
+                    self.documents.keep_manifest(&d.digest, &bytes);
+                    manifest.into()
+                }
+            })
+        });
+        remember(&mut self.nodes, d, node)
+    }
+
+    fn platform(&mut self, d: &Descriptor) -> Result<Option<Arc<Platform>>> {
+        if let Some(met) = met(&self.platforms, d) {
+            return met;
+        }
+        let platform = self
+            .read(d, Kind::Other)
+            .and_then(|bytes| Ok(parse_config(d, &bytes)?.platform));
+        remember(&mut self.platforms, d, platform)
+    }
+
+    fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
+        if d.data.is_none() {
+            if d.size > self.bytes_left {
+                return Err(Error::new(
+                    Status::LimitExceeded,
+                    format_args!(
+                        "document of {} bytes, expected at most the {} left of {} in all",
+                        d.size, self.bytes_left, self.options.max_total_size
+                    ),
+                )
+                .concerning(d.digest.text()));
+            }
+            // A document that fails has cost what it was to cost.
+            if self.documents.takes(d.size) {
+                self.bytes_left -= d.size;
+            }
+        }
+        self.documents.read(d, kind, self.ctx)
+    }
+}
+
+/// What this load knows of a digest. Content that was read is checked against this
+/// descriptor's size; a failure stands for descriptors of the same size alone, since
+/// another size may be the right one, and for none that embeds the content.
+fn met<T: Clone>(memo: &Memo<T>, d: &Descriptor) -> Option<Result<T>> {
+    match memo.get(&d.digest)? {
+        (size, Ok(content)) => Some(d.expect_size(*size).map(|()| content.clone())),
+        (size, Err(e)) => (*size == d.size && d.data.is_none()).then(|| Err(e.clone())),
+    }
+}
+
+fn remember<T: Clone>(memo: &mut Memo<T>, d: &Descriptor, result: Result<T>) -> Result<T> {
+    memo.insert(d.digest.clone(), (d.size, result.clone()));
+    result
+}
