@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
   if (strcmp(guilt, "leak") == 0) {
     platform = parsed();
   } else if (strcmp(guilt, "use after free") == 0) {
-    const char *text = ociimg_platform_os(platform);
+    const char *text = ociimg_platform_format(platform);
     ociimg_platform_free(platform);
     return text[0] == 'l' ? 0 : 3;
   } else if (strcmp(guilt, "overflow") == 0) {
