@@ -377,13 +377,6 @@ struct CallbackStream {
 unsafe impl Send for CallbackStream {}
 
 impl Stream for CallbackStream {
-    fn read_foreign(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
-        // What the callback claims to have written and did not is then nothing secret,
-        // and nothing that must not be read.
-        buf.fill(0);
-        self.read(buf, ctx)
-    }
-
     fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
         // A callback that fails without saying so (an exception in Python returns 0) leaves
         // this as it is, and is not taken for the end.
@@ -407,11 +400,82 @@ impl Stream for CallbackStream {
         }
         Ok(n)
     }
+
+    fn read_foreign(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
+        // What the callback claims to have written and did not is then nothing secret,
+        // and nothing that must not be read.
+        buf.fill(0);
+        self.read(buf, ctx)
+    }
 }
 
 impl Drop for CallbackStream {
     fn drop(&mut self) {
         // SAFETY: the program opened it, and this is the one time that it is closed.
         call_out(|| unsafe { (self.table.close)(self.table.state, self.stream) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn open(
+        _: *mut c_void,
+        stream: *mut *mut c_void,
+        _: *mut ociimg_call,
+    ) -> i32 {
+        // SAFETY: the library's output.
+        unsafe { *stream = ptr::dangling_mut() };
+        0
+    }
+
+    unsafe extern "C-unwind" fn open_digest(
+        state: *mut c_void,
+        _: *const c_char,
+        stream: *mut *mut c_void,
+        call: *mut ociimg_call,
+    ) -> i32 {
+        // SAFETY: passed on as given.
+        unsafe { open(state, stream, call) }
+    }
+
+    /// Says that it wrote, and did not.
+    unsafe extern "C-unwind" fn read(
+        _: *mut c_void,
+        _: *mut c_void,
+        _: *mut u8,
+        cap: usize,
+        n: *mut usize,
+        _: *mut ociimg_call,
+    ) -> i32 {
+        // SAFETY: the library's output.
+        unsafe { *n = cap };
+        0
+    }
+
+    unsafe extern "C-unwind" fn close(_: *mut c_void, _: *mut c_void) {}
+
+    #[test]
+    fn memory_of_the_program_is_cleared_for_a_callback_that_may_not_write() {
+        let table = Table::new(
+            ociimg_loader_vtable {
+                struct_size: size_of::<ociimg_loader_vtable>(),
+                root_digest: None,
+                open_root_manifest: Some(open),
+                open_manifest: Some(open_digest),
+                open_blob: Some(open_digest),
+                read: Some(read),
+                close: Some(close),
+                destroy: None,
+            },
+            ptr::null_mut(),
+        );
+        let ctx = Context::default();
+        let loader = Callbacks(Arc::new(table.unwrap()));
+        let mut stream = loader.open_root_manifest(&ctx).unwrap();
+        let mut buf = [0xaa; 9];
+        assert_eq!(stream.read_foreign(&mut buf, &ctx).unwrap(), 9);
+        assert_eq!(buf, [0; 9]);
     }
 }
