@@ -97,6 +97,11 @@ pub trait Decoder: Send {
 
     /// The input is over: MALFORMED within a member or frame.
     fn finish(&self) -> Result<()>;
+
+    /// Bytes to unpack at once. The more, the less often the thread that unpacks and the
+    /// one that hashes wait for each other; but some chunks of that size, with what the
+    /// decoder holds beside its window, are to stay below 1 MiB.
+    fn room(&self) -> usize;
 }
 
 #[cfg(test)]

@@ -8,12 +8,8 @@ use super::{Content, Expected, Options};
 use crate::digest::Hasher;
 use crate::error::{Error, Result, Status};
 
-/// Of what comes out.
-const UNPACKED_ROOM: usize = 40 * 1024;
-
 /// How many chunks there are where a worker hashes: one of each kind in use, the others
-/// on their way through it. With what libzstd holds beside its window they stay below
-/// 1 MiB.
+/// on their way through it.
 const STORED_CHUNKS: usize = 2;
 const UNPACKED_CHUNKS: usize = 6;
 
@@ -53,10 +49,10 @@ impl Decompressed {
         Ok(Self {
             blob,
             expected,
+            unpacked: Ring::new(Chunk::new(decoder.room()), unpacked_chunks),
             decoder,
             stored: Ring::new(head, stored_chunks),
             decoded: 0,
-            unpacked: Ring::new(Chunk::new(UNPACKED_ROOM), unpacked_chunks),
             handed_out: 0,
             hashing,
             size: 0,

@@ -18,6 +18,10 @@ impl Gzip {
 }
 
 impl Decoder for Gzip {
+    fn room(&self) -> usize {
+        96 * 1024
+    }
+
     fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         let member = match (&mut self.member, input.first()) {
             (Some(member), _) => member,

@@ -113,6 +113,11 @@ impl Position {
 }
 
 impl Decoder for Zstd {
+    /// libzstd holds some hundred KiB beside the window.
+    fn room(&self) -> usize {
+        40 * 1024
+    }
+
     fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         match self.position {
             Position::Header(have) => Ok(Step {
