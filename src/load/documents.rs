@@ -174,7 +174,6 @@ pub fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> Result<Vec<u8
             n => bytes.extend_from_slice(&chunk[..n]),
         }
     }
-    bytes.shrink_to_fit();
     Ok(bytes)
 }
 

@@ -103,8 +103,7 @@ pub fn load(loader: Arc<dyn Loader>, options: &Options, ctx: &Context) -> Result
         // A single manifest is an index of one; its bytes are not asked for again.
         Document::Manifest(manifest) => walk.single(manifest, &root)?,
     }
-    let mut entries = walk.into_entries();
-    entries.shrink_to_fit();
+    let entries = walk.into_entries();
     Ok(Loaded {
         root,
         root_is_verified,
