@@ -48,7 +48,7 @@ pub struct Descriptor {
     pub platform: Option<Arc<Platform>>,
     pub urls: Vec<Text>,
     pub annotations: Annotations,
-    /// The content itself, decoded, and checked wherever its digest can be.
+    /// The content itself, decoded; see [`check_data`](Self::check_data).
     pub data: Option<Arc<[u8]>>,
 }
 
@@ -69,7 +69,7 @@ impl Descriptor {
     /// A descriptor as documents hold it.
     pub fn read(value: Value<'_>, shared: &mut Shared) -> Result<Self, Fault> {
         let object = value.object(DEFINED)?;
-        let descriptor = Self {
+        Ok(Self {
             media_type: object.required("mediaType", |v| shared.media_type(v))?,
             digest: object.required("digest", digest)?,
             size: object.required("size", size)?,
@@ -80,11 +80,7 @@ impl Descriptor {
             urls: object.list("urls", Value::text)?,
             annotations: object.map("annotations", Value::text)?,
             data: object.optional("data", base64)?,
-        };
-        descriptor
-            .check_data()
-            .map_err(|e| Fault::from(e).under("data"))?;
-        Ok(descriptor)
+        })
     }
 
     pub fn annotation(&self, key: &str) -> Option<&Text> {
@@ -103,16 +99,18 @@ impl Descriptor {
         .concerning(self.digest.text()))
     }
 
-    fn check_data(&self) -> Result<()> {
+    /// A mismatch where there is embedded data that is not of this size or digest. What
+    /// cannot be checked, since the algorithm is unknown, is told when it is wanted.
+    pub fn check_data(&self) -> Result<(), Fault> {
         let Some(data) = &self.data else {
             return Ok(());
         };
-        self.expect_size(data.len() as u64)?;
-        match self.digest.algorithm() {
-            // Told when the content is wanted.
-            Err(_) => Ok(()),
-            Ok(algorithm) => self.digest.expect(&Digest::of(algorithm, data)),
-        }
+        self.expect_size(data.len() as u64)
+            .and_then(|()| match self.digest.algorithm() {
+                Ok(algorithm) => self.digest.expect(&Digest::of(algorithm, data)),
+                Err(_) => Ok(()),
+            })
+            .map_err(|e| Fault::from(e).under("data"))
     }
 }
 

@@ -37,7 +37,16 @@ pub enum Document {
 #[derive(Debug)]
 pub struct Index {
     /// The manifests and indexes named, in order; what is wrong with one concerns no other.
-    pub children: Vec<Result<Arc<Descriptor>>>,
+    pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
+}
+
+/// A child of an index that cannot be followed.
+#[derive(Clone, Debug)]
+pub struct BadChild {
+    /// `None` where it could not even be read; there where its embedded data is not what
+    /// it says.
+    pub descriptor: Option<Arc<Descriptor>>,
+    pub error: Error,
 }
 
 #[derive(Debug)]
@@ -98,9 +107,18 @@ impl Index {
         object.optional("manifests", |list| {
             list.each(|value| {
                 if children.len() <= most_children as usize {
-                    let child = Descriptor::read(value, &mut shared)
-                        .map_err(|f| Error::from(f.at(children.len()).under("manifests")));
-                    children.push(child.map(Arc::new));
+                    let bad = |descriptor, fault: Fault| BadChild {
+                        descriptor,
+                        error: fault.at(children.len()).under("manifests").into(),
+                    };
+                    let child = match Descriptor::read(value, &mut shared).map(Arc::new) {
+                        Ok(d) => d
+                            .check_data()
+                            .map_err(|f| bad(Some(d.clone()), f))
+                            .map(|()| d),
+                        Err(f) => Err(bad(None, f)),
+                    };
+                    children.push(child);
                 }
                 Ok(())
             })
@@ -112,13 +130,16 @@ impl Index {
 impl Manifest {
     fn read(object: &Object<'_>, media_type: Option<Text>) -> Result<Self, Fault> {
         let mut shared = Shared::default();
-        let config = object.required("config", |v| Descriptor::read(v, &mut shared))?;
+        let mut descriptor = |value| {
+            let d = Descriptor::read(value, &mut shared)?;
+            d.check_data()?;
+            Ok(d)
+        };
+        let config = object.required("config", &mut descriptor)?;
         if !object.has("layers") {
             return Err(Fault::malformed("found nothing, expected a list").under("layers"));
         }
-        let layers = object.list("layers", |v| {
-            Ok(Arc::new(Descriptor::read(v, &mut shared)?))
-        })?;
+        let layers = object.list("layers", |v| descriptor(v).map(Arc::new))?;
         Ok(Self {
             media_type,
             config,

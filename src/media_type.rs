@@ -38,16 +38,19 @@ impl fmt::Display for Kind {
 }
 
 pub fn kind(media_type: &str) -> Kind {
-    match MediaType::from(media_type) {
-        MediaType::ImageIndex => Kind::Index,
-        MediaType::ImageManifest => Kind::Manifest,
-        _ => match media_type {
-            DOCKER_MANIFEST_LIST => Kind::Index,
-            DOCKER_MANIFEST => Kind::Manifest,
-            DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED => Kind::Schema1,
-            _ => Kind::Other,
-        },
+    match media_type {
+        _ if is(media_type, MediaType::ImageIndex) => Kind::Index,
+        _ if is(media_type, MediaType::ImageManifest) => Kind::Manifest,
+        DOCKER_MANIFEST_LIST => Kind::Index,
+        DOCKER_MANIFEST => Kind::Manifest,
+        DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED => Kind::Schema1,
+        _ => Kind::Other,
     }
+}
+
+/// Compared as texts: to make a [`MediaType`] of one copies it, which may be megabytes.
+fn is(media_type: &str, name: MediaType) -> bool {
+    media_type == name.as_ref()
 }
 
 /// Whether it is the type of an image's config, in a manifest of type `manifest`.
@@ -55,7 +58,7 @@ pub fn kind(media_type: &str) -> Kind {
 /// Early Docker registries served configs as `application/octet-stream`; in an OCI
 /// manifest that type says nothing at all.
 pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
-    MediaType::from(media_type) == MediaType::ImageConfig
+    is(media_type, MediaType::ImageConfig)
         || media_type == DOCKER_CONFIG
         || (media_type == OCTET_STREAM && manifest == DOCKER_MANIFEST)
 }

@@ -17,6 +17,7 @@ use ociimg::reader::{self, Mode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 fn linux(architecture: &str) -> Value {
     json!({"os": "linux", "architecture": architecture})
@@ -99,6 +100,101 @@ fn a_descriptor_of_the_wrong_size_does_not_spoil_the_right_one() {
     let memory = memory.with_index(&[shorter, image]);
     let index = load(&memory).unwrap();
     assert_eq!(broken(&index), [Some(Status::SizeMismatch), None]);
+}
+
+#[test]
+fn what_was_read_decides_for_entries_before_it_too() {
+    let mut memory = Memory::default();
+    let config = memory.put("application/vnd.oci.empty.v1+json", "{}");
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
+    let artifact = memory.put_json(MANIFEST, &manifest);
+    let described = on(artifact.clone(), "linux", "arm");
+    let children = [described.clone(), artifact, described];
+    let memory = memory.with_index(&[children[0].clone()]);
+    let kinds = |memory: Arc<Memory>| {
+        let index = load(&memory).unwrap();
+        let kinds = index.entries().iter().map(|entry| entry.kind);
+        kinds.collect::<Vec<_>>()
+    };
+    // Nothing is read, and nothing known.
+    assert_eq!(kinds(memory.clone()), [EntryKind::Image]);
+    let memory = Arc::into_inner(memory).expect("no index has it");
+    assert_eq!(
+        kinds(memory.with_index(&children)),
+        [EntryKind::Artifact; 3]
+    );
+}
+
+#[test]
+fn only_what_was_read_counts_to_the_size_of_all_documents() {
+    let mut memory = Memory::default();
+    let [missing, shorter, sound] = ["1", "2", "3"].map(|arch| memory.image(linux(arch)));
+    memory.remove(&missing);
+    memory.replace(&shorter, "x");
+    let children = [missing, shorter, sound];
+    let memory = memory.with_index(&children);
+    let root = load(&memory).unwrap().root().bytes.len() as u64;
+    let index = |max_total_size| {
+        let options = Options {
+            max_total_size,
+            ..Options::default()
+        };
+        broken(&load_with(&memory, &options).unwrap())[2]
+    };
+    // The root, the byte that came of the second, and the third with its config.
+    let manifest = children[2]["size"].as_u64().unwrap();
+    let config = load(&memory).unwrap().image(2, &ctx()).unwrap();
+    let config = config.config().bytes.len() as u64;
+    let read = root + 1 + manifest + config;
+    assert_eq!(index(read), None);
+    assert_eq!(index(read - 1), Some(Status::LimitExceeded));
+}
+
+#[test]
+fn an_index_named_often_costs_no_more_for_the_texts_in_it() {
+    let long = "x".repeat(3 << 20);
+    let mut memory = Memory::default();
+    let mut child = memory.image(linux("arm"));
+    child["digest"] = json!(format!("other:{long}"));
+    let nested = memory.put_json(INDEX, &index(&[child]));
+    let memory = memory.with_index(&vec![nested; 8000]);
+    let start = Instant::now();
+    let index = load(&memory).unwrap();
+    assert_eq!(broken(&index), [Some(Status::Unsupported); 8000]);
+    // Looking at all of the text at each visit would be 24 GB.
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_walk_that_reads_nothing_can_be_cancelled() {
+    /// Cancels when its end was read.
+    struct Last(bool);
+    impl Stream for Last {
+        fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                ctx.cancel();
+                return Ok(0);
+            }
+            let root = index(&[json!({"mediaType": "x/y", "digest": "z:0", "size": 0})]);
+            let root = root.to_string();
+            buf[..root.len()].copy_from_slice(root.as_bytes());
+            Ok(root.len())
+        }
+    }
+    struct Cancelling;
+    impl Loader for Cancelling {
+        fn open_root_manifest(&self, _: &Context) -> Result<Box<dyn Stream>> {
+            Ok(Box::new(Last(false)))
+        }
+        fn open_manifest(&self, _: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+            unreachable!("nothing is to be read")
+        }
+        fn open_blob(&self, _: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+            unreachable!("nothing is to be read")
+        }
+    }
+    let loaded = Index::load(Arc::new(Cancelling), &Options::default(), &ctx());
+    assert_eq!(loaded.err().unwrap().status(), Status::Cancelled);
 }
 
 #[test]

@@ -83,7 +83,8 @@ impl Documents {
                 (bytes, content)
             }
             None => {
-                let bytes = self.read(d, kind, ctx)?;
+                let mut bytes_left = u64::MAX;
+                let bytes = self.read(d, kind, ctx, &mut bytes_left)?;
                 let content = parse(&bytes)?;
                 lock(kept).insert(d.digest.clone(), bytes.clone());
                 (bytes, content)
@@ -101,16 +102,18 @@ impl Documents {
         lock(&self.manifests).insert(digest.clone(), bytes.clone());
     }
 
-    /// Whether a document of this size is read at all.
-    pub fn takes(&self, size: u64) -> bool {
-        size <= self.max_document_size
-    }
-
     /// The bytes that a descriptor names, verified: at most one more than it says is
-    /// asked of the loader, and nothing where that is above the limit.
-    pub fn read(&self, d: &Descriptor, kind: Kind, ctx: &Context) -> Result<Arc<[u8]>> {
+    /// asked of the loader, and nothing where that is above the limit. What the loader
+    /// gave, be it right or wrong, is taken from `bytes_left`.
+    pub fn read(
+        &self,
+        d: &Descriptor,
+        kind: Kind,
+        ctx: &Context,
+        bytes_left: &mut u64,
+    ) -> Result<Arc<[u8]>> {
         let concern = |e: Error| e.concerning(d.digest.text());
-        if !self.takes(d.size) {
+        if d.size > self.max_document_size {
             return Err(concern(Error::new(
                 Status::LimitExceeded,
                 format_args!(
@@ -121,7 +124,9 @@ impl Documents {
         }
         let algorithm = d.digest.algorithm()?;
         let mut stream = open(&*self.loader, d, kind, ctx)?;
-        let bytes = drain(&mut *stream, d.size, ctx).map_err(concern)?;
+        let (bytes, end) = drain(&mut *stream, d.size, ctx);
+        *bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
+        end.map_err(concern)?;
         if bytes.len() as u64 > d.size {
             return Err(concern(Error::new(
                 Status::SizeMismatch,
@@ -156,9 +161,9 @@ pub fn open(
 /// The largest piece that is asked of a stream at once.
 const CHUNK: usize = 64 << 10;
 
-/// All bytes of a stream, but not more than `most` and one. The buffer grows with what
-/// comes, never with what was announced.
-pub fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> Result<Vec<u8>> {
+/// All bytes of a stream, but not more than `most` and one; those that came before a
+/// failure too. The buffer grows with what comes, never with what was announced.
+pub fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> (Vec<u8>, Result<()>) {
     let most = most.saturating_add(1);
     let mut bytes = Vec::new();
     let mut chunk = vec![0; CHUNK.min(usize::try_from(most).unwrap_or(CHUNK))];
@@ -166,15 +171,18 @@ pub fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> Result<Vec<u8
         let left = most - bytes.len() as u64;
         let room = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
         if room == 0 {
-            break;
+            return (bytes, Ok(()));
         }
-        ctx.check()?;
-        match at_most(room, stream.read(&mut chunk[..room], ctx)?)? {
-            0 => break,
-            n => bytes.extend_from_slice(&chunk[..n]),
+        let read = ctx
+            .check()
+            .and_then(|()| stream.read(&mut chunk[..room], ctx))
+            .and_then(|n| at_most(room, n));
+        match read {
+            Ok(0) => return (bytes, Ok(())),
+            Ok(n) => bytes.extend_from_slice(&chunk[..n]),
+            Err(e) => return (bytes, Err(e)),
         }
     }
-    Ok(bytes)
 }
 
 pub fn parse(d: &Descriptor, bytes: &[u8], most_children: u32) -> Result<Document> {

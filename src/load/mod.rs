@@ -90,8 +90,8 @@ pub fn load(loader: Arc<dyn Loader>, options: &Options, ctx: &Context) -> Result
 
     let documents = Documents::new(loader, options.max_document_size);
     let bytes_left = options.max_total_size - root.bytes.len() as u64;
-    let mut walk = Walk::new(&documents, &options, bytes_left, ctx);
-    match document {
+    let walk = Walk::new(&documents, &options, bytes_left, ctx);
+    let entries = match document {
         Document::Index(index) => walk.tree(index)?,
         Document::Manifest(_) if documents.loader.root_is_index() => {
             return Err(Error::new(
@@ -102,8 +102,7 @@ pub fn load(loader: Arc<dyn Loader>, options: &Options, ctx: &Context) -> Result
         }
         // A single manifest is an index of one; its bytes are not asked for again.
         Document::Manifest(manifest) => walk.single(manifest, &root)?,
-    }
-    let entries = walk.into_entries();
+    };
     Ok(Loaded {
         root,
         root_is_verified,
@@ -127,7 +126,9 @@ fn read_root(
         },
     };
     let algorithm = match &known {
-        Some(digest) => digest.algorithm()?,
+        Some(digest) => digest
+            .algorithm()
+            .map_err(|e| e.within("the root's digest"))?,
         None => Algorithm::Sha256,
     };
     let concern = |e: Error| match &known {
@@ -137,8 +138,9 @@ fn read_root(
     ctx.check()?;
     let mut stream = loader.open_root_manifest(ctx).map_err(concern)?;
     let most = options.max_document_size.min(options.max_total_size);
-    let bytes = documents::drain(&mut *stream, most, ctx).map_err(concern)?;
+    let (bytes, end) = documents::drain(&mut *stream, most, ctx);
     drop(stream);
+    end.map_err(concern)?;
     if bytes.len() as u64 > most {
         return Err(concern(Error::new(
             Status::LimitExceeded,

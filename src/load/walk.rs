@@ -5,7 +5,7 @@ use super::{Entry, EntryKind, Options};
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::{self, Document, Manifest};
+use crate::document::{self, BadChild, Document, Manifest};
 use crate::error::{Error, Result, Status};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
@@ -44,6 +44,15 @@ impl From<Manifest> for Node {
     }
 }
 
+/// What became of a descriptor.
+#[derive(Clone)]
+enum Seen {
+    /// An index, to be walked.
+    Index(Arc<document::Index>),
+    /// The entry at this place.
+    Entry(usize),
+}
+
 /// One walk over a tree of indexes: iterative, since the depth is the caller's to set.
 pub struct Walk<'a> {
     options: &'a Options,
@@ -53,6 +62,10 @@ pub struct Walk<'a> {
     bytes_left: u64,
     visited: u64,
     entries: Vec<Entry>,
+    /// By where a descriptor stands (`nodes` and the walk keep all of them): an index
+    /// that is named a thousand times costs no more a time than what it lists, however
+    /// long its texts are.
+    seen: HashMap<*const Descriptor, Seen>,
     nodes: Memo<Node>,
     /// Of configs that were read for nothing else.
     platforms: Memo<Option<Arc<Platform>>>,
@@ -73,19 +86,17 @@ impl<'a> Walk<'a> {
             bytes_left,
             visited: 0,
             entries: Vec::new(),
+            seen: HashMap::new(),
             nodes: Memo::new(),
             platforms: Memo::new(),
         }
     }
 
-    pub fn into_entries(self) -> Vec<Entry> {
-        self.entries
-    }
-
     /// Walks over an index that is the root.
-    pub fn tree(&mut self, root: document::Index) -> Result<()> {
+    pub fn tree(mut self, root: document::Index) -> Result<Vec<Entry>> {
+        let root = Arc::new(root);
         // The indexes being walked, each with the place of its next child.
-        let mut open = vec![(Arc::new(root), 0)];
+        let mut open = vec![(root.clone(), 0)];
         while let Some((index, next)) = open.last_mut() {
             let index = Arc::clone(index);
             let at = *next;
@@ -98,25 +109,29 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Ok(())
+        self.decide_by_what_was_read();
+        Ok(self.entries)
     }
 
     /// Visits a manifest that is the root, as the one child of an index.
-    pub fn single(&mut self, manifest: Manifest, root: &Verified<()>) -> Result<()> {
+    pub fn single(mut self, manifest: Manifest, root: &Verified<()>) -> Result<Vec<Entry>> {
         let size = root.bytes.len() as u64;
         let d = Descriptor::new(manifest.own_media_type(), root.digest.clone(), size);
         self.documents.keep_manifest(&d.digest, &root.bytes);
         remember(&mut self.nodes, &d, Ok(manifest.into()))?;
-        self.visit(&Ok(Arc::new(d)), 0).map(drop)
+        self.visit(&Ok(Arc::new(d)), 0)?;
+        Ok(self.entries)
     }
 
     /// Visits a child at this depth below the root; an index is given back, to be walked
     /// where it stands, all else becomes an entry.
     fn visit(
         &mut self,
-        child: &Result<Arc<Descriptor>>,
+        child: &Result<Arc<Descriptor>, BadChild>,
         depth: usize,
     ) -> Result<Option<Arc<document::Index>>> {
+        // A tree may be large without anything to be read.
+        self.ctx.check()?;
         self.visited += 1;
         let most = self.options.max_entries;
         if self.visited > u64::from(most) {
@@ -125,44 +140,75 @@ impl<'a> Walk<'a> {
                 format_args!("found more than {most} descriptors, expected at most so many"),
             ));
         }
-        let descriptor = child.as_ref().ok();
-        let seen = match child {
-            Err(e) => Err(e.clone()),
-            Ok(d) if media_type::kind(&d.media_type) == Kind::Index => {
-                match self.nested(d, depth) {
-                    Ok(index) => return Ok(Some(index)),
-                    Err(e) => Err(e),
+        let d = match child {
+            Ok(d) => d,
+            Err(bad) => {
+                let entry = broken(bad.descriptor.as_ref(), bad.error.clone());
+                self.entries.push(entry);
+                return Ok(None);
+            }
+        };
+        let is_index = media_type::kind(&d.media_type) == Kind::Index;
+        let deepest = self.options.max_index_depth;
+        if is_index && depth as u64 > u64::from(deepest) {
+            let error = Error::new(
+                Status::LimitExceeded,
+                format_args!("index nested {depth} deep, expected at most {deepest}"),
+            );
+            let entry = broken(Some(d), error.concerning(d.digest.text()));
+            self.entries.push(entry);
+            return Ok(None);
+        }
+        let entry = match self.seen.get(&Arc::as_ptr(d)) {
+            Some(Seen::Index(index)) => return Ok(Some(index.clone())),
+            Some(Seen::Entry(at)) => self.entries[*at].clone(),
+            None if is_index => match self.index(d) {
+                Ok(index) => {
+                    let seen = Seen::Index(index.clone());
+                    self.seen.insert(Arc::as_ptr(d), seen);
+                    return Ok(Some(index));
                 }
-            }
-            Ok(d) => self.classify(d),
+                Err(e) => of_content(d, e)?,
+            },
+            None => self.entry(d)?,
         };
-        let (kind, platform, error) = match seen {
-            Ok((kind, platform)) => (kind, platform, None),
-            // A failure of the content breaks its entry alone, any other the whole load.
-            Err(e) if e.status().is_of_content() => {
-                let platform = descriptor.and_then(|d| d.platform.clone());
-                (EntryKind::Broken, platform, Some(e))
-            }
-            Err(e) => return Err(e),
-        };
-        self.entries.push(Entry {
-            kind,
-            descriptor: descriptor.cloned(),
-            platform,
-            error,
-        });
+        let at = Seen::Entry(self.entries.len());
+        self.seen.entry(Arc::as_ptr(d)).or_insert(at);
+        self.entries.push(entry);
         Ok(None)
     }
 
-    fn nested(&mut self, d: &Descriptor, depth: usize) -> Result<Arc<document::Index>> {
-        let most = self.options.max_index_depth;
-        if depth as u64 > u64::from(most) {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!("index nested {depth} deep, expected at most {most}"),
-            )
-            .concerning(d.digest.text()));
+    /// A manifest that was read for one entry decides between image and artifact for all
+    /// that name it, those too that stand before it.
+    fn decide_by_what_was_read(&mut self) {
+        for at in 0..self.entries.len() {
+            let entry = &self.entries[at];
+            let (EntryKind::Image, Some(d)) = (entry.kind, entry.descriptor.clone()) else {
+                continue;
+            };
+            self.entries[at].kind = match self.seen.get(&Arc::as_ptr(&d)) {
+                Some(Seen::Entry(first)) if *first < at => self.entries[*first].kind,
+                // Nothing is read for this, and what does not fit this descriptor shows
+                // when its image is asked for, as where nothing was known of it.
+                _ => self.classify(&d).map_or(EntryKind::Image, |(kind, _)| kind),
+            };
         }
+    }
+
+    /// The entry of a child that is no index.
+    fn entry(&mut self, d: &Arc<Descriptor>) -> Result<Entry> {
+        match self.classify(d) {
+            Ok((kind, platform)) => Ok(Entry {
+                kind,
+                descriptor: Some(d.clone()),
+                platform,
+                error: None,
+            }),
+            Err(e) => of_content(d, e),
+        }
+    }
+
+    fn index(&mut self, d: &Descriptor) -> Result<Arc<document::Index>> {
         match self.node(d, Kind::Index)? {
             Node::Index(index) => Ok(index),
             Node::Manifest { .. } => Err(other_kind(d, Kind::Manifest, Kind::Index)),
@@ -238,23 +284,41 @@ impl<'a> Walk<'a> {
     }
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
-        if d.data.is_none() {
-            if d.size > self.bytes_left {
-                return Err(Error::new(
-                    Status::LimitExceeded,
-                    format_args!(
-                        "document of {} bytes, expected at most the {} left of {} in all",
-                        d.size, self.bytes_left, self.options.max_total_size
-                    ),
-                )
-                .concerning(d.digest.text()));
-            }
-            // A document that fails has cost what it was to cost.
-            if self.documents.takes(d.size) {
-                self.bytes_left -= d.size;
-            }
+        // Embedded data was read with the document that it stands in.
+        let mut unbounded = u64::MAX;
+        let bytes_left = match d.data {
+            Some(_) => &mut unbounded,
+            None => &mut self.bytes_left,
+        };
+        if d.size > *bytes_left {
+            return Err(Error::new(
+                Status::LimitExceeded,
+                format_args!(
+                    "document of {} bytes, expected at most the {} left of {} in all",
+                    d.size, bytes_left, self.options.max_total_size
+                ),
+            )
+            .concerning(d.digest.text()));
         }
-        self.documents.read(d, kind, self.ctx)
+        self.documents.read(d, kind, self.ctx, bytes_left)
+    }
+}
+
+/// The entry of a child that is broken.
+fn broken(descriptor: Option<&Arc<Descriptor>>, error: Error) -> Entry {
+    Entry {
+        kind: EntryKind::Broken,
+        descriptor: descriptor.cloned(),
+        platform: descriptor.and_then(|d| d.platform.clone()),
+        error: Some(error),
+    }
+}
+
+/// A failure of the content breaks its entry alone, any other the whole load.
+fn of_content(d: &Arc<Descriptor>, error: Error) -> Result<Entry> {
+    match error.status().is_of_content() {
+        true => Ok(broken(Some(d), error)),
+        false => Err(error),
     }
 }
 

@@ -339,7 +339,7 @@ mod tests {
         else {
             panic!("the root is an index");
         };
-        let manifest = |child: Result<Arc<crate::descriptor::Descriptor>>| {
+        let manifest = |child: Result<Arc<crate::descriptor::Descriptor>, _>| {
             let d = child.unwrap();
             let stream = loader
                 .open_manifest(&d.digest, &Context::default())
