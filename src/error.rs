@@ -55,8 +55,9 @@ struct Failure {
 }
 
 impl Error {
-    /// Whoever writes the message escapes what is foreign in it with [`Escaped`](crate::text::Escaped); line
-    /// ends and controls that slipped through are escaped here all the same.
+    /// Whoever writes the message cuts what is foreign in it with
+    /// [`Escaped`](crate::text::Escaped), and sees to its backslashes; controls and what
+    /// is not printable are escaped here too, since callbacks say what they like.
     pub fn new(status: Status, message: impl fmt::Display) -> Self {
         Self(Box::new(Failure {
             status,
@@ -109,18 +110,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Quotation marks and backslashes stand as they are: what was escaped before stays so.
 fn one_line(message: &str) -> Text {
     let mut line = String::with_capacity(message.len());
     for c in message.chars() {
-        // U+2028 and U+2029 end a line too, and are no controls.
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_debug());
-        } else {
-            line.push(c);
+        match c {
+            '"' | '\'' | '\\' => line.push(c),
+            _ => line.extend(c.escape_debug()),
         }
     }
-    // A control character would be the only way for U+0000 to be there.
-    Text::new(&line).expect("controls are escaped")
+    Text::new(&line).expect("U+0000 is escaped")
 }
 
 #[cfg(test)]
@@ -129,8 +128,13 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_whatever_it_says() {
-        let error = Error::new(Status::Callback, "a\r\nb\0c\u{1b}[0m\u{85}").within("at\n1");
-        assert_eq!(&**error.message(), "at\\n1: a\\r\\nb\\0c\\u{1b}[0m\\u{85}");
+        let error = Error::new(Status::Callback, "a\r\nb\0c\u{1b}[0m\u{202e}").within("at\n1");
+        assert_eq!(
+            &**error.message(),
+            "at\\n1: a\\r\\nb\\0c\\u{1b}[0m\\u{202e}"
+        );
+        let error = Error::new(Status::Callback, r#""C:\x" isn't there"#);
+        assert_eq!(&**error.message(), r#""C:\x" isn't there"#);
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl Index {
             diff_id: None,
         };
         expected.check(mode)?;
+        ctx.check()?;
         let kind = media_type::kind(&d.media_type);
         let stream = match kind {
             Kind::Index | Kind::Manifest if d.digest == self.root.digest => {
@@ -109,7 +110,8 @@ impl Index {
             }
             _ => load::open(&*self.documents.loader, d, kind, &ctx)?,
         };
-        Reader::open(stream, expected, mode, options, ctx)
+        let reader = Reader::open(stream, expected, mode, options, ctx)?;
+        Ok(reader.holding(self.documents.loader.clone()))
     }
 }
 

@@ -58,6 +58,7 @@ impl Layer {
         };
         expected.check(mode)?;
         let stream = load::open(&*self.loader, &self.descriptor, Kind::Other, &ctx)?;
-        Reader::open(stream, expected, mode, options, ctx)
+        let reader = Reader::open(stream, expected, mode, options, ctx)?;
+        Ok(reader.holding(self.loader.clone()))
     }
 }

@@ -13,11 +13,17 @@ use crate::error::{Error, Result, Status};
 const STORED_CHUNKS: usize = 2;
 const UNPACKED_CHUNKS: usize = 6;
 
+/// Bytes that are unpacked before a worker is started, since starting one takes as long as
+/// hashing a good part of them. (Tests are to see it start in the middle of little.)
+const WORTH_A_WORKER: u64 = if cfg!(test) { 100 } else { 256 << 10 };
+
 pub struct Decompressed {
     blob: Blob,
     expected: Expected,
     decoder: Box<dyn Decoder>,
     hashing: Hashing,
+    /// A worker is to be started as soon as it is worth it.
+    wants_worker: bool,
     stored: Ring,
     /// Bytes of the current stored chunk that were decoded.
     decoded: usize,
@@ -41,20 +47,16 @@ impl Decompressed {
             Some(diff_id) => Some(Hasher::new(diff_id.algorithm()?)),
             None => None,
         };
-        let hashing = Hashing::new(hasher, unpacked, options.workers > 0);
-        let (stored_chunks, unpacked_chunks) = match hashing.has_worker() {
-            true => (STORED_CHUNKS, UNPACKED_CHUNKS),
-            false => (1, 1),
-        };
         Ok(Self {
             blob,
             expected,
-            unpacked: Ring::new(Chunk::new(decoder.room()), unpacked_chunks),
+            unpacked: Ring::new(Chunk::new(decoder.room())),
             decoder,
-            stored: Ring::new(head, stored_chunks),
+            stored: Ring::new(head),
             decoded: 0,
             handed_out: 0,
-            hashing,
+            hashing: Hashing::new(hasher, unpacked),
+            wants_worker: options.workers > 0,
             size: 0,
             max_size: match options.max_uncompressed_size {
                 0 => u64::MAX,
@@ -63,9 +65,20 @@ impl Decompressed {
         })
     }
 
+    fn start_worker(&mut self) {
+        self.wants_worker = false;
+        if self.hashing.start_worker() {
+            self.stored.grow(STORED_CHUNKS);
+            self.unpacked.grow(UNPACKED_CHUNKS);
+        }
+    }
+
     /// The next chunk, which is empty at the end. It is filled from what was read
     /// already; only where that gives nothing is the stream asked for more.
     fn unpack(&mut self) -> Result<()> {
+        if self.wants_worker && self.size >= WORTH_A_WORKER {
+            self.start_worker();
+        }
         let chunk = self.unpacked.next(&self.hashing)?;
         (chunk.len, self.handed_out) = (0, 0);
         // A byte more than may come out, to see whether there is one.

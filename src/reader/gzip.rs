@@ -41,10 +41,12 @@ impl Decoder for Gzip {
         let status = member
             .decompress(input, out, FlushDecompress::None)
             .map_err(|e| {
-                Error::new(
-                    Status::Malformed,
-                    format_args!("gzip: {}", e.message().unwrap_or("invalid data")),
-                )
+                let found = match e.message() {
+                    // What zlib-rs says where it went on after the first thing wrong.
+                    None | Some("repeated call with bad state") => "invalid compressed data",
+                    Some(found) => found,
+                };
+                Error::new(Status::Malformed, format_args!("gzip: {found}"))
             })?;
         // Both fit into usize: they are differences within the two slices.
         let step = Step {
@@ -64,6 +66,59 @@ impl Decoder for Gzip {
                 Status::Malformed,
                 "gzip: content ends within a member",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bits as deflate packs them, the first into the lowest of a byte.
+    #[derive(Default)]
+    struct Bits(Vec<u8>, usize);
+
+    impl Bits {
+        fn number(&mut self, value: u32, len: u32) {
+            (0..len).for_each(|i| self.bit(value >> i & 1));
+        }
+
+        /// Huffman codes stand the other way round.
+        fn code(&mut self, code: u32, len: u32) {
+            (0..len).rev().for_each(|i| self.bit(code >> i & 1));
+        }
+
+        fn bit(&mut self, bit: u32) {
+            if self.1 % 8 == 0 {
+                self.0.push(0);
+            }
+            self.0[self.1 / 8] |= (bit as u8) << (self.1 % 8);
+            self.1 += 1;
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_deflate_is_told_as_such() {
+        // A block of fixed codes in which, among letters enough for the fast way, a match
+        // looks back 32 KiB where there are 300 bytes.
+        let mut bits = Bits::default();
+        bits.number(0b011, 3);
+        let letters = |bits: &mut Bits, count| (0..count).for_each(|_| bits.code(0x30 + 97, 8));
+        letters(&mut bits, 300);
+        bits.code(1, 7);
+        bits.code(29, 5);
+        bits.number(0x1FFF, 13);
+        letters(&mut bits, 600);
+        let member = [&[0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], &bits.0[..]].concat();
+        for piece in [1, member.len()] {
+            let mut gzip = Gzip::new();
+            let e = member.chunks(piece).try_for_each(|piece| {
+                let mut out = [0; 1000];
+                gzip.decode(piece, &mut out).map(drop)
+            });
+            let e = e.unwrap_err();
+            assert_eq!(e.status(), Status::Malformed);
+            assert!(e.message().contains("invalid"), "{e}");
         }
     }
 }

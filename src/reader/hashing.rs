@@ -48,7 +48,6 @@ pub struct Hashing {
     worker: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -77,29 +76,33 @@ struct Task {
 }
 
 impl Hashing {
-    /// With a worker, unless `worker` is false or no thread can be started.
-    pub fn new(stored: Hasher, unpacked: Option<Hasher>, worker: bool) -> Self {
-        let shared = Arc::new(Shared::default());
-        let mut state = shared.lock();
+    /// Without a worker.
+    pub fn new(stored: Hasher, unpacked: Option<Hasher>) -> Self {
+        let mut state = State::default();
         state.lanes[Lane::Stored as usize].hasher = Some(stored);
         state.lanes[Lane::Unpacked as usize].hasher = unpacked;
-        drop(state);
-        let worker = worker.then(|| shared.clone()).and_then(|shared| {
-            thread::Builder::new()
-                .name("ociimg-hash".into())
-                .spawn(move || {
-                    let work = catch_unwind(AssertUnwindSafe(|| shared.work()));
-                    if work.is_err() {
-                        shared.lock().lost = true;
-                        shared.changed.notify_all();
-                    }
-                })
-                .ok()
-        });
-        Self { shared, worker }
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+            }),
+            worker: None,
+        }
     }
 
-    pub fn has_worker(&self) -> bool {
+    /// Starts the worker; false if no thread can be started.
+    pub fn start_worker(&mut self) -> bool {
+        let shared = self.shared.clone();
+        let worker = thread::Builder::new().name("ociimg-hash".into());
+        self.worker = worker
+            .spawn(move || {
+                let work = catch_unwind(AssertUnwindSafe(|| shared.work()));
+                if work.is_err() {
+                    shared.lock().lost = true;
+                    shared.changed.notify_all();
+                }
+            })
+            .ok();
         self.worker.is_some()
     }
 
@@ -226,12 +229,18 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// `current` and as many more as make `count`.
-    pub fn new(current: Chunk, count: usize) -> Self {
-        let room = current.room.len();
-        let mut chunks = VecDeque::from([Arc::new(current)]);
-        chunks.resize_with(count, || Arc::new(Chunk::new(room)));
-        Self { chunks }
+    /// A ring of one.
+    pub fn new(current: Chunk) -> Self {
+        Self {
+            chunks: VecDeque::from([Arc::new(current)]),
+        }
+    }
+
+    /// Adds as many as make `count`, to be written before the others.
+    pub fn grow(&mut self, count: usize) {
+        let room = self.current().room.len();
+        self.chunks
+            .resize_with(count, || Arc::new(Chunk::new(room)));
     }
 
     pub fn current(&self) -> &Arc<Chunk> {
@@ -254,7 +263,25 @@ mod tests {
     use crate::reader::testing::noise;
 
     fn hashing(worker: bool) -> Hashing {
-        Hashing::new(Hasher::new(Sha256), Some(Hasher::new(Sha512)), worker)
+        let mut hashing = Hashing::new(Hasher::new(Sha256), Some(Hasher::new(Sha512)));
+        assert!(!worker || hashing.start_worker());
+        hashing
+    }
+
+    fn ring(room: usize, count: usize) -> Ring {
+        let mut ring = Ring::new(Chunk::new(room));
+        ring.grow(count);
+        ring
+    }
+
+    /// Writes `content` into the chunks of a ring, and has it hashed.
+    fn write(hashing: &Hashing, lane: Lane, ring: &mut Ring, content: &[u8]) {
+        for bytes in content.chunks(ring.current().room.len()) {
+            let chunk = ring.next(hashing).unwrap();
+            chunk.room[..bytes.len()].copy_from_slice(bytes);
+            chunk.len = bytes.len();
+            hashing.update(lane, ring.current());
+        }
     }
 
     #[test]
@@ -263,16 +290,8 @@ mod tests {
         for worker in [false, true] {
             for count in [1, 2, 5] {
                 let hashing = hashing(worker);
-                let mut stored = Ring::new(Chunk::new(1000), count);
-                let mut unpacked = Ring::new(Chunk::new(777), count);
-                for (lane, ring) in [(Lane::Stored, &mut stored), (Lane::Unpacked, &mut unpacked)] {
-                    let room = ring.current().room.len();
-                    for bytes in content.chunks(room) {
-                        let chunk = ring.next(&hashing).unwrap();
-                        chunk.room[..bytes.len()].copy_from_slice(bytes);
-                        chunk.len = bytes.len();
-                        hashing.update(lane, ring.current());
-                    }
+                for (lane, room) in [(Lane::Stored, 1000), (Lane::Unpacked, 777)] {
+                    write(&hashing, lane, &mut ring(room, count), &content);
                 }
                 let digest = hashing.finish(Lane::Stored).unwrap();
                 assert_eq!(digest, Digest::of(Sha256, &content));
@@ -283,9 +302,23 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_may_come_later() {
+        let content = noise(500_000);
+        let (before, after) = content.split_at(123_456);
+        let mut hashing = hashing(false);
+        let mut ring = ring(1000, 1);
+        write(&hashing, Lane::Unpacked, &mut ring, before);
+        assert!(hashing.start_worker());
+        ring.grow(5);
+        write(&hashing, Lane::Unpacked, &mut ring, after);
+        let digest = hashing.finish(Lane::Unpacked).unwrap();
+        assert_eq!(digest, Digest::of(Sha512, &content));
+    }
+
+    #[test]
     fn a_panic_beside_is_an_error_and_no_hang() {
         let hashing = hashing(true);
-        let mut ring = Ring::new(Chunk::new(10), 1);
+        let mut ring = ring(10, 1);
         // Longer than its room: whoever hashes it panics. That is the worker, since
         // nothing here waits before the worker is gone.
         ring.next(&hashing).unwrap().len = 11;
@@ -308,7 +341,7 @@ mod tests {
         for chunks in 0..5 {
             let hashing = hashing(true);
             let shared = Arc::downgrade(&hashing.shared);
-            let mut ring = Ring::new(Chunk::new(100_000), 10);
+            let mut ring = ring(100_000, 10);
             for _ in 0..chunks {
                 ring.next(&hashing).unwrap().len = 100_000;
                 hashing.update(Lane::Unpacked, ring.current());

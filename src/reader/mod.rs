@@ -22,7 +22,7 @@ mod zstd;
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
-use crate::loader::Stream;
+use crate::loader::{Loader, Stream};
 use blob::Blob;
 use std::mem;
 use std::sync::Arc;
@@ -110,6 +110,9 @@ pub struct Reader {
     ctx: Arc<Context>,
     progress: Arc<Progress>,
     state: State,
+    /// Only held: a loader is gone with the last handle that came from it, not in the
+    /// middle of the read that ends the last reader.
+    _loader: Option<Arc<dyn Loader>>,
 }
 
 /// What a reader reads, in one of its forms.
@@ -155,7 +158,16 @@ impl Reader {
             ctx,
             progress,
             state,
+            _loader: None,
         })
+    }
+
+    /// The same reader, holding the loader that its stream came from.
+    pub fn holding(self, loader: Arc<dyn Loader>) -> Self {
+        Self {
+            _loader: Some(loader),
+            ..self
+        }
     }
 
     /// Up to `buf.len()` bytes into `buf` and their number; 0 is the end, and says that

@@ -10,12 +10,14 @@ const DEFAULT_MAX_WINDOW: u64 = 128 << 20;
 /// The largest window that libzstd can be told to take, as a power of two.
 const WINDOW_LOG_MAX: u32 = if usize::BITS > 32 { 31 } else { 30 };
 
+const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// Magic, descriptor, window, dictionary and content size at their longest.
 const LONGEST_HEADER: usize = 18;
 
 /// Any number of frames, one after the other. The header of each is read here before
-/// libzstd sees it, since libzstd bounds the window by a power of two only. It checks
-/// everything else, checksums too.
+/// libzstd sees it, since libzstd bounds the window by a power of two only, and takes a
+/// last block that is empty for the end of content of any size. It checks everything
+/// else, checksums too.
 pub struct Zstd {
     frames: DCtx<'static>,
     max_window: u64,
@@ -26,7 +28,9 @@ pub struct Zstd {
 enum Position {
     /// That many bytes of a header were read; at 0, between two frames.
     Header(usize),
-    Frame,
+    /// In a frame of which so much was unpacked, and which is to have so much content if
+    /// it says so.
+    Frame { unpacked: u64, content: Option<u64> },
     /// In a skippable frame, that many bytes before its end.
     Skipped(usize),
 }
@@ -68,7 +72,11 @@ impl Zstd {
                     self.position = Position::skipped(len);
                     return Ok(read);
                 }
-                Header::Frame { window, dictionary } => {
+                Header::Frame {
+                    window,
+                    dictionary,
+                    content,
+                } => {
                     self.check(window, dictionary)?;
                     // libzstd takes all of it and has nothing to give yet.
                     let mut header = InBuffer::around(&self.header[..have]);
@@ -76,7 +84,10 @@ impl Zstd {
                     self.frames
                         .decompress_stream(&mut none, &mut header)
                         .map_err(failure)?;
-                    self.position = Position::Frame;
+                    self.position = Position::Frame {
+                        unpacked: 0,
+                        content,
+                    };
                     return Ok(read);
                 }
             }
@@ -129,16 +140,23 @@ impl Decoder for Zstd {
                 self.position = Position::skipped(left - read);
                 Ok(Step { read, written: 0 })
             }
-            Position::Frame => {
+            Position::Frame { unpacked, content } => {
                 let mut input = InBuffer::around(input);
                 let mut out = OutBuffer::around(out);
                 let hint = self
                     .frames
                     .decompress_stream(&mut out, &mut input)
                     .map_err(failure)?;
-                if hint == 0 {
-                    self.position = Position::Header(0);
-                }
+                let unpacked = unpacked + out.pos() as u64;
+                self.position = match (hint, content) {
+                    (0, Some(content)) if content != unpacked => {
+                        return Err(malformed(format_args!(
+                            "frame unpacks to {unpacked} bytes, expected {content} as its header says"
+                        )));
+                    }
+                    (0, _) => Position::Header(0),
+                    _ => Position::Frame { unpacked, content },
+                };
                 Ok(Step {
                     read: input.pos(),
                     written: out.pos(),
@@ -150,10 +168,10 @@ impl Decoder for Zstd {
     fn finish(&self) -> Result<()> {
         match self.position {
             Position::Header(0) => Ok(()),
-            _ => Err(Error::new(
-                Status::Malformed,
-                "zstd: content ends within a frame",
-            )),
+            Position::Header(have) if !may_be_magic(&self.header[..have]) => {
+                Err(no_frame(&self.header[..have]))
+            }
+            _ => Err(malformed("content ends within a frame")),
         }
     }
 }
@@ -166,6 +184,8 @@ enum Header {
     Frame {
         window: u64,
         dictionary: u32,
+        /// Bytes that it unpacks to, where that is said.
+        content: Option<u64>,
     },
     /// A skippable frame with this many bytes behind its header.
     Skippable(usize),
@@ -177,22 +197,15 @@ impl Header {
         let Some((magic, rest)) = header.split_first_chunk::<4>() else {
             return Ok(Self::Longer(4));
         };
-        match magic {
-            [0x28, 0xB5, 0x2F, 0xFD] => {}
-            [0x50..=0x5F, 0x2A, 0x4D, 0x18] => {
-                return Ok(match rest.first_chunk::<4>() {
-                    Some(len) => Self::Skippable(u32::from_le_bytes(*len) as usize),
-                    None => Self::Longer(8),
-                });
-            }
-            [a, b, c, d] => {
-                return Err(Error::new(
-                    Status::Malformed,
-                    format_args!(
-                        "zstd: bytes {a:02x} {b:02x} {c:02x} {d:02x} after the last frame, expected the end or another frame"
-                    ),
-                ));
-            }
+        if !may_be_magic(magic) {
+            return Err(no_frame(magic));
+        }
+        if *magic != MAGIC {
+            // A skippable frame.
+            return Ok(match rest.first_chunk::<4>() {
+                Some(len) => Self::Skippable(u32::from_le_bytes(*len) as usize),
+                None => Self::Longer(8),
+            });
         }
         let Some((descriptor, rest)) = rest.split_first() else {
             return Ok(Self::Longer(5));
@@ -210,21 +223,40 @@ impl Header {
         }
         let (window, rest) = rest.split_at(window_len);
         let (dictionary, content) = rest.split_at(dictionary_len);
+        let content = match content_len {
+            0 => None,
+            2 => Some(number(content) + 256),
+            _ => Some(number(content)),
+        };
         let window = match window {
             [descriptor] => {
                 let base = 1 << (10 + (descriptor >> 3));
                 base + base / 8 * u64::from(descriptor & 7)
             }
-            // A single segment is its own window.
-            _ if content_len == 2 => number(content) + 256,
-            _ => number(content),
+            // A single segment, which always says its size, is its own window.
+            _ => content.unwrap_or_default(),
         };
         Ok(Self::Frame {
             window,
             // At most four bytes long.
             dictionary: number(dictionary) as u32,
+            content,
         })
     }
+}
+
+/// Whether a frame may begin with these bytes, of which there are at most four.
+fn may_be_magic(start: &[u8]) -> bool {
+    let begins = |magic: [u8; 4]| magic.starts_with(start);
+    begins(MAGIC) || (0x50..=0x5F).any(|first| begins([first, 0x2A, 0x4D, 0x18]))
+}
+
+fn no_frame(start: &[u8]) -> Error {
+    let start: Vec<_> = start.iter().map(|b| format!("{b:02x}")).collect();
+    malformed(format_args!(
+        "bytes {} after the last frame, expected the end or another frame",
+        start.join(" ")
+    ))
 }
 
 fn number(little_endian: &[u8]) -> u64 {
@@ -232,6 +264,10 @@ fn number(little_endian: &[u8]) -> u64 {
         .iter()
         .rev()
         .fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+fn malformed(message: impl std::fmt::Display) -> Error {
+    Error::new(Status::Malformed, format_args!("zstd: {message}"))
 }
 
 fn no_memory() -> Error {
@@ -247,15 +283,18 @@ fn failure(code: zstd_safe::ErrorCode) -> Error {
     if is(ZSTD_ErrorCode::ZSTD_error_memory_allocation) {
         return no_memory();
     }
-    let status = match is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
+    if is(ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) {
+        // Room for what was said is all that libzstd makes for itself.
+        return malformed("frame unpacks to more bytes than its header says");
+    }
+    if is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
         // The caller's limit would have let it pass.
-        true => Status::Unsupported,
-        false => Status::Malformed,
-    };
-    Error::new(
-        status,
-        format_args!("zstd: {}", zstd_safe::get_error_name(code)),
-    )
+        return Error::new(
+            Status::Unsupported,
+            format_args!("zstd: {}", zstd_safe::get_error_name(code)),
+        );
+    }
+    malformed(zstd_safe::get_error_name(code))
 }
 
 #[cfg(test)]
@@ -267,8 +306,12 @@ mod tests {
         [&[0x28, 0xB5, 0x2F, 0xFD, descriptor], rest].concat()
     }
 
-    fn frame(window: u64, dictionary: u32) -> Header {
-        Header::Frame { window, dictionary }
+    fn frame(window: u64, dictionary: u32, content: Option<u64>) -> Header {
+        Header::Frame {
+            window,
+            dictionary,
+            content,
+        }
     }
 
     #[test]
@@ -276,29 +319,47 @@ mod tests {
         let kib = 1 << 10;
         let rows = [
             // Windows: exponent in the upper five bits, eighths in the lower three.
-            (header(0x00, &[0x00]), frame(kib, 0)),
-            (header(0x00, &[0x07]), frame(kib + 7 * kib / 8, 0)),
-            (header(0x00, &[0x88]), frame(128 << 20, 0)),
-            (header(0x00, &[0x89]), frame(144 << 20, 0)),
-            (header(0x00, &[0xFF]), frame((1 << 41) + 7 * (1 << 38), 0)),
+            (header(0x00, &[0x00]), frame(kib, 0, None)),
+            (header(0x00, &[0x07]), frame(kib + 7 * kib / 8, 0, None)),
+            (header(0x00, &[0x88]), frame(128 << 20, 0, None)),
+            (header(0x00, &[0x89]), frame(144 << 20, 0, None)),
+            (
+                header(0x00, &[0xFF]),
+                frame((1 << 41) + 7 * (1 << 38), 0, None),
+            ),
             // Content sizes beside a window are no window.
-            (header(0x40, &[0x00, 9, 9]), frame(kib, 0)),
-            (header(0x80, &[0x00, 9, 9, 9, 9]), frame(kib, 0)),
-            (header(0xC0, &[0x00, 9, 9, 9, 9, 9, 9, 9, 9]), frame(kib, 0)),
+            (
+                header(0x40, &[0x00, 9, 9]),
+                frame(kib, 0, Some(0x0909 + 256)),
+            ),
+            (
+                header(0x80, &[0x00, 9, 9, 9, 9]),
+                frame(kib, 0, Some(0x0909_0909)),
+            ),
+            (
+                header(0xC0, &[0x00, 9, 0, 0, 0, 0, 0, 0, 9]),
+                frame(kib, 0, Some((9 << 56) + 9)),
+            ),
             // Single segments: 1, 2, 4 and 8 bytes.
-            (header(0x20, &[0]), frame(0, 0)),
-            (header(0x20, &[255]), frame(255, 0)),
-            (header(0x60, &[0, 0]), frame(256, 0)),
-            (header(0x60, &[0xFF, 0xFF]), frame(65_791, 0)),
-            (header(0xA0, &[1, 2, 0, 0x80]), frame(0x8000_0201, 0)),
-            (header(0xE0, &[0xFF; 8]), frame(u64::MAX, 0)),
+            (header(0x20, &[0]), frame(0, 0, Some(0))),
+            (header(0x20, &[255]), frame(255, 0, Some(255))),
+            (header(0x60, &[0, 0]), frame(256, 0, Some(256))),
+            (header(0x60, &[0xFF, 0xFF]), frame(65_791, 0, Some(65_791))),
+            (
+                header(0xA0, &[1, 2, 0, 0x80]),
+                frame(0x8000_0201, 0, Some(0x8000_0201)),
+            ),
+            (header(0xE0, &[0xFF; 8]), frame(u64::MAX, 0, Some(u64::MAX))),
             // Dictionaries of 1, 2 and 4 bytes, with and without a window.
-            (header(0x01, &[0x00, 5]), frame(kib, 5)),
-            (header(0x22, &[5, 1, 7]), frame(7, 261)),
-            (header(0x23, &[0, 0, 0, 0x80, 7]), frame(7, 1 << 31)),
-            (header(0x23, &[0, 0, 0, 0, 7]), frame(7, 0)),
+            (header(0x01, &[0x00, 5]), frame(kib, 5, None)),
+            (header(0x22, &[5, 1, 7]), frame(7, 261, Some(7))),
+            (
+                header(0x23, &[0, 0, 0, 0x80, 7]),
+                frame(7, 1 << 31, Some(7)),
+            ),
+            (header(0x23, &[0, 0, 0, 0, 7]), frame(7, 0, Some(7))),
             // The checksum flag changes nothing here.
-            (header(0x04, &[0x00]), frame(kib, 0)),
+            (header(0x04, &[0x00]), frame(kib, 0, None)),
             (
                 [&[0x53, 0x2A, 0x4D, 0x18][..], &[1, 2, 3, 4]].concat(),
                 Header::Skippable(0x0403_0201),
@@ -370,6 +431,112 @@ mod tests {
         let e = e.unwrap_err();
         assert_eq!(e.status(), Status::Unsupported);
         assert!(e.message().contains("dictionary 5"), "{e}");
+    }
+
+    /// A block of so many bytes that stand in it as they are.
+    fn block(is_last: bool, content: &[u8]) -> Vec<u8> {
+        let header = (content.len() as u32) << 3 | u32::from(is_last);
+        [&header.to_le_bytes()[..3], content].concat()
+    }
+
+    #[test]
+    fn a_frame_has_the_content_that_its_header_says() {
+        let hello = block(false, b"hello");
+        let empty = block(true, b"");
+        let last = block(true, b"hello");
+        let window = |size: u64| header(0xC0, &[&[0x38][..], &size.to_le_bytes()].concat());
+        let rows: [(&str, Vec<Vec<u8>>, Result<&[u8], &str>); 9] = [
+            (
+                "right",
+                vec![header(0x20, &[5]), last.clone()],
+                Ok(b"hello"),
+            ),
+            (
+                "right, last block empty",
+                vec![header(0x20, &[5]), hello.clone(), empty.clone()],
+                Ok(b"hello"),
+            ),
+            ("nothing", vec![header(0x20, &[0]), empty.clone()], Ok(b"")),
+            (
+                "not said",
+                vec![header(0x00, &[0x38]), hello.clone(), empty.clone()],
+                Ok(b"hello"),
+            ),
+            (
+                "says 32, is empty",
+                vec![header(0x20, &[32]), empty.clone()],
+                Err("unpacks to 0 bytes, expected 32"),
+            ),
+            (
+                "says 32, last block empty",
+                vec![header(0x20, &[32]), hello.clone(), empty.clone()],
+                Err("unpacks to 5 bytes, expected 32"),
+            ),
+            (
+                "with a window says 1000, last block empty",
+                vec![window(1000), hello.clone(), empty.clone()],
+                Err("unpacks to 5 bytes, expected 1000"),
+            ),
+            (
+                "with a window says what libzstd takes for nothing",
+                vec![window(u64::MAX), last.clone()],
+                Err("unpacks to 5 bytes, expected 18446744073709551615"),
+            ),
+            (
+                "says 4",
+                vec![header(0x20, &[4]), last.clone()],
+                // In libzstd's words, which depend on the size of its buffer.
+                Err("zstd: "),
+            ),
+        ];
+        for (row, frame, expected) in rows {
+            let frame = frame.concat();
+            for piece in [1, frame.len()] {
+                let mut zstd = Zstd::new(0).unwrap();
+                let mut out = Vec::new();
+                let end = frame.chunks(piece).try_for_each(|mut piece| {
+                    while !piece.is_empty() {
+                        let mut room = [0; 100];
+                        let step = zstd.decode(piece, &mut room)?;
+                        out.extend_from_slice(&room[..step.written]);
+                        piece = &piece[step.read..];
+                    }
+                    Ok(())
+                });
+                match (end.and_then(|()| zstd.finish()), expected) {
+                    (Ok(()), Ok(content)) => assert_eq!(out, content, "{row}"),
+                    (Err(e), Err(message)) => {
+                        let e: Error = e;
+                        assert_eq!(e.status(), Status::Malformed, "{row}");
+                        assert!(e.message().contains(message), "{row}: {e}");
+                    }
+                    (end, _) => panic!("{row}: {end:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_last_frame_is_told_however_little_it_is() {
+        for tail in [
+            &b"x"[..],
+            b"\0\0",
+            b"\x1F\x8B\x08",
+            b"\x28\xB5\x2F",
+            b"\x50",
+        ] {
+            let mut zstd = Zstd::new(0).unwrap();
+            zstd.decode(tail, &mut [0]).unwrap();
+            let e = zstd.finish().unwrap_err();
+            assert_eq!(e.status(), Status::Malformed);
+            let is_cut = matches!(tail, [0x28 | 0x50, ..]);
+            let message = if is_cut {
+                "within a frame"
+            } else {
+                "after the last frame"
+            };
+            assert!(e.message().contains(message), "{tail:x?}: {e}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 #include "source.h"
 
-enum { SIZE = 70000 }; /* some of the pieces that a stream is asked for */
+#include <dirent.h>
+
+enum { SIZE = 300000 }; /* some of the pieces that a stream is asked for, and worth a worker */
 
 static uint8_t content[SIZE], packed[SIZE + 1000], out[SIZE + 1000];
 
@@ -120,6 +122,46 @@ static void any_size(void) {
   closed(o);
 }
 
+/* How many threads the program has, as Linux tells. */
+static int threads(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  CHECK(tasks);
+  int count = -2; /* without . and .. */
+  while (readdir(tasks)) {
+    count++;
+  }
+  closedir(tasks);
+  return count;
+}
+
+/* A worker comes when it is worth it, and goes before the call that ends the reader returns;
+ * the loader goes with the last handle, and not before. */
+static void what_a_reader_holds(void) {
+  struct opened o = opened();
+  const struct blob *zipped = put(o.source, packed, gzip(packed, content, SIZE));
+  const ociimg_reader_options opts = {.struct_size = sizeof opts, .workers = 1};
+  snprintf(row, sizeof row, "a worker");
+  const int before = threads();
+  ociimg_reader *whole = reader(o, zipped, OCIIMG_READ_MODE_UNCOMPRESSED, &opts);
+  ociimg_reader *half = reader(o, zipped, OCIIMG_READ_MODE_UNCOMPRESSED, &opts);
+  ociimg_index_free(o.index);
+  ociimg_loader_free(o.loader);
+  CHECK_EQUAL(threads(), before);
+  size_t n;
+  ociimg_error *err;
+  for (size_t total = 0; total < SIZE - 1000; total += n) {
+    CHECK_OK(ociimg_reader_read(half, out, 1000, &n, &err));
+  }
+  CHECK_EQUAL(threads(), before + 1);
+  CHECK_EQUAL(drain(whole, sizeof out, OCIIMG_STATUS_OK), SIZE);
+  ociimg_reader_free(half);
+  CHECK_EQUAL(threads(), before);
+  CHECK_EQUAL(o.source->open, 0);
+  CHECK_EQUAL(o.source->calls[DESTROY], 0);
+  ociimg_reader_free(whole);
+  source_free(o.source);
+}
+
 /* Content that is not as declared, in either mode. The descriptor says the first `declared`
  * bytes; the source has these and `excess`, or less, and with a bit flipped at the end. */
 static void not_as_declared(size_t declared, int excess, bool flip, int status, size_t at_most) {
@@ -223,6 +265,7 @@ int main(void) {
   not_as_declared(66000, -1, false, OCIIMG_STATUS_SIZE_MISMATCH, 65999);
   not_as_declared(1000, 0, true, OCIIMG_STATUS_DIGEST_MISMATCH, 1000);
   not_as_declared(66000, 0, true, OCIIMG_STATUS_DIGEST_MISMATCH, 66000);
+  what_a_reader_holds();
   limits();
   diff_id();
   return 0;
