@@ -4,6 +4,10 @@
 
 mod native;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ociimg::digest::{Algorithm, Digest};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -87,6 +91,8 @@ fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
     command
         .args([standard, "-g", "-O1", "-pthread"])
         .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        // A program that loads the library by itself is not linked to it.
+        .arg("-Wl,--as-needed")
         .arg("-I")
         .arg(root.join("include"))
         .arg(root.join("tests/c").join(source))
@@ -153,6 +159,42 @@ fn readers() {
 #[test]
 fn several_threads() {
     passes("threads.c");
+}
+
+/// Not that it is unloaded: see build.rs.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_library_can_be_loaded_any_number_of_times() {
+    // Long enough for a worker, whose thread is what leaves something behind.
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&[0; 1 << 20]).expect("memory takes it");
+    let blob = gzip.finish().expect("memory takes it");
+    let digest = Digest::of(Algorithm::Sha256, &blob);
+
+    let layout = tempfile::TempDir::new().expect("a folder can be made");
+    let blobs = layout.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).expect("a folder can be made");
+    let files: [(PathBuf, &[u8]); 3] = [
+        (
+            layout.path().join("oci-layout"),
+            br#"{"imageLayoutVersion":"1.0.0"}"#,
+        ),
+        (
+            layout.path().join("index.json"),
+            br#"{"schemaVersion":2,"manifests":[]}"#,
+        ),
+        (blobs.join(digest.parts().1), &blob),
+    ];
+    for (path, content) in files {
+        std::fs::write(path, content).expect("a file can be made");
+    }
+    let run = Command::new(built("reload.c", Means::Plain))
+        .arg(native::library())
+        .arg(layout.path())
+        .args([digest.to_string(), blob.len().to_string()])
+        .output()
+        .expect("it is built");
+    assert!(run.status.success(), "{}", told(&run));
 }
 
 /// Another library of the name, where programs are told to look first, is not taken: cargo

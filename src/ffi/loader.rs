@@ -1,10 +1,11 @@
 use super::context::UserData;
-use super::{call_out, create, free, lend, null, ociimg_error, ociimg_status, options};
+use super::{call_out, create, free, guard, lend, null, ociimg_error, ociimg_status, options};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use std::ffi::{CStr, c_char, c_void};
+use std::hint::black_box;
 use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
@@ -45,7 +46,8 @@ pub unsafe extern "C" fn ociimg_call_fail(
         let message = (!message.is_null()).then(|| {
             // SAFETY: a C string.
             let message = unsafe { CStr::from_ptr(message) };
-            message.to_string_lossy().into_owned()
+            // Without its message a failure is still one.
+            guard(|| message.to_string_lossy().into_owned()).unwrap_or_default()
         });
         let message = message.filter(|message| !message.is_empty());
         call.failure = Some(Failure {
@@ -265,10 +267,23 @@ impl Drop for Table {
     }
 }
 
+/// Clears the stack that a callback is about to run on.
+///
+/// Callbacks of other languages are often closures of libffi. Where one raises before it
+/// has a result, as Python's ctypes has it, it returns what stood on the stack: whatever a
+/// function before it left there, be it 2, which is NOT_FOUND. After this it is 0, which
+/// is found out by the outputs. (So that nothing else is left there, what a callback is
+/// given is worked out before.)
+#[inline(never)]
+fn clear_stack() {
+    black_box(&mut [0u8; 4096]);
+}
+
 /// Runs one callback, and makes an error of what it returns and recorded.
 fn run(name: &str, ctx: &Context, callback: impl FnOnce(*mut ociimg_call) -> i32) -> Result<()> {
     ctx.check()?;
     let mut call = ociimg_call { ctx, failure: None };
+    clear_stack();
     let returned = call_out(|| callback(&raw mut call));
     if returned == 0 {
         return Ok(());
@@ -325,9 +340,10 @@ impl Loader for Callbacks {
             return Ok(None);
         };
         let mut buf = [0u8; 256];
+        let (state, text, cap) = (self.0.state, buf.as_mut_ptr().cast(), buf.len());
         run("root_digest", ctx, |call| {
             // SAFETY: the program's callback and state; buf is as long as it is said to be.
-            unsafe { root_digest(self.0.state, buf.as_mut_ptr().cast(), buf.len(), call) }
+            unsafe { root_digest(state, text, cap, call) }
         })?;
         let Ok(digest) = CStr::from_bytes_until_nul(&buf) else {
             let found = format_args!("wrote {} bytes without a NUL", buf.len());
@@ -343,25 +359,26 @@ impl Loader for Callbacks {
     }
 
     fn open_root_manifest(&self, ctx: &Context) -> Result<Box<dyn Stream>> {
+        let table = &*self.0;
         self.open("open_root_manifest", ctx, |stream, call| {
             // SAFETY: the program's callback and state; stream and call outlive it.
-            unsafe { (self.0.open_root_manifest)(self.0.state, stream, call) }
+            unsafe { (table.open_root_manifest)(table.state, stream, call) }
         })
     }
 
     fn open_manifest(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>> {
+        let (table, digest) = (&*self.0, lend(Some(digest.text())));
         self.open("open_manifest", ctx, |stream, call| {
-            let digest = lend(Some(digest.text()));
             // SAFETY: as above; the digest is a C string.
-            unsafe { (self.0.open_manifest)(self.0.state, digest, stream, call) }
+            unsafe { (table.open_manifest)(table.state, digest, stream, call) }
         })
     }
 
     fn open_blob(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>> {
+        let (table, digest) = (&*self.0, lend(Some(digest.text())));
         self.open("open_blob", ctx, |stream, call| {
-            let digest = lend(Some(digest.text()));
             // SAFETY: as above; the digest is a C string.
-            unsafe { (self.0.open_blob)(self.0.state, digest, stream, call) }
+            unsafe { (table.open_blob)(table.state, digest, stream, call) }
         })
     }
 }
@@ -381,19 +398,12 @@ impl Stream for CallbackStream {
         // A callback that fails without saying so (an exception in Python returns 0) leaves
         // this as it is, and is not taken for the end.
         let mut n = usize::MAX;
+        let (table, stream) = (&*self.table, self.stream);
+        let (bytes, cap) = (buf.as_mut_ptr(), buf.len());
         run("read", ctx, |call| {
             // SAFETY: the program's callback, state and stream; buf has as many bytes as
             // it is said to have; n and call outlive it.
-            unsafe {
-                (self.table.read)(
-                    self.table.state,
-                    self.stream,
-                    buf.as_mut_ptr(),
-                    buf.len(),
-                    &raw mut n,
-                    call,
-                )
-            }
+            unsafe { (table.read)(table.state, stream, bytes, cap, &raw mut n, call) }
         })?;
         if n == usize::MAX {
             return Err(broke_contract("read", format_args!("left *n alone")));
