@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod compression;
 pub mod config;
 pub mod context;
 pub mod descriptor;

@@ -9,15 +9,12 @@
 //! it is the very blob that was asked for. The diff ID comes last.
 
 mod blob;
-pub mod compression;
 mod decompressed;
-mod gzip;
 mod hashing;
 mod stored;
 #[cfg(test)]
 mod testing;
 mod uncompressed;
-mod zstd;
 
 use crate::context::Context;
 use crate::digest::Digest;

@@ -1,9 +1,9 @@
 //! Content as it was before it was compressed, whether it was or not.
 
-use super::compression::{Compression, HEAD};
 use super::decompressed::Decompressed;
 use super::stored::Stored;
 use super::{Content, Expected, Options};
+use crate::compression::{Compression, HEAD};
 use crate::digest::Hasher;
 use crate::error::{Error, Result, Status};
 

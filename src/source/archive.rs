@@ -24,14 +24,19 @@ impl Archive {
             return Err(Error::new(
                 Status::Unsupported,
                 format_args!(
-                    "{}: found neither a tar archive nor one compressed with gzip or zstd, \
-                     expected an OCI archive or one of docker save",
+                    "{}: found no tar archive in it, expected an OCI archive or one of docker save, \
+                     as it is or compressed once with gzip or zstd",
                     escaped(file.name())
                 ),
             ));
         }
         let table = Table::read(|buf, at| file.read_exact_at(buf, at), file.size(), LIMITS)?;
         Ok(Self { file, table })
+    }
+
+    /// Whether it ends as it should: what does not may be cut off.
+    pub fn has_end(&self) -> bool {
+        self.table.has_end()
     }
 }
 

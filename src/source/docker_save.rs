@@ -11,16 +11,17 @@ use super::escaped;
 use super::extent::Extent;
 use super::layout::{CONTAINERD_NAME, Files, index_of};
 use super::reference::{RefName, docker_name};
+use super::tar;
+use crate::compression::Compression;
 use crate::config::Config;
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result, Status};
 use crate::json::{self, Fault, Value};
 use crate::loader::{Loader, Stream};
-use crate::reader::compression::Compression;
+use crate::text::Text;
 use oci_spec::image::MediaType;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
@@ -40,25 +41,25 @@ pub struct DockerSave {
 }
 
 /// An image as manifest.json lists it.
-struct Item<'a> {
-    config: Cow<'a, str>,
-    tags: Vec<Cow<'a, str>>,
-    layers: Vec<Cow<'a, str>>,
+struct Item {
+    config: Text,
+    tags: Vec<Text>,
+    layers: Vec<Text>,
 }
 
-impl<'a> Item<'a> {
-    fn read(value: Value<'a>) -> Result<Self, Fault> {
+impl Item {
+    fn read(value: Value<'_>) -> Result<Self, Fault> {
         let object = value.object(DEFINED)?;
         Ok(Self {
-            config: object.required("Config", Value::string)?,
-            tags: object.list("RepoTags", Value::string)?,
-            layers: object.list("Layers", Value::string)?,
+            config: object.required("Config", Value::text)?,
+            tags: object.list("RepoTags", Value::text)?,
+            layers: object.list("Layers", Value::text)?,
         })
     }
 
     /// The tag by which it is wanted.
     fn tag(&self, name: Option<&RefName<'_>>) -> Option<&str> {
-        let wanted = |tag: &&Cow<'_, str>| name.is_none_or(|name| name.is_docker_name(tag));
+        let wanted = |tag: &&Text| name.is_none_or(|name| name.is_docker_name(tag));
         self.tags.iter().find(wanted).map(|tag| &**tag)
     }
 }
@@ -170,40 +171,46 @@ impl<'a> Images<'a> {
         }
     }
 
-    fn take(&mut self, item: &Item<'_>) -> Result<Manifest> {
+    fn take(&mut self, item: &Item) -> Result<Manifest> {
         let extent = self.archive.find(&item.config)?;
         let named = digest_in_name(&item.config);
         let algorithm = named
             .as_ref()
             .map_or(Ok(Algorithm::Sha256), Digest::algorithm)?;
         let known = (extent.offset(), algorithm);
-        let within = |e: Error| e.within(escaped(item.config.as_bytes()));
         let (digest, config) = match self.configs.entry(known) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(read_config(&extent, algorithm).map_err(within)?),
+            Entry::Vacant(new) => new.insert(read_config(&extent, algorithm)?),
         };
         if let Some(named) = named {
-            named.expect(digest).map_err(within)?;
+            named
+                .expect(digest)
+                .map_err(|e| e.within(escaped(extent.name())))?;
         }
         config.expect_layers(item.layers.len())?;
 
         let config_descriptor = Descriptor::new(MediaType::ImageConfig, digest, extent.size());
-        self.blobs.entry(digest.clone()).or_insert(extent);
+        self.blobs.insert(digest.clone(), extent);
         let mut layers = Vec::new();
         for (name, diff_id) in item.layers.iter().zip(&config.diff_ids) {
             let extent = self.archive.find(name)?;
             let layer = match self.layers.entry(extent.offset()) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    new.insert(read_layer(&extent).map_err(|e| e.within(escaped(name.as_bytes())))?)
+                Entry::Vacant(new) => new.insert(read_layer(&extent)?),
+            };
+            // What was hashed counts before what only claims to have a digest.
+            let (media_type, digest) = match layer {
+                Layer::Plain => {
+                    let known = self.blobs.entry(diff_id.clone());
+                    known.or_insert_with(|| extent.clone());
+                    (MediaType::ImageLayer, diff_id)
+                }
+                Layer::Compressed(media_type, digest) => {
+                    self.blobs.insert(digest.clone(), extent.clone());
+                    (media_type.clone(), &*digest)
                 }
             };
-            let (media_type, digest) = match layer {
-                Layer::Plain => (MediaType::ImageLayer, diff_id),
-                Layer::Compressed(media_type, digest) => (media_type.clone(), &*digest),
-            };
             layers.push(Descriptor::new(media_type, digest, extent.size()));
-            self.blobs.entry(digest.clone()).or_insert(extent);
         }
         let document = json_of(&ManifestDocument {
             schema_version: 2,
@@ -235,14 +242,17 @@ impl Manifest {
 fn read_config(extent: &Extent, algorithm: Algorithm) -> Result<(Digest, Config)> {
     let document = extent.read_document()?;
     let config = Config {
-        diff_ids: Config::parse(&document)?.diff_ids,
+        diff_ids: Config::parse(&document)
+            .map_err(|e| e.within(escaped(extent.name())))?
+            .diff_ids,
         ..Config::default()
     };
     Ok((Digest::of(algorithm, &document), config))
 }
 
 fn read_layer(extent: &Extent) -> Result<Layer> {
-    let media_type = match Compression::of(&extent.head()?)? {
+    let compression = Compression::of(&extent.head()?);
+    let media_type = match compression.map_err(|e| e.within(escaped(extent.name())))? {
         Compression::None => return Ok(Layer::Plain),
         Compression::Gzip => MediaType::ImageLayerGzip,
         Compression::Zstd => MediaType::ImageLayerZstd,
@@ -258,10 +268,12 @@ fn read_layer(extent: &Extent) -> Result<Layer> {
 /// The digest that the name of a config is made of: `<sha256>.json`, `sha256:<sha256>` or
 /// `blobs/<algorithm>/<encoded>`.
 fn digest_in_name(name: &str) -> Option<Digest> {
+    // By whatever way it is written.
+    let name = String::from_utf8(tar::normalized(name.as_bytes())?).ok()?;
     let text = match name.strip_prefix("blobs/") {
         Some(blob) => blob.replacen('/', ":", 1),
         None => {
-            let name = name.strip_suffix(".json").unwrap_or(name);
+            let name = name.strip_suffix(".json").unwrap_or(&name);
             format!("sha256:{}", name.strip_prefix("sha256:").unwrap_or(name))
         }
     };
@@ -563,6 +575,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_hashed_counts_before_what_claims_to_have_a_digest() {
+        // The second image's config has the digest that the first one's layer claims.
+        let second = config(&[]);
+        let first = config(&[&sha256(&second)]);
+        let manifest = r#"[{"Config":"1","Layers":["layer"]},{"Config":"2","Layers":[]}]"#;
+        let loader = open(&[
+            file("1", &first),
+            file("2", &second),
+            file("layer", "another"),
+            file("manifest.json", manifest),
+        ]);
+        let content = blob(&*loader.unwrap(), &sha256(&second)).unwrap();
+        assert_eq!(content, second.as_bytes());
+    }
+
+    #[test]
     fn configs_are_named_by_their_digest() {
         let config = config(&[]);
         let hex = |algorithm| {
@@ -589,6 +617,14 @@ mod tests {
                 format!("blobs/blake3/{sha256}"),
                 Err(Status::DigestMismatch),
             ),
+            // By another way.
+            (format!("./{sha256}.json"), Ok("sha256")),
+            (format!("./{wrong}.json"), Err(Status::DigestMismatch)),
+            (
+                format!("/blobs//sha256/{wrong}"),
+                Err(Status::DigestMismatch),
+            ),
+            (format!("x/../{wrong}.json"), Err(Status::DigestMismatch)),
             // Names that are no digests.
             ("config.json".into(), Ok("sha256")),
             (format!("{}.json", &wrong[1..]), Ok("sha256")),
@@ -622,6 +658,18 @@ mod tests {
                 Err(Malformed),
             ),
             (r#"{"Config":"c","Layers":"l"}"#.into(), Err(Malformed)),
+            (
+                r#"{"Config":"c\u0000","Layers":["l"]}"#.into(),
+                Err(Malformed),
+            ),
+            (
+                r#"{"Config":"c","Layers":["l\u0000"]}"#.into(),
+                Err(Malformed),
+            ),
+            (
+                r#"{"Config":"c","RepoTags":["a\u0000"],"Layers":["l"]}"#.into(),
+                Err(Malformed),
+            ),
             (r#"{"Config":"c","Layers":[null]}"#.into(), Err(Malformed)),
             (
                 r#"{"Config":"c","RepoTags":"a:1","Layers":["l"]}"#.into(),
@@ -677,6 +725,14 @@ mod tests {
                 file("manifest.json", manifest),
             ];
             let opened = open(&entries).map(drop);
+            if let Err(e) = &opened {
+                // It says where, and no name twice.
+                let mut places: Vec<_> = e.message().split(": ").collect();
+                assert!(places.starts_with(&["manifest.json"]), "{e}");
+                let all = places.len();
+                places.dedup();
+                assert_eq!(places.len(), all, "{e}");
+            }
             assert_eq!(opened.map_err(|e| e.status()), expected, "{item:.90}");
         }
         for document in ["", "{}", "null", "[] 1", "[{]"] {
@@ -687,6 +743,32 @@ mod tests {
             manifests(&*open(&[file("manifest.json", "[]")]).unwrap()).len(),
             0
         );
+    }
+
+    #[test]
+    fn a_hybrid_that_is_cut_off_is_never_taken_for_another_archive() {
+        let (mut entries, _) = legacy();
+        let manifest = entries.split_off(entries.len() - 1);
+        let index = r#"{"schemaVersion":2,"manifests":[{"digest":"a:1"}]}"#;
+        let marker = vec![file("oci-layout", VERSION_1)];
+        let index_json = vec![file("index.json", index)];
+        for order in [
+            // Sorted by name, as docker writes.
+            [&entries, &index_json, &manifest, &marker],
+            [&marker, &entries, &manifest, &index_json],
+        ] {
+            let hybrid = archive(&order.map(|part| part.concat()));
+            let mut opened = 0;
+            for cut in (0..=hybrid.len()).step_by(512) {
+                let file = on_disk(&hybrid[..cut]);
+                if let Ok(loader) = open_archive(file.path(), &Options::default()) {
+                    assert_eq!(root(&*loader).unwrap(), index, "{cut}");
+                    opened += 1;
+                }
+            }
+            // With all entries, and two, one or none of the blocks that end it.
+            assert_eq!(opened, 3);
+        }
     }
 
     #[test]

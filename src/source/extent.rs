@@ -1,10 +1,10 @@
 //! Extents: the stretches of open files in which sources keep their content.
 
 use super::{escaped, file_error};
+use crate::compression::HEAD;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
-use crate::reader::compression::HEAD;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;

@@ -47,7 +47,7 @@ impl<F: Files> Layout<F> {
     pub fn open(files: F, options: &Options) -> Result<Self> {
         check_version(&files.find(MARKER)?.read_document()?).map_err(|e| e.within(MARKER))?;
         let chosen = match options.ref_name() {
-            Some(name) => Some(choose(&files, &name).map_err(|e| e.within(INDEX))?),
+            Some(name) => Some(choose(&files, &name)?),
             None => None,
         };
         Ok(Self { files, chosen })
@@ -89,8 +89,8 @@ pub fn lists_nothing(files: &impl Files) -> Result<bool> {
 
 fn check_version(document: &[u8]) -> Result<()> {
     let object = json::parse(document)?.object(&["imageLayoutVersion"])?;
-    let version = object.required("imageLayoutVersion", Value::string)?;
-    if version == VERSION {
+    let version = object.required("imageLayoutVersion", Value::text)?;
+    if &*version == VERSION {
         return Ok(());
     }
     Err(Error::new(
@@ -117,13 +117,14 @@ fn listed(index: &[u8]) -> Result<Vec<Value<'_>>> {
 /// An index of the descriptors in index.json that have this name.
 fn choose(files: &impl Files, name: &RefName<'_>) -> Result<Arc<[u8]>> {
     let index = files.find(INDEX)?.read_document()?;
-    let chosen: Vec<_> = listed(&index)?
+    let chosen: Vec<_> = listed(&index)
+        .map_err(|e| e.within(INDEX))?
         .into_iter()
         .filter(|descriptor| has_name(*descriptor, name))
         .map(Value::raw)
         .collect();
     if chosen.is_empty() {
-        return Err(name.not_found());
+        return Err(name.not_found().within(INDEX));
     }
     Ok(index_of(&chosen))
 }
@@ -225,6 +226,10 @@ mod tests {
             ),
             (r#"{"imageLayoutVersion":""}"#, Err(Status::Unsupported)),
             (r#"{"imageLayoutVersion":1}"#, Err(Status::Malformed)),
+            (
+                r#"{"imageLayoutVersion":"1.0.0\u0000"}"#,
+                Err(Status::Malformed),
+            ),
             (r#"{"imageLayoutVersion":null}"#, Err(Status::Malformed)),
             (r#"{"imagelayoutversion":"1.0.0"}"#, Err(Status::Malformed)),
             (r#"{}"#, Err(Status::Malformed)),

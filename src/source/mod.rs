@@ -52,8 +52,7 @@ impl Options {
 
 /// A folder as an OCI image layout, a file as an archive.
 pub fn open(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
-    let found = fs::metadata(path).map_err(|e| path_error(path, e))?;
-    if !found.is_dir() {
+    if !metadata(path)?.is_dir() {
         return open_archive(path, options);
     }
     let folder = Folder::open(path)?;
@@ -68,6 +67,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
 
 /// An OCI image layout in a folder.
 pub fn open_layout(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
+    metadata(path)?;
     Ok(Arc::new(Layout::open(Folder::open(path)?, options)?))
 }
 
@@ -82,7 +82,19 @@ pub fn open_archive(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
     let file = Extent::of_file(file, path.as_os_str().as_bytes())?;
     let archive = Archive::read(spool::unpacked(file, options.max_unpacked_size)?)?;
 
-    let is_layout = archive.has(layout::MARKER) && archive.has(layout::INDEX);
+    let (has_marker, has_index) = (archive.has(layout::MARKER), archive.has(layout::INDEX));
+    if has_marker != has_index && !archive.has_end() {
+        // One of docker save, where it holds a layout too, would be taken for another.
+        return Err(Error::new(
+            Status::Malformed,
+            format_args!(
+                "{}: found an archive that is cut off, with only one of oci-layout and index.json, \
+                 expected both or the archive's end",
+                escaped(path.as_os_str().as_bytes())
+            ),
+        ));
+    }
+    let is_layout = has_marker && has_index;
     let is_docker_save = archive.has(docker_save::MANIFEST);
     Ok(match (is_layout, is_docker_save) {
         (true, false) => Arc::new(Layout::open(archive, options)?),
@@ -104,13 +116,33 @@ pub fn open_archive(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
 /// other end of a FIFO nor make a terminal the process's own.
 const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
 
+fn metadata(path: &Path) -> Result<fs::Metadata> {
+    fs::metadata(path).map_err(|e| path_error(path, e))
+}
+
+/// Why nothing could be opened at the path that the caller gave.
 fn path_error(path: &Path, e: io::Error) -> Error {
-    file_error(path.as_os_str().as_bytes(), e)
+    let status = match Errno::from_io_error(&e) {
+        // Below a file there is nothing; which source's rule that breaks is not known.
+        Some(Errno::NOTDIR) => Status::NotFound,
+        _ => file_status(&e),
+    };
+    Error::new(
+        status,
+        format_args!("{}: {}", escaped(path.as_os_str().as_bytes()), said(&e)),
+    )
 }
 
 /// Why a file with this name could not be opened or read.
 fn file_error(name: &[u8], e: io::Error) -> Error {
-    let status = match (e.kind(), Errno::from_io_error(&e)) {
+    Error::new(
+        file_status(&e),
+        format_args!("{}: {}", escaped(name), said(&e)),
+    )
+}
+
+fn file_status(e: &io::Error) -> Status {
+    match (e.kind(), Errno::from_io_error(e)) {
         // A link that leaves its folder, as cap-std tells it.
         (ErrorKind::PermissionDenied, None) => Status::Malformed,
         (_, Some(Errno::NOENT | Errno::NAMETOOLONG)) => Status::NotFound,
@@ -118,8 +150,16 @@ fn file_error(name: &[u8], e: io::Error) -> Error {
         // there.
         (_, Some(Errno::LOOP | Errno::NOTDIR | Errno::NXIO | Errno::NODEV)) => Status::Malformed,
         _ => Status::Io,
-    };
-    Error::new(status, format_args!("{}: {e}", escaped(name)))
+    }
+}
+
+/// What the system says of a failure, as C programs know it.
+fn said(e: &io::Error) -> String {
+    let said = e.to_string();
+    match said.rsplit_once(" (os error ") {
+        Some((said, _)) => said.to_owned(),
+        None => said,
+    }
 }
 
 fn unsupported(path: &Path, message: &str) -> Error {
@@ -156,6 +196,7 @@ mod tests {
             let e = file_error(b"a\n\xff", errno.into());
             assert_eq!(e.status(), status, "{e}");
             assert!(e.message().starts_with("a\\n\u{fffd}: "), "{e}");
+            assert!(!e.message().contains("os error"), "{e}");
         }
     }
 
@@ -181,6 +222,7 @@ mod tests {
         fs::create_dir(at("folder")).unwrap();
         std::os::unix::fs::symlink("layout", at("link")).unwrap();
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        write("file", b"");
         let fifo = std::process::Command::new("mkfifo")
             .arg(at("fifo"))
             .status();
@@ -203,6 +245,7 @@ mod tests {
                 [Err(Unsupported), Err(NotFound), Err(Malformed)],
             ),
             ("nothing", at("no"), [Err(NotFound); 3]),
+            ("below a file", at("file/x"), [Err(NotFound); 3]),
             ("link loop", at("loop"), [Err(Malformed); 3]),
             ("FIFO", at("fifo"), [Err(Malformed); 3]),
             ("device", "/dev/zero".into(), [Err(Malformed); 3]),
@@ -273,6 +316,7 @@ mod tests {
             ("xz", "xz"),
             ("folder", "oci-layout"),
             ("other", "manifest.json"),
+            ("twice", "compressed once"),
         ] {
             let e = open(&at(name), &Options::default()).map(drop).unwrap_err();
             assert!(e.message().contains(says), "{e}");

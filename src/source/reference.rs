@@ -64,12 +64,14 @@ pub fn docker_name(name: &str) -> Option<String> {
     };
     let (rest, digest) = split_off(rest, '@');
     let (path, tag) = split_off(rest, ':');
-    let repository = match registry == HUB && !path.contains('/') {
+    let path = match registry == HUB && !path.contains('/') {
         true => format!("library/{path}"),
         false => path.to_owned(),
     };
-    let is_valid = is_registry(registry)
-        && repository.len() <= LONGEST_REPOSITORY
+    let whole = format!("{registry}/{path}");
+    // What can be no registry may be a part of the repository.
+    let repository = if is_registry(registry) { &path } else { &whole };
+    let is_valid = repository.len() <= LONGEST_REPOSITORY
         && repository.split('/').all(is_path_component)
         && tag.is_none_or(is_tag)
         && digest.is_none_or(|digest| Digest::parse(digest).is_ok_and(|d| d.algorithm().is_ok()));
@@ -77,10 +79,10 @@ pub fn docker_name(name: &str) -> Option<String> {
         return None;
     }
     Some(match (tag, digest) {
-        (None, None) => format!("{registry}/{repository}:latest"),
-        (Some(tag), None) => format!("{registry}/{repository}:{tag}"),
-        (None, Some(digest)) => format!("{registry}/{repository}@{digest}"),
-        (Some(tag), Some(digest)) => format!("{registry}/{repository}:{tag}@{digest}"),
+        (None, None) => format!("{whole}:latest"),
+        (Some(tag), None) => format!("{whole}:{tag}"),
+        (None, Some(digest)) => format!("{whole}@{digest}"),
+        (Some(tag), Some(digest)) => format!("{whole}:{tag}@{digest}"),
     })
 }
 
@@ -162,6 +164,8 @@ mod tests {
             ("[::1]/a", Some("[::1]/a:latest")),
             ("[fe80::1]:5000/a:1", Some("[fe80::1]:5000/a:1")),
             ("x/a.b__c--d_e:_A.b-", Some("docker.io/x/a.b__c--d_e:_A.b-")),
+            ("my_reg.local/foo:1", Some("my_reg.local/foo:1")),
+            ("my_reg.local:5000/foo", None),
             ("docker.io/A/b", None),
             ("[]/a", None),
             ("[::g]/a", None),

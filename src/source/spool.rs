@@ -1,10 +1,12 @@
 //! Compressed archives, unpacked where they can be read in place.
 
-use super::escaped;
 use super::extent::Extent;
+use super::{escaped, said};
+use crate::compression::Compression;
 use crate::error::{Error, Result, Status};
-use crate::reader::compression::Compression;
+use std::env;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
 /// The archive itself: the file, or where it is compressed a temporary file without a
 /// name that it was unpacked to, of at most `max_size` bytes (0 is no limit).
@@ -17,7 +19,11 @@ pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
     let spool_error = |e: io::Error| {
         Error::new(
             Status::Io,
-            format_args!("temporary file for the unpacked archive: {e}"),
+            format_args!(
+                "temporary file for the unpacked archive in {}: {}",
+                escaped(env::temp_dir().as_os_str().as_bytes()),
+                said(&e)
+            ),
         )
     };
     let mut spool = tempfile::tempfile().map_err(spool_error)?;

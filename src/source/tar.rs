@@ -8,14 +8,15 @@
 //! - The last entry of a name counts. A hard link is what its target was when the link
 //!   came.
 //! - An archive ends at its first block of zeros, or where the file ends behind an entry.
-//! - Links, folders, devices and FIFOs have no data, whatever size they name.
+//! - Links, folders, devices and FIFOs have no data, whatever size they name. (A folder
+//!   as it was written before there was a type for it, a file whose name ends in `/`, has.)
 //! - A PAX record goes before a GNU long name, that before the header's field.
 //! - An entry whose name leads out of the archive, or is longer than a path can be
 //!   (PATH_MAX), is none.
 
 use super::escaped;
+use crate::compression::is_tar;
 use crate::error::{Error, Result, Status};
-use crate::reader::compression::is_tar;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,8 +29,8 @@ const WINDOW: u64 = 32 << 10;
 /// Bytes of one PAX header or GNU long name.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 const LONGEST_NAME: usize = 4096;
-/// Names looked up to find one, through links to files and to folders: as many as Linux
-/// follows links. An archive may make its reader do so for thousands of layers.
+/// Folders and links looked up on the way to one file: as many as Linux follows links. An
+/// archive may make its reader do so for thousands of layers.
 const MOST_LOOKUPS: u32 = 40;
 
 /// How much of an archive is kept at most.
@@ -45,6 +46,7 @@ pub struct Table {
     nodes: HashMap<Box<[u8]>, Node>,
     /// Bytes of the names that were taken up.
     names: usize,
+    has_end: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -100,7 +102,14 @@ impl Table {
             }
             let block = blocks.get(at, BLOCK)?;
             let mut block: [u8; BLOCK as usize] = block.try_into().expect("it has this size");
-            if block == [0; BLOCK as usize] && !extensions.are_pending() {
+            if block == [0; BLOCK as usize] {
+                if extensions.are_pending() {
+                    return Err(malformed(
+                        at,
+                        "found the end of the archive, expected the entry that the extension header before it is about",
+                    ));
+                }
+                table.has_end = true;
                 return Ok(table);
             }
             if !is_tar(&block) {
@@ -164,7 +173,7 @@ impl Table {
         };
         let end = blocks.end_of_data(start, size)?;
 
-        let Some(path) = normalized(b"", &name).filter(|path| !path.is_empty()) else {
+        let Some(path) = normalized(&name).filter(|path| !path.is_empty()) else {
             return Ok(end);
         };
         let target = || {
@@ -190,12 +199,18 @@ impl Table {
     }
 
     fn hard_link(&self, target: Arc<[u8]>) -> Node {
-        normalized(b"", &target)
+        normalized(&target)
             .and_then(|name| self.nodes.get(&*name).cloned())
             .unwrap_or(Node::HardLink(target))
     }
 
-    /// Where the data of the file with this name is, through any links to it.
+    /// Whether the archive ends as it should: what does not may be cut off.
+    pub fn has_end(&self) -> bool {
+        self.has_end
+    }
+
+    /// Where the data of the file with this name is, through any links to it and to the
+    /// folders on the way, as if all were unpacked.
     pub fn find(&self, wanted: &str) -> Result<Range<u64>> {
         let leads_out = || {
             fault(
@@ -203,90 +218,104 @@ impl Table {
                 "leads out of the archive, or to a longer name than a path can have",
             )
         };
-        let mut name = normalized(b"", wanted.as_bytes()).ok_or_else(leads_out)?;
+        let mut path = normalized(wanted.as_bytes()).ok_or_else(leads_out)?;
+        if let Some(Node::File(data)) = self.nodes.get(&*path) {
+            return Ok(data.clone());
+        }
+        let mut at = Vec::new();
+        // Where in `path` the way from there on begins.
+        let mut next = Some(0);
         let mut lookups = 0;
-        while lookups < MOST_LOOKUPS {
-            lookups += 1;
-            let target = match self.nodes.get(&*name) {
-                Some(Node::File(data)) => return Ok(data.clone()),
-                Some(Node::NoFile) => {
-                    return Err(super::extent::no_regular_file(wanted.as_bytes()));
-                }
-                Some(Node::Sparse) => {
-                    return Err(Error::new(
-                        Status::Unsupported,
-                        format_args!(
-                            "{}: found a sparse entry, expected a plain one",
-                            escaped(wanted.as_bytes())
-                        ),
-                    ));
-                }
-                Some(Node::HardLink(target)) => normalized(b"", target),
-                Some(Node::SymbolicLink(target)) => followed(&name, target, b""),
-                None => {
-                    let mut ends = (0..name.len()).filter(|i| name[*i] == b'/');
-                    let linked = ends.by_ref().find_map(|end| {
-                        lookups += 1;
-                        match self.nodes.get(&name[..end])? {
-                            Node::SymbolicLink(target) => Some((end, target)),
-                            _ => None,
-                        }
-                    });
-                    let Some((end, target)) = linked else {
-                        return Err(Error::new(
-                            Status::NotFound,
-                            format_args!(
-                                "{}: found no such entry in the archive",
-                                escaped(wanted.as_bytes())
-                            ),
-                        ));
-                    };
-                    followed(&name[..end], target, &name[end..])
-                }
-            };
-            name = target.ok_or_else(leads_out)?;
-        }
-        Err(fault(
-            wanted,
-            "found links that lead on and on, expected them to end",
-        ))
-    }
-}
-
-/// The name that `rest`, below the symbolic link `link` to `target`, leads to.
-fn followed(link: &[u8], target: &[u8], rest: &[u8]) -> Option<Vec<u8>> {
-    if target.starts_with(b"/") {
-        return None;
-    }
-    let folder = match link.iter().rposition(|b| *b == b'/') {
-        Some(end) => &link[..end],
-        None => b"",
-    };
-    normalized(folder, &[target, rest].concat())
-}
-
-/// `path`, seen from `folder`, by its components: without `.`, empty ones (a leading `/`
-/// therefore says nothing) and `..`. `None` where it leads out or is too long.
-fn normalized(folder: &[u8], path: &[u8]) -> Option<Vec<u8>> {
-    if folder.len() + path.len() > LONGEST_NAME {
-        return None;
-    }
-    let mut name = Vec::with_capacity(folder.len() + 1 + path.len());
-    name.extend_from_slice(folder);
-    for component in path.split(|b| *b == b'/') {
-        match component {
-            b"" | b"." => {}
-            b".." if name.is_empty() => return None,
-            b".." => name.truncate(name.iter().rposition(|b| *b == b'/').unwrap_or(0)),
-            _ => {
-                if !name.is_empty() {
-                    name.push(b'/');
-                }
-                name.extend_from_slice(component);
+        while let Some(start) = next {
+            let end = path[start..].iter().position(|b| *b == b'/');
+            let end = end.map_or(path.len(), |len| start + len);
+            next = (end < path.len()).then_some(end + 1);
+            let folder = at.len();
+            if !push(&mut at, &path[start..end]).ok_or_else(leads_out)? {
+                continue;
             }
+            lookups += 1;
+            if lookups > MOST_LOOKUPS {
+                return Err(fault(
+                    wanted,
+                    "found links that lead on and on, expected them to end",
+                ));
+            }
+            let target = match self.nodes.get(&*at) {
+                Some(Node::SymbolicLink(target)) if target.starts_with(b"/") => {
+                    return Err(leads_out());
+                }
+                Some(Node::SymbolicLink(target)) => {
+                    at.truncate(folder);
+                    target
+                }
+                Some(Node::HardLink(target)) => {
+                    at.clear();
+                    target
+                }
+                Some(Node::File(_) | Node::Sparse) if next.is_some() => {
+                    return Err(fault(wanted, "found a file in the place of a folder"));
+                }
+                // Folders need no entry.
+                _ => continue,
+            };
+            path = [target, &path[end..]].concat();
+            if at.len() + path.len() > LONGEST_NAME {
+                return Err(leads_out());
+            }
+            next = Some(0);
         }
+        match self.nodes.get(&*at) {
+            Some(Node::File(data)) => Ok(data.clone()),
+            Some(Node::Sparse) => Err(Error::new(
+                Status::Unsupported,
+                format_args!(
+                    "{}: found a sparse entry, expected a plain one",
+                    escaped(wanted.as_bytes())
+                ),
+            )),
+            Some(Node::NoFile) => Err(super::extent::no_regular_file(wanted.as_bytes())),
+            _ => Err(Error::new(
+                Status::NotFound,
+                format_args!(
+                    "{}: found no such entry in the archive",
+                    escaped(wanted.as_bytes())
+                ),
+            )),
+        }
+    }
+}
+
+/// `path` by its components: without `.`, empty ones (a leading `/` therefore says nothing)
+/// and `..`. `None` where it leads out or is too long.
+pub fn normalized(path: &[u8]) -> Option<Vec<u8>> {
+    if path.len() > LONGEST_NAME {
+        return None;
+    }
+    let mut name = Vec::with_capacity(path.len());
+    for component in path.split(|b| *b == b'/') {
+        push(&mut name, component)?;
     }
     Some(name)
+}
+
+/// Goes on from `name` by one component, or back by `..`; whether it is a longer name now.
+/// `None` where that leads out.
+fn push(name: &mut Vec<u8>, component: &[u8]) -> Option<bool> {
+    match component {
+        b"" | b"." => return Some(false),
+        b".." if name.is_empty() => return None,
+        b".." => {
+            name.truncate(name.iter().rposition(|b| *b == b'/').unwrap_or(0));
+            return Some(false);
+        }
+        _ => {}
+    }
+    if !name.is_empty() {
+        name.push(b'/');
+    }
+    name.extend_from_slice(component);
+    Some(true)
 }
 
 /// The blocks of an archive, read in windows where they stand close together.
@@ -943,6 +972,26 @@ mod tests {
             (
                 "hard, in a circle",
                 vec![hard_link("l", "m"), hard_link("m", "l")],
+                Err(Malformed),
+            ),
+            (
+                "out of a linked folder, from where that is",
+                vec![
+                    link("l", "g/../t"),
+                    link("g", "x/y"),
+                    file("x/t", "in x"),
+                    file("x/y/z", ""),
+                ],
+                Ok("in x"),
+            ),
+            (
+                "out of what is no folder",
+                vec![link("l", "f/t/../t")],
+                Err(Malformed),
+            ),
+            (
+                "to a file as a folder",
+                vec![link("l", "t/")],
                 Err(Malformed),
             ),
             ("into itself", vec![link("l", "l/x")], Err(Malformed)),

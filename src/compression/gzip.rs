@@ -1,6 +1,6 @@
 //! gzip: <https://www.rfc-editor.org/rfc/rfc1952>.
 
-use super::compression::{Decoder, Step};
+use super::decoder::{Decoder, Step};
 use crate::error::{Error, Result, Status};
 use flate2::{Decompress, FlushDecompress};
 
@@ -22,7 +22,7 @@ impl Decoder for Gzip {
         96 * 1024
     }
 
-    fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         let member = match (&mut self.member, input.first()) {
             (Some(member), _) => member,
             (None, None) => return Ok(Step::default()),

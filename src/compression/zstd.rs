@@ -1,6 +1,6 @@
 //! Zstandard: <https://www.rfc-editor.org/rfc/rfc8878>.
 
-use super::compression::{Decoder, Step};
+use super::decoder::{Decoder, Step};
 use crate::error::{Error, Result, Status};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer};
@@ -129,7 +129,7 @@ impl Decoder for Zstd {
         40 * 1024
     }
 
-    fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         match self.position {
             Position::Header(have) => Ok(Step {
                 read: self.read_header(have, input)?,

@@ -3,9 +3,15 @@
 //! Media types are not asked: they are wrong often enough, and every reader that goes
 //! by the content would see something else than one that believes them.
 
-use super::gzip::Gzip;
-use super::zstd::Zstd;
+mod decoder;
+mod gzip;
+mod zstd;
+
+pub use decoder::Decoder;
+
 use crate::error::{Error, Result, Status};
+use gzip::Gzip;
+use zstd::Zstd;
 
 /// Bytes from the start of a blob that tell what it is: a tar header.
 pub const HEAD: usize = 512;
@@ -79,29 +85,6 @@ pub fn is_tar(head: &[u8]) -> bool {
     };
     let written = i64::from(written);
     sum(i64::from) == written || sum(|b| i64::from(b as i8)) == written
-}
-
-/// What one step took from its input and gave to its output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    pub read: usize,
-    pub written: usize,
-}
-
-/// Undoes a compression over any number of members or frames.
-pub trait Decoder: Send {
-    /// Goes on with `input` and writes to `out`, which has room. A step with input reads
-    /// or writes at least a byte; one that leaves input unread or has filled `out` may
-    /// have more to give.
-    fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step>;
-
-    /// The input is over: MALFORMED within a member or frame.
-    fn finish(&self) -> Result<()>;
-
-    /// Bytes to unpack at once. The more, the less often the thread that unpacks and the
-    /// one that hashes wait for each other; but some chunks of that size, with what the
-    /// decoder holds beside its window, are to stay below 1 MiB.
-    fn room(&self) -> usize;
 }
 
 #[cfg(test)]
