@@ -136,9 +136,9 @@ fn uncompressed(criterion: &mut Criterion, best: &mut Best) {
         assert!(ratio >= 2.0);
     }
 
-    best.measure(criterion, "hash tar", TAR, || bare(&tar[..]));
-    best.measure(criterion, "hash gzip", gzip.len(), || bare(&gzip[..]));
-    best.measure(criterion, "hash zstd", zstd.len(), || bare(&zstd[..]));
+    best.measure(criterion, "hash tar", TAR, || hash(&tar));
+    best.measure(criterion, "hash gzip", gzip.len(), || hash(&gzip));
+    best.measure(criterion, "hash zstd", zstd.len(), || hash(&zstd));
     best.measure(criterion, "inflate", TAR, || {
         exhaust(GzDecoder::new(&gzip[..]))
     });
@@ -174,6 +174,11 @@ fn bare(mut source: impl Read) {
         }
     }
     black_box(hasher.finalize());
+}
+
+/// As fast as there is: nothing is copied.
+fn hash(content: &[u8]) {
+    black_box(sha2::Sha256::digest(content));
 }
 
 fn exhaust(mut source: impl Read) {

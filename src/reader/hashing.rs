@@ -28,7 +28,7 @@ impl Chunk {
 
 /// Chunks that are worth waking the worker for, since that takes its time from the thread
 /// that unpacks. Fewer are left to the next time, or to whoever needs them hashed.
-const BATCH: usize = 4;
+const BATCH: usize = 2;
 
 /// One of the two contents, each hashed in its order by one thread at a time.
 #[derive(Clone, Copy)]
