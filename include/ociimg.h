@@ -7,7 +7,9 @@
  * The way through: a loader (ociimg_loader_open, or ociimg_loader_new with callbacks of
  * your own) gives an index (ociimg_index_load), which lists images by platform
  * (ociimg_index_select); an image (ociimg_index_image) gives its config and layers, and a
- * layer (ociimg_layer_open) a reader.
+ * layer (ociimg_layer_open) a reader. First come the types, then the functions: version,
+ * errors, context, loader, sources, platform, matcher, descriptor, index, image, config,
+ * layer, reader.
  *
  * Rules that hold everywhere
  *
@@ -32,10 +34,14 @@
  *               check(f(..., &err), err): err may be read before f runs. Pass &err.)
  *   Getters     give NULL, 0 or false for a NULL handle, for what is out of range or absent,
  *               and clear their out-pointers then. A function that returns a new handle
- *               without a status gives NULL for bad arguments only.
+ *               without a status gives NULL for bad arguments, and where there is none to
+ *               give.
  *   Threads     A function that takes a const handle may run on that handle from several
- *               threads at once. One that takes a handle without const, and _free, needs it
- *               for itself alone.
+ *               threads at once, ociimg_reader_stored_read and ociimg_reader_is_verified
+ *               during a read too. One that takes a handle without const, and _free, needs
+ *               it for itself alone.
+ *   Memory      Where the system has none left, the program ends (abort). How much an image
+ *               can make the library take is bounded by the options.
  *   Callbacks   run on the thread that called the library, while it waits, and at once on
  *               several threads if the program uses handles so; one stream never does. No
  *               lock is held across a callback, and every call holds references of its own:
@@ -45,7 +51,7 @@
  *               Zero the rest: a field that is 0 or NULL has its default, and a NULL pointer
  *               to options is all defaults. A shorter struct is completed with zeros, a
  *               longer one accepted while what this library doesn't know of it is zero, else
- *               OCIIMG_STATUS_UNSUPPORTED; a size that can't be right is
+ *               OCIIMG_STATUS_UNSUPPORTED; a size below that of 0.1.0 or above 4096 is
  *               OCIIMG_STATUS_INVALID_ARGUMENT.
  *   Numbers     may be added to: take an unknown status as a failure, an unknown kind as
  *               OCIIMG_ENTRY_KIND_UNKNOWN.
@@ -100,8 +106,9 @@ enum ociimg_status_values
    */
   OCIIMG_STATUS_SIZE_MISMATCH = 6,
   /**
-   * A limit of the options: document size, index depth, entries, uncompressed size,
-   * window.
+   * A limit of the options (size of a document or of all, index depth, entries, unpacked
+   * and uncompressed size, window), or one of those that ociimg_loader_open_archive
+   * names.
    */
   OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
   /**
@@ -130,7 +137,7 @@ enum ociimg_status_values
   OCIIMG_STATUS_BUSY = 13,
   /**
    * A bug in the library, contained: the handle concerned is of no more use, all
-   * others are.
+   * others are. What went wrong is also written to stderr.
    */
   OCIIMG_STATUS_INTERNAL = 14,
 };
@@ -217,8 +224,8 @@ typedef struct ociimg_call ociimg_call;
 
 /**
  * The image configuration, read-only. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long. A
- * list that is null or absent in the document counts 0.
+ * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long as it
+ * does. A list that is null or absent in the document counts 0.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */
@@ -265,7 +272,7 @@ typedef struct ociimg_index ociimg_index;
 
 /**
  * A layer of an image. Immutable; any number of threads may use one at once. Owned by
- * whoever got it, and freed with ociimg_layer_free; its texts live as long.
+ * whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
  */
@@ -320,8 +327,11 @@ typedef int32_t ociimg_status;
  * state and streams are never looked into; integers will do. digest, buf and call are
  * valid until the callback returns. A successful open is followed by exactly one close,
  * whatever happens between; a failed one by none. Outputs are checked: a success that
- * leaves its output alone, or a number above what was asked for, is
+ * leaves *stream or *n alone, or a number above what was asked for, is
  * OCIIMG_STATUS_CALLBACK_CONTRACT.
+ *
+ * A callback in a language with exceptions catches them and returns a failure: what is
+ * returned where one gets lost is up to that language's bindings.
  */
 typedef struct ociimg_loader_vtable {
   /**
@@ -331,7 +341,8 @@ typedef struct ociimg_loader_vtable {
   /**
    * Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
    * at least 256 bytes, zeroed), or leaves buf alone where it is not known. A root that
-   * has another digest is OCIIMG_STATUS_DIGEST_MISMATCH.
+   * has another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not asked where
+   * ociimg_load_options says which digest the root must have.
    */
   int32_t (*root_digest)(void *state, char *buf, size_t cap, struct ociimg_call *call);
   /**
@@ -370,8 +381,9 @@ typedef struct ociimg_loader_vtable {
    */
   void (*close)(void *state, void *stream);
   /**
-   * Optional. Called once, when the last handle that could use the loader is gone. The
-   * other functions must stay callable until it has returned.
+   * Optional. Called once, when the last handle that could use the loader is gone: the
+   * loader itself, an index, image, layer or reader. The other functions must stay
+   * callable until it has returned.
    */
   void (*destroy)(void *state);
 } ociimg_loader_vtable;
@@ -462,9 +474,10 @@ typedef struct ociimg_reader_options {
    */
   uint64_t max_window_size;
   /**
-   * Threads that the library may start for this reader, to hash beside decompressing;
-   * they end before the read that ends the reader, or ociimg_reader_free, returns.
-   * Callbacks stay on the calling thread. Default: none.
+   * Threads that the library may start for this reader, to hash beside decompressing:
+   * no more than one is, and only for content long enough to be worth it. It ends
+   * before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
+   * stay on the calling thread. Default: none.
    */
   uint32_t workers;
   /**
@@ -540,8 +553,8 @@ struct ociimg_context *ociimg_context_new(void *user_data,
 struct ociimg_context *ociimg_context_clone(const struct ociimg_context *ctx);
 
 /**
- * Cancels everything under the context, for good. Any thread, signal handlers too; again
- * does nothing more.
+ * Cancels everything under the context, for good. Any thread, signal handlers too; again,
+ * and for NULL, does nothing more.
  */
 void ociimg_context_cancel(const struct ociimg_context *ctx);
 
@@ -566,8 +579,8 @@ void ociimg_context_free(struct ociimg_context *ctx);
  * What is returned decides: OCIIMG_STATUS_NOT_FOUND and OCIIMG_STATUS_CANCELLED keep
  * their meaning, anything else reaches the caller as OCIIMG_STATUS_CALLBACK, with
  * callback_code in ociimg_error_callback_code and message in ociimg_error_message.
- * message is copied and may be NULL; what is not UTF-8 in it is replaced, control
- * characters are escaped.
+ * message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
+ * printable is escaped. For a NULL call nothing is recorded.
  */
 int32_t ociimg_call_fail(struct ociimg_call *call,
                          int32_t status,
@@ -590,7 +603,7 @@ void *ociimg_call_user_data(const struct ociimg_call *call);
  * once, when the last handle that could use the loader is gone. The caller frees *out
  * with ociimg_loader_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
  * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
  * version does not know).
  */
@@ -608,15 +621,13 @@ void ociimg_loader_free(struct ociimg_loader *loader);
 /**
  * Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
  * (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
- * told apart by content, not by name. path is bytes, in the file system's own encoding;
- * opts may be NULL. The caller frees *out with ociimg_loader_free.
+ * told apart by content, not by name: see ociimg_loader_open_layout and
+ * ociimg_loader_open_archive, which opens what it is told to and nothing else. path is
+ * bytes, in the file system's own encoding; opts may be NULL. The caller frees *out with
+ * ociimg_loader_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (nothing at the path,
- * or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (neither layout nor archive,
- * another layout version or compression), OCIIMG_STATUS_MALFORMED, for docker-save also
- * OCIIMG_STATUS_DIGEST_MISMATCH (a config that is not what its name says),
- * OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size, or an archive that would take too much
- * memory) or OCIIMG_STATUS_IO.
+ * Fails as these two do, and with OCIIMG_STATUS_UNSUPPORTED for a folder without
+ * oci-layout.
  */
 ociimg_status ociimg_loader_open(const char *path,
                                  const struct ociimg_source_options *opts,
@@ -629,9 +640,13 @@ ociimg_status ociimg_loader_open(const char *path,
  * is OCIIMG_STATUS_MALFORMED when it is wanted. path is bytes; opts may be NULL. The
  * caller frees *out with ociimg_loader_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (no folder, no
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
+ * struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, no
  * oci-layout in it, or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (another layout
- * version), OCIIMG_STATUS_MALFORMED or OCIIMG_STATUS_IO.
+ * version, an option that this version does not know), OCIIMG_STATUS_MALFORMED (a file in
+ * the place of the folder, too), OCIIMG_STATUS_LIMIT_EXCEEDED (oci-layout, or index.json
+ * where there is a ref_name, has more than 4 MiB), OCIIMG_STATUS_SIZE_MISMATCH (a file
+ * that changes while it is read) or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_loader_open_layout(const char *path,
                                         const struct ociimg_source_options *opts,
@@ -641,10 +656,22 @@ ociimg_status ociimg_loader_open_layout(const char *path,
 /**
  * Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
  * with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
- * an unnamed temporary file. Of several entries of one name the last counts, as for tar.
- * path is bytes; opts may be NULL. The caller frees *out with ociimg_loader_free.
+ * an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
+ * of one name the last counts, as for tar. In an archive that is both, index.json counts,
+ * unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out with
+ * ociimg_loader_free.
  *
- * Returns what ociimg_loader_open returns for a file.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
+ * struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, nothing
+ * named ref_name, or no file that manifest.json names), OCIIMG_STATUS_UNSUPPORTED (no such
+ * archive, another layout version or compression, a sparse entry that is wanted, an option
+ * that this version does not know), OCIIMG_STATUS_MALFORMED (the archive, its compression,
+ * a document in it; a folder in the place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in
+ * docker-save, a config that is not what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED
+ * (max_unpacked_size; and 2^21 headers, 256 MiB of names, 1 MiB of an extended header, 4
+ * MiB of a document that has to be read now, 16384 images and layers in manifest.json, 128
+ * MiB of a zstd window), OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is
+ * read) or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_loader_open_archive(const char *path,
                                          const struct ociimg_source_options *opts,
@@ -657,7 +684,7 @@ ociimg_status ociimg_loader_open_archive(const char *path,
  * for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
  * this machine. The caller frees *out with ociimg_platform_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
  * part that is wrong, and what is allowed there.
  */
 ociimg_status ociimg_platform_parse(const char *specifier,
@@ -670,7 +697,8 @@ ociimg_status ociimg_platform_parse(const char *specifier,
  * os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
  * copied. The caller frees *out with ociimg_platform_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL where it must not be, a text that is not
+ * UTF-8).
  */
 ociimg_status ociimg_platform_new(const char *os,
                                   const char *architecture,
@@ -766,7 +794,7 @@ struct ociimg_matcher *ociimg_matcher_only_strict(const struct ociimg_platform *
 struct ociimg_matcher *ociimg_matcher_only_os(const struct ociimg_platform *p);
 
 /**
- * Takes each of these platforms, those that stand first first. ps may be NULL if count is
+ * Takes each of these platforms, earlier ones preferred. ps may be NULL if count is
  * 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
@@ -774,7 +802,7 @@ struct ociimg_matcher *ociimg_matcher_ordered(struct ociimg_platform *const *ps,
                                               size_t count);
 
 /**
- * Takes each of these platforms, none before the other. ps may be NULL if count is 0:
+ * Takes each of these platforms, without preference. ps may be NULL if count is 0:
  * that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
@@ -782,7 +810,7 @@ struct ociimg_matcher *ociimg_matcher_any(struct ociimg_platform *const *ps,
                                           size_t count);
 
 /**
- * Takes every platform, none before the other. The caller frees it with
+ * Takes every platform, without preference. The caller frees it with
  * ociimg_matcher_free.
  */
 struct ociimg_matcher *ociimg_matcher_all(void);
@@ -872,17 +900,19 @@ const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *d,
                                          const char *key);
 
 /**
- * The content itself where the document embeds it, decoded and verified, and its length
- * in bytes; len may be NULL. NULL and 0 where there is none; empty content is a pointer
+ * The content itself where the document embeds it, decoded, and its length in bytes; len
+ * may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
+ * the digest is of an algorithm that can't be checked. NULL and 0 where there is none; empty content is a pointer
  * and 0. Lives as long as the descriptor.
  */
-const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d, size_t *len);
+const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d,
+                                      size_t *len);
 
 /**
  * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
  * size is in bytes. The caller frees *out with ociimg_descriptor_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
  * algorithm:encoded, a size above 2^63 - 1.
  */
 ociimg_status ociimg_descriptor_new(const char *media_type,
@@ -905,13 +935,15 @@ void ociimg_descriptor_free(struct ociimg_descriptor *d);
  * load; content that is missing, wrong, too large or not understood below the root makes
  * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND,
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
+ * root_digest in opts that is none), OCIIMG_STATUS_NOT_FOUND (the source has no root),
  * OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
- * option that this version does not know), OCIIMG_STATUS_MALFORMED,
- * OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes
- * while it is read), OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_CANCELLED,
- * OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
- * OCIIMG_STATUS_INTERNAL.
+ * option that this version does not know), OCIIMG_STATUS_MALFORMED (the root, or the
+ * digest that the loader has for it), OCIIMG_STATUS_DIGEST_MISMATCH,
+ * OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes while it is read),
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (max_entries; max_document_size and max_total_size for the
+ * root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
+ * or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_index_load(const struct ociimg_loader *loader,
                                 const struct ociimg_load_options *opts,
@@ -959,7 +991,7 @@ struct ociimg_error *ociimg_index_entry_error(const struct ociimg_index *index, 
  * The new index has the root of the old one, and shares what was loaded. Asks the loader
  * for nothing. The caller frees *out with ociimg_index_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
  */
 ociimg_status ociimg_index_select(const struct ociimg_index *index,
                                   const struct ociimg_platform *platform,
@@ -969,7 +1001,7 @@ ociimg_status ociimg_index_select(const struct ociimg_index *index,
 /**
  * As ociimg_index_select, by a matcher of the caller's choice.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
  */
 ociimg_status ociimg_index_select_with(const struct ociimg_index *index,
                                        const struct ociimg_matcher *matcher,
@@ -1000,13 +1032,13 @@ const uint8_t *ociimg_index_root_json(const struct ociimg_index *index, size_t *
  * threads may ask one index at once. ctx may be NULL. The caller frees *out with
  * ociimg_image_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
  * (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
  * OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
  * OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
  * load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL. A failure
- * is not kept: the next ask tries again.
+ * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
+ * tries again.
  */
 ociimg_status ociimg_index_image(const struct ociimg_index *index,
                                  size_t i,
@@ -1021,7 +1053,7 @@ ociimg_status ociimg_index_image(const struct ociimg_index *index,
  * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
  * may be NULL. The caller frees *out with ociimg_reader_free.
  *
- * Returns what ociimg_layer_open returns.
+ * Fails as ociimg_layer_open does.
  */
 ociimg_status ociimg_index_open_blob(const struct ociimg_index *index,
                                      const struct ociimg_descriptor *d,
@@ -1277,12 +1309,13 @@ const char *ociimg_layer_diff_id(const struct ociimg_layer *layer);
  * the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
  * until it is freed. The caller frees *out with ociimg_reader_free.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
  * (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
- * be checked; an option that this version does not know), OCIIMG_STATUS_NOT_FOUND (as is
- * to be expected of a nondistributable layer), OCIIMG_STATUS_MALFORMED (the source has no
- * regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL.
+ * be checked; a sparse entry of an archive; an option that this version does not know),
+ * OCIIMG_STATUS_NOT_FOUND (as is to be expected of a nondistributable layer),
+ * OCIIMG_STATUS_MALFORMED (the source has no regular file there),
+ * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or
+ * OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_layer_open(const struct ociimg_layer *layer,
                                 ociimg_read_mode mode,
@@ -1302,14 +1335,13 @@ void ociimg_layer_free(struct ociimg_layer *layer);
  * was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
  * same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
  *
- * Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
  * inside a callback that serves this reader), which both leave the reader as it was;
  * OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
  * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
  * OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
  * reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
- * callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
- * OCIIMG_STATUS_INTERNAL.
+ * callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
                                  uint8_t *buf,

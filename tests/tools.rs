@@ -11,6 +11,7 @@ use ociimg::layer::Layer;
 use ociimg::load;
 use ociimg::reader::{self, Mode};
 use ociimg::source;
+use ociimg::text::Text;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,6 +87,7 @@ fn read(layer: &Layer, mode: Mode) -> Vec<u8> {
 struct Seen {
     platform: String,
     env: Vec<String>,
+    cmd: Vec<String>,
     diff_ids: Vec<Digest>,
 }
 
@@ -97,11 +99,24 @@ fn see(image: &Image) -> Seen {
         assert_eq!(&Digest::of(Algorithm::Sha256, &tar), layer.diff_id());
     }
     let config = &image.config().content;
+    let words = |list: &[Text]| list.iter().map(|word| word.to_string()).collect();
     Seen {
         platform: image.platform().unwrap().format(),
-        env: config.env.iter().map(|word| word.to_string()).collect(),
+        env: words(&config.env),
+        cmd: words(&config.cmd),
         diff_ids: config.diff_ids.clone(),
     }
+}
+
+/// The archive as it is and as each compression makes it.
+fn packed(folder: &Path, archive: &str) -> Vec<PathBuf> {
+    let mut names = vec![archive.to_owned(), format!("{archive}.gz")];
+    run(folder, &format!("gzip -k {archive}"));
+    if has("zstd", "archives compressed with zstd") {
+        run(folder, &format!("zstd -q {archive}"));
+        names.push(format!("{archive}.zst"));
+    }
+    names.iter().map(|name| folder.join(name)).collect()
 }
 
 #[test]
@@ -116,6 +131,7 @@ fn an_image_by_umoci_is_the_same_in_every_form_that_skopeo_writes() {
     let expected = see(&open(&at("layout"), None));
     assert_eq!(expected.platform, "linux/arm64");
     assert_eq!(expected.env.last().map(String::as_str), Some("A=b"));
+    assert_eq!(expected.cmd, ["/etc/hello"]);
     assert_eq!(expected.diff_ids.len(), 2);
 
     let copy = "skopeo copy -q --insecure-policy";
@@ -135,19 +151,10 @@ fn an_image_by_umoci_is_the_same_in_every_form_that_skopeo_writes() {
             folder.path(),
             &format!("{copy} {options} oci:layout:v1 {target}"),
         );
-        paths.push((at(target.split(':').nth(1).unwrap()), name));
-    }
-    for archive in ["oci.tar", "docker.tar"] {
-        let name = if archive == "oci.tar" {
-            "v1"
-        } else {
-            REFERENCE
-        };
-        run(folder.path(), &format!("gzip -k {archive}"));
-        paths.push((at(&format!("{archive}.gz")), name));
-        if has("zstd", "archives compressed with zstd") {
-            run(folder.path(), &format!("zstd -q {archive}"));
-            paths.push((at(&format!("{archive}.zst")), name));
+        let made = target.split(':').nth(1).unwrap();
+        match made.ends_with(".tar") {
+            true => paths.extend(packed(folder.path(), made).into_iter().map(|p| (p, *name))),
+            false => paths.push((at(made), name)),
         }
     }
     for (path, name) in paths {
@@ -184,7 +191,7 @@ fn an_image_by_buildah_is_the_same_in_every_form() {
     }
     for command in [
         "copy -q made hello /etc/hello".to_owned(),
-        "config --env A=b --os linux --arch s390x made".to_owned(),
+        "config --env A=b --cmd /etc/hello --os linux --arch s390x made".to_owned(),
         "commit -q made oci:layout:v1".to_owned(),
         "commit -q made oci-archive:oci.tar:v1".to_owned(),
         format!("commit -q made docker-archive:docker.tar:{REFERENCE}"),
@@ -194,12 +201,12 @@ fn an_image_by_buildah_is_the_same_in_every_form() {
     let expected = see(&open(&at("layout"), None));
     assert_eq!(expected.platform, "linux/s390x");
     assert_eq!(expected.env.last().map(String::as_str), Some("A=b"));
-    for (path, name) in [
-        ("layout", "v1"),
-        ("oci.tar", "v1"),
-        ("docker.tar", REFERENCE),
-    ] {
-        let seen = see(&open(&at(path), Some(name)));
-        assert_eq!(seen, expected, "{path}");
+    assert_eq!(expected.cmd, ["/etc/hello"]);
+    for (path, name) in [("oci.tar", "v1"), ("docker.tar", REFERENCE)] {
+        for path in packed(folder.path(), path) {
+            let seen = see(&open(&path, Some(name)));
+            assert_eq!(seen, expected, "{}", path.display());
+        }
     }
+    assert_eq!(see(&open(&at("layout"), Some("v1"))), expected);
 }

@@ -89,7 +89,7 @@ mod tests {
         }
 
         fn bit(&mut self, bit: u32) {
-            if self.1 % 8 == 0 {
+            if self.1.is_multiple_of(8) {
                 self.0.push(0);
             }
             self.0[self.1 / 8] |= (bit as u8) << (self.1 % 8);

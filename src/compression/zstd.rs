@@ -445,7 +445,8 @@ mod tests {
         let empty = block(true, b"");
         let last = block(true, b"hello");
         let window = |size: u64| header(0xC0, &[&[0x38][..], &size.to_le_bytes()].concat());
-        let rows: [(&str, Vec<Vec<u8>>, Result<&[u8], &str>); 9] = [
+        type Row<'a> = (&'a str, Vec<Vec<u8>>, Result<&'a [u8], &'a str>);
+        let rows: [Row<'_>; 9] = [
             (
                 "right",
                 vec![header(0x20, &[5]), last.clone()],

@@ -111,8 +111,9 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation(
     unsafe { super::get_annotation(d, key, |d| &d.0.annotations) }
 }
 
-/// The content itself where the document embeds it, decoded and verified, and its length
-/// in bytes; len may be NULL. NULL and 0 where there is none; empty content is a pointer
+/// The content itself where the document embeds it, decoded, and its length in bytes; len
+/// may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
+/// the digest is of an algorithm that can't be checked. NULL and 0 where there is none; empty content is a pointer
 /// and 0. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_data(
@@ -126,7 +127,7 @@ pub unsafe extern "C" fn ociimg_descriptor_data(
 /// A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
 /// size is in bytes. The caller frees *out with ociimg_descriptor_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
 /// algorithm:encoded, a size above 2^63 - 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_new(

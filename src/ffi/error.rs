@@ -28,8 +28,9 @@ pub enum ociimg_status_values {
     OCIIMG_STATUS_DIGEST_MISMATCH = 5,
     /// Content is longer or shorter than its descriptor says.
     OCIIMG_STATUS_SIZE_MISMATCH = 6,
-    /// A limit of the options: document size, index depth, entries, uncompressed size,
-    /// window.
+    /// A limit of the options (size of a document or of all, index depth, entries, unpacked
+    /// and uncompressed size, window), or one of those that ociimg_loader_open_archive
+    /// names.
     OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
     /// The context was cancelled, or a callback said so.
     OCIIMG_STATUS_CANCELLED = 8,
@@ -44,7 +45,7 @@ pub enum ociimg_status_values {
     /// The reader is in use by the call that runs this callback.
     OCIIMG_STATUS_BUSY = 13,
     /// A bug in the library, contained: the handle concerned is of no more use, all
-    /// others are.
+    /// others are. What went wrong is also written to stderr.
     OCIIMG_STATUS_INTERNAL = 14,
 }
 

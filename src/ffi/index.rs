@@ -1,3 +1,4 @@
+use self::ociimg_entry_kind_values::*;
 use super::context::context;
 use super::descriptor::digest_argument;
 use super::reader::how_to_read;
@@ -7,7 +8,7 @@ use super::{
     ociimg_read_mode, ociimg_reader, ociimg_reader_options, ociimg_status, optional_text, options,
 };
 use crate::index::Index;
-use crate::load::Options;
+use crate::load::{EntryKind, Options};
 use crate::platform::Matcher;
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -76,13 +77,15 @@ pub struct ociimg_index(Index);
 /// load; content that is missing, wrong, too large or not understood below the root makes
 /// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND,
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
+/// root_digest in opts that is none), OCIIMG_STATUS_NOT_FOUND (the source has no root),
 /// OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
-/// option that this version does not know), OCIIMG_STATUS_MALFORMED,
-/// OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes
-/// while it is read), OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_CANCELLED,
-/// OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
-/// OCIIMG_STATUS_INTERNAL.
+/// option that this version does not know), OCIIMG_STATUS_MALFORMED (the root, or the
+/// digest that the loader has for it), OCIIMG_STATUS_DIGEST_MISMATCH,
+/// OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes while it is read),
+/// OCIIMG_STATUS_LIMIT_EXCEEDED (max_entries; max_document_size and max_total_size for the
+/// root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
+/// or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_load(
     loader: *const ociimg_loader,
@@ -125,14 +128,17 @@ pub unsafe extern "C" fn ociimg_index_entry_kind(
     index: *const ociimg_index,
     i: usize,
 ) -> ociimg_entry_kind {
-    let none = ociimg_entry_kind_values::OCIIMG_ENTRY_KIND_NONE as ociimg_entry_kind;
     // SAFETY: an index of ours or NULL.
-    unsafe {
-        get(index, none, |index| match index.0.entries().get(i) {
-            Some(entry) => entry.kind as ociimg_entry_kind,
-            None => none,
-        })
-    }
+    let kind = unsafe { get(index, None, |index| Some(index.0.entries().get(i)?.kind)) };
+    let value = match kind {
+        None => OCIIMG_ENTRY_KIND_NONE,
+        Some(EntryKind::Image) => OCIIMG_ENTRY_KIND_IMAGE,
+        Some(EntryKind::Attestation) => OCIIMG_ENTRY_KIND_ATTESTATION,
+        Some(EntryKind::Artifact) => OCIIMG_ENTRY_KIND_ARTIFACT,
+        Some(EntryKind::Unknown) => OCIIMG_ENTRY_KIND_UNKNOWN,
+        Some(EntryKind::Broken) => OCIIMG_ENTRY_KIND_BROKEN,
+    };
+    value as ociimg_entry_kind
 }
 
 /// The platform that the entry is for: as written in its descriptor, else its config's;
@@ -192,7 +198,7 @@ pub unsafe extern "C" fn ociimg_index_entry_error(
 /// The new index has the root of the old one, and shares what was loaded. Asks the loader
 /// for nothing. The caller frees *out with ociimg_index_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_select(
     index: *const ociimg_index,
@@ -212,7 +218,7 @@ pub unsafe extern "C" fn ociimg_index_select(
 
 /// As ociimg_index_select, by a matcher of the caller's choice.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_select_with(
     index: *const ociimg_index,
@@ -262,13 +268,13 @@ pub unsafe extern "C" fn ociimg_index_root_json(
 /// threads may ask one index at once. ctx may be NULL. The caller frees *out with
 /// ociimg_image_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
 /// (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
 /// OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
 /// OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
 /// load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
-/// OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL. A failure
-/// is not kept: the next ask tries again.
+/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
+/// tries again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_image(
     index: *const ociimg_index,
@@ -292,7 +298,7 @@ pub unsafe extern "C" fn ociimg_index_image(
 /// OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
 /// may be NULL. The caller frees *out with ociimg_reader_free.
 ///
-/// Returns what ociimg_layer_open returns.
+/// Fails as ociimg_layer_open does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_open_blob(
     index: *const ociimg_index,

@@ -8,7 +8,7 @@ use crate::layer::Layer;
 use std::ffi::c_char;
 
 /// A layer of an image. Immutable; any number of threads may use one at once. Owned by
-/// whoever got it, and freed with ociimg_layer_free; its texts live as long.
+/// whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 pub struct ociimg_layer(pub(super) Layer);
@@ -61,12 +61,13 @@ pub unsafe extern "C" fn ociimg_layer_diff_id(layer: *const ociimg_layer) -> *co
 /// the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
 /// until it is freed. The caller frees *out with ociimg_reader_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
 /// (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
-/// be checked; an option that this version does not know), OCIIMG_STATUS_NOT_FOUND (as is
-/// to be expected of a nondistributable layer), OCIIMG_STATUS_MALFORMED (the source has no
-/// regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
-/// OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or OCIIMG_STATUS_INTERNAL.
+/// be checked; a sparse entry of an archive; an option that this version does not know),
+/// OCIIMG_STATUS_NOT_FOUND (as is to be expected of a nondistributable layer),
+/// OCIIMG_STATUS_MALFORMED (the source has no regular file there),
+/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or
+/// OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_open(
     layer: *const ociimg_layer,

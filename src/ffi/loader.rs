@@ -32,8 +32,8 @@ struct Failure {
 /// What is returned decides: OCIIMG_STATUS_NOT_FOUND and OCIIMG_STATUS_CANCELLED keep
 /// their meaning, anything else reaches the caller as OCIIMG_STATUS_CALLBACK, with
 /// callback_code in ociimg_error_callback_code and message in ociimg_error_message.
-/// message is copied and may be NULL; what is not UTF-8 in it is replaced, control
-/// characters are escaped.
+/// message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
+/// printable is escaped. For a NULL call nothing is recorded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_call_fail(
     call: *mut ociimg_call,
@@ -91,8 +91,11 @@ pub unsafe extern "C" fn ociimg_call_user_data(call: *const ociimg_call) -> *mut
 /// state and streams are never looked into; integers will do. digest, buf and call are
 /// valid until the callback returns. A successful open is followed by exactly one close,
 /// whatever happens between; a failed one by none. Outputs are checked: a success that
-/// leaves its output alone, or a number above what was asked for, is
+/// leaves *stream or *n alone, or a number above what was asked for, is
 /// OCIIMG_STATUS_CALLBACK_CONTRACT.
+///
+/// A callback in a language with exceptions catches them and returns a failure: what is
+/// returned where one gets lost is up to that language's bindings.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_loader_vtable {
@@ -100,7 +103,8 @@ pub struct ociimg_loader_vtable {
     pub struct_size: usize,
     /// Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
     /// at least 256 bytes, zeroed), or leaves buf alone where it is not known. A root that
-    /// has another digest is OCIIMG_STATUS_DIGEST_MISMATCH.
+    /// has another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not asked where
+    /// ociimg_load_options says which digest the root must have.
     pub root_digest: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -152,8 +156,9 @@ pub struct ociimg_loader_vtable {
     >,
     /// Required. Closes a stream.
     pub close: Option<unsafe extern "C-unwind" fn(state: *mut c_void, stream: *mut c_void)>,
-    /// Optional. Called once, when the last handle that could use the loader is gone. The
-    /// other functions must stay callable until it has returned.
+    /// Optional. Called once, when the last handle that could use the loader is gone: the
+    /// loader itself, an index, image, layer or reader. The other functions must stay
+    /// callable until it has returned.
     pub destroy: Option<unsafe extern "C-unwind" fn(state: *mut c_void)>,
 }
 
@@ -174,7 +179,7 @@ pub struct ociimg_loader(pub(super) Arc<dyn Loader>);
 /// once, when the last handle that could use the loader is gone. The caller frees *out
 /// with ociimg_loader_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
 /// struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
 /// version does not know).
 #[unsafe(no_mangle)]

@@ -59,7 +59,7 @@ unsafe fn platforms<'a>(
     (0..count).map(platform).collect()
 }
 
-/// Takes each of these platforms, those that stand first first. ps may be NULL if count is
+/// Takes each of these platforms, earlier ones preferred. ps may be NULL if count is
 /// 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn ociimg_matcher_ordered(
     give_some(|| unsafe { platforms(ps, count) }.map(|ps| ociimg_matcher(Matcher::ordered(&ps))))
 }
 
-/// Takes each of these platforms, none before the other. ps may be NULL if count is 0:
+/// Takes each of these platforms, without preference. ps may be NULL if count is 0:
 /// that takes nothing. NULL where a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn ociimg_matcher_any(
     give_some(|| unsafe { platforms(ps, count) }.map(|ps| ociimg_matcher(Matcher::any(&ps))))
 }
 
-/// Takes every platform, none before the other. The caller frees it with
+/// Takes every platform, without preference. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_all() -> *mut ociimg_matcher {

@@ -12,6 +12,9 @@
 // The names are C's.
 #![allow(non_camel_case_types)]
 
+#[cfg(not(panic = "unwind"))]
+compile_error!("what goes wrong in the library is only contained with panic = \"unwind\"");
+
 mod options;
 
 // In the order of the header; the blank lines keep rustfmt from sorting them.

@@ -51,7 +51,7 @@ pub(super) unsafe fn host_or_this<'a>(host: *const ociimg_platform) -> &'a Platf
 /// for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
 /// this machine. The caller frees *out with ociimg_platform_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
 /// part that is wrong, and what is allowed there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_parse(
@@ -73,7 +73,8 @@ pub unsafe extern "C" fn ociimg_platform_parse(
 /// os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
 /// copied. The caller frees *out with ociimg_platform_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL where it must not be, a text that is not
+/// UTF-8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_new(
     os: *const c_char,

@@ -1,3 +1,4 @@
+use self::ociimg_read_mode_values::*;
 use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
 use crate::error::{Error, Result, Status};
 use crate::reader::{Mode, Options, Progress, Reader};
@@ -33,9 +34,10 @@ pub struct ociimg_reader_options {
     /// Bytes that a zstd frame's window may have; more is OCIIMG_STATUS_LIMIT_EXCEEDED,
     /// before the memory is taken. Default: 128 MiB.
     pub max_window_size: u64,
-    /// Threads that the library may start for this reader, to hash beside decompressing;
-    /// they end before the read that ends the reader, or ociimg_reader_free, returns.
-    /// Callbacks stay on the calling thread. Default: none.
+    /// Threads that the library may start for this reader, to hash beside decompressing:
+    /// no more than one is, and only for content long enough to be worth it. It ends
+    /// before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
+    /// stay on the calling thread. Default: none.
     pub workers: u32,
     /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
@@ -53,9 +55,11 @@ pub(super) unsafe fn how_to_read(
     mode: ociimg_read_mode,
     opts: *const ociimg_reader_options,
 ) -> Result<(Mode, Options)> {
+    const STORED: ociimg_read_mode = OCIIMG_READ_MODE_STORED as ociimg_read_mode;
+    const UNCOMPRESSED: ociimg_read_mode = OCIIMG_READ_MODE_UNCOMPRESSED as ociimg_read_mode;
     let mode = match mode {
-        0 => Mode::Stored,
-        1 => Mode::Uncompressed,
+        STORED => Mode::Stored,
+        UNCOMPRESSED => Mode::Uncompressed,
         _ => return Err(invalid(format_args!("mode is {mode}, expected 0 or 1"))),
     };
     // SAFETY: as the caller says.
@@ -115,14 +119,13 @@ impl ociimg_reader {
 /// was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
 /// same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
 /// inside a callback that serves this reader), which both leave the reader as it was;
 /// OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
 /// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
 /// OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
 /// reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
-/// callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT, OCIIMG_STATUS_IO or
-/// OCIIMG_STATUS_INTERNAL.
+/// callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_read(
     reader: *mut ociimg_reader,

@@ -70,15 +70,13 @@ unsafe fn open(
 
 /// Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
 /// (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
-/// told apart by content, not by name. path is bytes, in the file system's own encoding;
-/// opts may be NULL. The caller frees *out with ociimg_loader_free.
+/// told apart by content, not by name: see ociimg_loader_open_layout and
+/// ociimg_loader_open_archive, which opens what it is told to and nothing else. path is
+/// bytes, in the file system's own encoding; opts may be NULL. The caller frees *out with
+/// ociimg_loader_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (nothing at the path,
-/// or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (neither layout nor archive,
-/// another layout version or compression), OCIIMG_STATUS_MALFORMED, for docker-save also
-/// OCIIMG_STATUS_DIGEST_MISMATCH (a config that is not what its name says),
-/// OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size, or an archive that would take too much
-/// memory) or OCIIMG_STATUS_IO.
+/// Fails as these two do, and with OCIIMG_STATUS_UNSUPPORTED for a folder without
+/// oci-layout.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_open(
     path: *const c_char,
@@ -95,9 +93,13 @@ pub unsafe extern "C" fn ociimg_loader_open(
 /// is OCIIMG_STATUS_MALFORMED when it is wanted. path is bytes; opts may be NULL. The
 /// caller frees *out with ociimg_loader_free.
 ///
-/// Returns OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_NOT_FOUND (no folder, no
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
+/// struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, no
 /// oci-layout in it, or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (another layout
-/// version), OCIIMG_STATUS_MALFORMED or OCIIMG_STATUS_IO.
+/// version, an option that this version does not know), OCIIMG_STATUS_MALFORMED (a file in
+/// the place of the folder, too), OCIIMG_STATUS_LIMIT_EXCEEDED (oci-layout, or index.json
+/// where there is a ref_name, has more than 4 MiB), OCIIMG_STATUS_SIZE_MISMATCH (a file
+/// that changes while it is read) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_open_layout(
     path: *const c_char,
@@ -111,10 +113,22 @@ pub unsafe extern "C" fn ociimg_loader_open_layout(
 
 /// Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
 /// with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
-/// an unnamed temporary file. Of several entries of one name the last counts, as for tar.
-/// path is bytes; opts may be NULL. The caller frees *out with ociimg_loader_free.
+/// an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
+/// of one name the last counts, as for tar. In an archive that is both, index.json counts,
+/// unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out with
+/// ociimg_loader_free.
 ///
-/// Returns what ociimg_loader_open returns for a file.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
+/// struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, nothing
+/// named ref_name, or no file that manifest.json names), OCIIMG_STATUS_UNSUPPORTED (no such
+/// archive, another layout version or compression, a sparse entry that is wanted, an option
+/// that this version does not know), OCIIMG_STATUS_MALFORMED (the archive, its compression,
+/// a document in it; a folder in the place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in
+/// docker-save, a config that is not what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED
+/// (max_unpacked_size; and 2^21 headers, 256 MiB of names, 1 MiB of an extended header, 4
+/// MiB of a document that has to be read now, 16384 images and layers in manifest.json, 128
+/// MiB of a zstd window), OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is
+/// read) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_open_archive(
     path: *const c_char,

@@ -48,17 +48,16 @@ impl Options {
 
 /// What an entry of an index turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
 pub enum EntryKind {
-    Image = 1,
+    Image,
     /// A manifest about another, as BuildKit writes them.
-    Attestation = 2,
+    Attestation,
     /// A manifest whose config is no image config.
-    Artifact = 3,
+    Artifact,
     /// A media type that is neither manifest nor index.
-    Unknown = 4,
+    Unknown,
     /// Could not be read or understood.
-    Broken = 5,
+    Broken,
 }
 
 /// A manifest that an index names, or whatever stands in its place.
