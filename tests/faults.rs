@@ -249,3 +249,51 @@ fn a_hybrid_whose_layout_lists_nothing_is_read_or_fails() {
     hybrid.insert("index.json".into(), bytes(&index));
     test(&archive_of(&hybrid), 512, CUTS_IN_THE_END);
 }
+
+/// As it was made, a later entry of a name in the place of those before.
+fn archive_in_order(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    archive(files.iter().map(|(name, content)| (*name, &**content)))
+}
+
+/// The files, those with these names last.
+fn ending_with<'a>(files: &'a Layout, last: &[&str]) -> Vec<(&'a str, Vec<u8>)> {
+    let mut files: Vec<_> = files
+        .iter()
+        .map(|(name, content)| (&**name, content.clone()))
+        .collect();
+    files.sort_by_key(|(name, _)| last.iter().position(|l| l == name).map_or(0, |i| i + 1));
+    files
+}
+
+#[test]
+fn a_hybrid_cut_before_its_layout_is_not_what_manifest_json_lists() {
+    let hybrid = hybrid();
+    let files = ending_with(&hybrid, &["index.json", "oci-layout"]);
+    test(&archive_in_order(&files), 512, CUTS_IN_THE_END);
+}
+
+#[test]
+fn a_hybrid_cut_before_manifest_json_does_not_list_nothing() {
+    let mut hybrid = hybrid();
+    let index = json!({"schemaVersion": 2, "manifests": []});
+    hybrid.insert("index.json".into(), bytes(&index));
+    let files = ending_with(&hybrid, &["manifest.json"]);
+    test(&archive_in_order(&files), 512, CUTS_IN_THE_END);
+}
+
+#[test]
+fn an_archive_cut_before_what_was_appended_is_not_what_it_was_before() {
+    for (name, list) in [("index.json", "/manifests"), ("manifest.json", "")] {
+        let mut files = hybrid();
+        if name == "manifest.json" {
+            files.remove("index.json");
+            files.remove("oci-layout");
+        }
+        let mut document = parsed(&files[name]);
+        let list = document.pointer_mut(list).unwrap();
+        list.as_array_mut().unwrap().pop();
+        let mut files = ending_with(&files, &[]);
+        files.push((name, bytes(&document)));
+        test(&archive_in_order(&files), 512, CUTS_IN_THE_END);
+    }
+}
