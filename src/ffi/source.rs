@@ -114,7 +114,8 @@ pub unsafe extern "C" fn ociimg_loader_open_layout(
 /// Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
 /// with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
 /// an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
-/// of one name the last counts, as for tar. In an archive that is both, index.json counts,
+/// of one name the last counts, as for tar; one that does not end as tar archives do, with
+/// zeros, is cut off and OCIIMG_STATUS_MALFORMED. In an archive that is both, index.json counts,
 /// unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out with
 /// ociimg_loader_free.
 ///

@@ -33,11 +33,6 @@ impl Archive {
         let table = Table::read(|buf, at| file.read_exact_at(buf, at), file.size(), LIMITS)?;
         Ok(Self { file, table })
     }
-
-    /// Whether it ends as it should: what does not may be cut off.
-    pub fn has_end(&self) -> bool {
-        self.table.has_end()
-    }
 }
 
 impl Files for Archive {
@@ -132,8 +127,8 @@ mod tests {
                 succeeded.push(tar.len() - cut);
             }
         }
-        // All entries are there.
-        assert_eq!(succeeded, [1024, 512, 0]);
+        // All entries are there, and one or both of the blocks that end it.
+        assert_eq!(succeeded, [512, 0]);
         let packed = gzip(&tar);
         for cut in 0..packed.len() {
             assert!(

@@ -82,19 +82,7 @@ pub fn open_archive(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
     let file = Extent::of_file(file, path.as_os_str().as_bytes())?;
     let archive = Archive::read(spool::unpacked(file, options.max_unpacked_size)?)?;
 
-    let (has_marker, has_index) = (archive.has(layout::MARKER), archive.has(layout::INDEX));
-    if has_marker != has_index && !archive.has_end() {
-        // One of docker save, where it holds a layout too, would be taken for another.
-        return Err(Error::new(
-            Status::Malformed,
-            format_args!(
-                "{}: found an archive that is cut off, with only one of oci-layout and index.json, \
-                 expected both or the archive's end",
-                escaped(path.as_os_str().as_bytes())
-            ),
-        ));
-    }
-    let is_layout = has_marker && has_index;
+    let is_layout = archive.has(layout::MARKER) && archive.has(layout::INDEX);
     let is_docker_save = archive.has(docker_save::MANIFEST);
     Ok(match (is_layout, is_docker_save) {
         (true, false) => Arc::new(Layout::open(archive, options)?),

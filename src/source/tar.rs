@@ -7,12 +7,15 @@
 //!
 //! - The last entry of a name counts. A hard link is what its target was when the link
 //!   came.
-//! - An archive ends at its first block of zeros, or where the file ends behind an entry.
+//! - An archive ends at its first block of zeros.
 //! - Links, folders, devices and FIFOs have no data, whatever size they name. (A folder
 //!   as it was written before there was a type for it, a file whose name ends in `/`, has.)
 //! - A PAX record goes before a GNU long name, that before the header's field.
 //! - An entry whose name leads out of the archive, or is longer than a path can be
 //!   (PATH_MAX), is none.
+//!
+//! One thing is not: an archive without a block of zeros behind its entries is cut off. What
+//! is missing may be the very index that says what the archive holds.
 
 use super::escaped;
 use crate::compression::is_tar;
@@ -46,7 +49,6 @@ pub struct Table {
     nodes: HashMap<Box<[u8]>, Node>,
     /// Bytes of the names that were taken up.
     names: usize,
-    has_end: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -97,9 +99,6 @@ impl Table {
         let mut extensions = Extensions::default();
         let mut at = 0;
         for _ in 0..limits.headers {
-            if at == size && !extensions.are_pending() {
-                return Ok(table);
-            }
             let block = blocks.get(at, BLOCK)?;
             let mut block: [u8; BLOCK as usize] = block.try_into().expect("it has this size");
             if block == [0; BLOCK as usize] {
@@ -109,7 +108,6 @@ impl Table {
                         "found the end of the archive, expected the entry that the extension header before it is about",
                     ));
                 }
-                table.has_end = true;
                 return Ok(table);
             }
             if !is_tar(&block) {
@@ -202,11 +200,6 @@ impl Table {
         normalized(&target)
             .and_then(|name| self.nodes.get(&*name).cloned())
             .unwrap_or(Node::HardLink(target))
-    }
-
-    /// Whether the archive ends as it should: what does not may be cut off.
-    pub fn has_end(&self) -> bool {
-        self.has_end
     }
 
     /// Where the data of the file with this name is, through any links to it and to the
@@ -845,12 +838,11 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_ends_at_zeros_or_behind_an_entry() {
+    fn an_archive_ends_at_zeros() {
         let entry = file("a", "data");
         for (row, end) in [
             ("two blocks", vec![0; 1024]),
             ("one block", vec![0; 512]),
-            ("none", vec![]),
             (
                 "garbage after one block",
                 [vec![0; 512], vec![7; 700]].concat(),
@@ -1261,20 +1253,15 @@ mod tests {
         let all = table(&whole).unwrap();
         let end_of_entries = whole.len() - 1024;
         for cut in 0..whole.len() {
-            // A block that was begun is not an end.
-            let complete = cut == end_of_entries || cut >= end_of_entries + 512;
+            let complete = cut >= end_of_entries + 512;
             let table = table(&whole[..cut]);
+            assert_eq!(table.is_ok(), complete, "{cut}");
             for name in NAMES {
                 match table.as_ref().map(|table| table.find(name)) {
                     Ok(Ok(data)) => assert_eq!(data, all.find(name).unwrap(), "{name} at {cut}"),
                     _ => assert!(!complete, "{name} at {cut}"),
                 }
             }
-            let at_border = cut % 512 == 0;
-            assert!(
-                at_border || table.is_err() || cut > end_of_entries + 512,
-                "{cut}"
-            );
         }
     }
 
