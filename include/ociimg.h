@@ -40,8 +40,10 @@
  *               threads at once, ociimg_reader_stored_read and ociimg_reader_is_verified
  *               during a read too. One that takes a handle without const, and _free, needs
  *               it for itself alone.
- *   Memory      Where the system has none left, the program ends (abort). How much an image
- *               can make the library take is bounded by the options.
+ *   Memory      Where the system has none left, the program ends (abort); only the window of
+ *               a zstd frame is OCIIMG_STATUS_LIMIT_EXCEEDED then. What an image can make the
+ *               library take is bounded by the options, and by the limits that
+ *               ociimg_loader_open_archive names.
  *   Callbacks   run on the thread that called the library, while it waits, and at once on
  *               several threads if the program uses handles so; one stream never does. No
  *               lock is held across a callback, and every call holds references of its own:
@@ -553,8 +555,8 @@ struct ociimg_context *ociimg_context_new(void *user_data,
 struct ociimg_context *ociimg_context_clone(const struct ociimg_context *ctx);
 
 /**
- * Cancels everything under the context, for good. Any thread, signal handlers too; again,
- * and for NULL, does nothing more.
+ * Cancels everything under the context, for good. Any thread, signal handlers too. A second
+ * call does nothing more, NULL nothing at all.
  */
 void ociimg_context_cancel(const struct ociimg_context *ctx);
 
@@ -622,12 +624,11 @@ void ociimg_loader_free(struct ociimg_loader *loader);
  * Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
  * (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
  * told apart by content, not by name: see ociimg_loader_open_layout and
- * ociimg_loader_open_archive, which opens what it is told to and nothing else. path is
- * bytes, in the file system's own encoding; opts may be NULL. The caller frees *out with
- * ociimg_loader_free.
+ * ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
+ * system's own encoding; opts may be NULL. The caller frees *out with ociimg_loader_free.
  *
- * Fails as these two do, and with OCIIMG_STATUS_UNSUPPORTED for a folder without
- * oci-layout.
+ * Fails as these two do, except that a folder without oci-layout is
+ * OCIIMG_STATUS_UNSUPPORTED.
  */
 ociimg_status ociimg_loader_open(const char *path,
                                  const struct ociimg_source_options *opts,
@@ -657,22 +658,22 @@ ociimg_status ociimg_loader_open_layout(const char *path,
  * Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
  * with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
  * an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
- * of one name the last counts, as for tar; one that does not end as tar archives do, with
- * zeros, is cut off and OCIIMG_STATUS_MALFORMED. In an archive that is both, index.json counts,
- * unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out with
- * ociimg_loader_free.
+ * of one name the last counts, as for tar. An archive that does not end with a block of
+ * zeros is cut off and OCIIMG_STATUS_MALFORMED. In one that is both kinds, index.json
+ * counts, unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out
+ * with ociimg_loader_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
  * struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, nothing
- * named ref_name, or no file that manifest.json names), OCIIMG_STATUS_UNSUPPORTED (no such
- * archive, another layout version or compression, a sparse entry that is wanted, an option
- * that this version does not know), OCIIMG_STATUS_MALFORMED (the archive, its compression,
- * a document in it; a folder in the place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in
- * docker-save, a config that is not what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED
- * (max_unpacked_size; and 2^21 headers, 256 MiB of names, 1 MiB of an extended header, 4
- * MiB of a document that has to be read now, 16384 images and layers in manifest.json, 128
- * MiB of a zstd window), OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is
- * read) or OCIIMG_STATUS_IO.
+ * named ref_name, a file that manifest.json names and that is not there),
+ * OCIIMG_STATUS_UNSUPPORTED (no such archive, another layout version or compression, a
+ * sparse entry that is wanted, an option that this version does not know),
+ * OCIIMG_STATUS_MALFORMED (the archive, its compression, a document in it; a folder in the
+ * place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in docker-save, a config that is not
+ * what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size; and 2^21 headers,
+ * 256 MiB of names, 1 MiB of an extended header, 4 MiB of a document that has to be read
+ * now, 16384 images and layers in manifest.json, 128 MiB of a zstd window),
+ * OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read) or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_loader_open_archive(const char *path,
                                          const struct ociimg_source_options *opts,
@@ -903,11 +904,10 @@ const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *d,
 /**
  * The content itself where the document embeds it, decoded, and its length in bytes; len
  * may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
- * the digest is of an algorithm that can't be checked. NULL and 0 where there is none; empty content is a pointer
- * and 0. Lives as long as the descriptor.
+ * the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
+ * empty content is a pointer and 0. Lives as long as the descriptor.
  */
-const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d,
-                                      size_t *len);
+const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d, size_t *len);
 
 /**
  * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
@@ -1341,8 +1341,9 @@ void ociimg_layer_free(struct ociimg_layer *layer);
  * OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
  * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
  * OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
- * reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
- * callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+ * reader's options; no memory for a window), OCIIMG_STATUS_CANCELLED,
+ * OCIIMG_STATUS_NOT_FOUND (said by the callback), OCIIMG_STATUS_CALLBACK,
+ * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
                                  uint8_t *buf,

@@ -1,6 +1,6 @@
 //! What failed, and how it is told.
 
-use crate::text::Text;
+use crate::text::{Text, visible};
 use std::fmt;
 
 /// How a call ended; the numbers are those of the C surface.
@@ -56,8 +56,8 @@ struct Failure {
 
 impl Error {
     /// Whoever writes the message cuts what is foreign in it with
-    /// [`Escaped`](crate::text::Escaped), and sees to its backslashes; controls and what
-    /// is not printable are escaped here too, since callbacks say what they like.
+    /// [`Escaped`](crate::text::Escaped); what callbacks say is escaped here, and stays
+    /// whole.
     pub fn new(status: Status, message: impl fmt::Display) -> Self {
         Self(Box::new(Failure {
             status,
@@ -110,16 +110,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Quotation marks and backslashes stand as they are: what was escaped before stays so.
 fn one_line(message: &str) -> Text {
-    let mut line = String::with_capacity(message.len());
-    for c in message.chars() {
-        match c {
-            '"' | '\'' | '\\' => line.push(c),
-            _ => line.extend(c.escape_debug()),
-        }
-    }
-    Text::new(&line).expect("U+0000 is escaped")
+    Text::new(&visible(message)).expect("U+0000 is escaped")
 }
 
 #[cfg(test)]

@@ -109,25 +109,32 @@ impl fmt::Debug for Text {
 const LONGEST_QUOTE: usize = 256;
 
 /// Writes text that came from a document, a callback or a file name so that it stays on
-/// one line and does nothing to a terminal: controls, line ends and what is not printable
-/// are escaped as in Rust, the rest stands as it is. What goes on for longer than 256
-/// characters is cut, since an error is no place for a string of 4 MiB.
+/// one line and does nothing to a terminal: see [`visible`]. What goes on for longer than
+/// 256 characters is cut, since an error is no place for a string of 4 MiB.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for (n, c) in self.0.chars().enumerate() {
-            if n == LONGEST_QUOTE {
-                return f.write_str("...");
-            }
-            match c {
-                '"' | '\'' | '\\' => f.write_char(c)?,
-                _ => write!(f, "{}", c.escape_debug())?,
-            }
+        match self.0.char_indices().nth(LONGEST_QUOTE) {
+            Some((end, _)) => write!(f, "{}...", visible(&self.0[..end])),
+            None => f.write_str(&visible(self.0)),
         }
-        Ok(())
     }
+}
+
+/// The text with controls, line ends and what else is not printable escaped as in Rust; the
+/// rest stands as it is, quotation marks and backslashes too, so that again does nothing
+/// more.
+pub fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ' '..='~' => visible.push(c),
+            // Behind another character: a combining mark is only escaped on its own.
+            _ => visible.extend(String::from_iter(['x', c]).escape_debug().skip(1)),
+        }
+    }
+    visible
 }
 
 #[cfg(test)]
@@ -143,8 +150,9 @@ mod tests {
 
     #[test]
     fn foreign_text_stays_on_one_line_and_is_cut() {
-        let escaped = Escaped("a\"b\\\n\u{1b}[31m\u{202e}\u{e9}").to_string();
-        assert_eq!(escaped, "a\"b\\\\n\\u{1b}[31m\\u{202e}\u{e9}");
+        let escaped = Escaped("a\"b\\\n\u{1b}[31m\u{202e}\u{e9}e\u{301}").to_string();
+        assert_eq!(escaped, "a\"b\\\\n\\u{1b}[31m\\u{202e}\u{e9}e\u{301}");
+        assert_eq!(visible(&escaped), escaped);
         assert_eq!(
             Escaped(&"x".repeat(5000)).to_string(),
             "x".repeat(256) + "..."

@@ -146,7 +146,15 @@ impl Decoder for Zstd {
                 let hint = self
                     .frames
                     .decompress_stream(&mut out, &mut input)
-                    .map_err(failure)?;
+                    .map_err(|code| match content {
+                        // Room for what was said is all that libzstd makes for itself.
+                        Some(content) if is(code, ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) => {
+                            malformed(format_args!(
+                                "frame unpacks to more than the {content} bytes that its header says"
+                            ))
+                        }
+                        _ => failure(code),
+                    })?;
                 let unpacked = unpacked + out.pos() as u64;
                 self.position = match (hint, content) {
                     (0, Some(content)) if content != unpacked => {
@@ -168,7 +176,7 @@ impl Decoder for Zstd {
     fn finish(&self) -> Result<()> {
         match self.position {
             Position::Header(0) => Ok(()),
-            Position::Header(have) if !may_be_magic(&self.header[..have]) => {
+            Position::Header(have) if !may_be_magic(&self.header[..have.min(MAGIC.len())]) => {
                 Err(no_frame(&self.header[..have]))
             }
             _ => Err(malformed("content ends within a frame")),
@@ -277,17 +285,19 @@ fn no_memory() -> Error {
     )
 }
 
+/// Whether libzstd's code is this error: it gives their numbers, negated.
+fn is(code: zstd_safe::ErrorCode, error: ZSTD_ErrorCode) -> bool {
+    code.wrapping_neg() == error as usize
+}
+
 fn failure(code: zstd_safe::ErrorCode) -> Error {
-    // libzstd's codes are its error numbers, negated.
-    let is = |e: ZSTD_ErrorCode| code.wrapping_neg() == e as usize;
-    if is(ZSTD_ErrorCode::ZSTD_error_memory_allocation) {
+    if is(code, ZSTD_ErrorCode::ZSTD_error_memory_allocation) {
         return no_memory();
     }
-    if is(ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) {
-        // Room for what was said is all that libzstd makes for itself.
-        return malformed("frame unpacks to more bytes than its header says");
-    }
-    if is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
+    if is(
+        code,
+        ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge,
+    ) {
         // The caller's limit would have let it pass.
         return Error::new(
             Status::Unsupported,
@@ -524,7 +534,9 @@ mod tests {
             b"\0\0",
             b"\x1F\x8B\x08",
             b"\x28\xB5\x2F",
+            b"\x28\xB5\x2F\xFD\x20",
             b"\x50",
+            b"\x50\x2A\x4D\x18\x03",
         ] {
             let mut zstd = Zstd::new(0).unwrap();
             zstd.decode(tail, &mut [0]).unwrap();

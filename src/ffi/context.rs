@@ -65,8 +65,8 @@ pub unsafe extern "C" fn ociimg_context_clone(ctx: *const ociimg_context) -> *mu
     unsafe { get_new(ctx, |ctx| Some(ctx.clone())) }
 }
 
-/// Cancels everything under the context, for good. Any thread, signal handlers too; again,
-/// and for NULL, does nothing more.
+/// Cancels everything under the context, for good. Any thread, signal handlers too. A second
+/// call does nothing more, NULL nothing at all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_context_cancel(ctx: *const ociimg_context) {
     // SAFETY: a context of ours or NULL.

@@ -113,8 +113,8 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation(
 
 /// The content itself where the document embeds it, decoded, and its length in bytes; len
 /// may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
-/// the digest is of an algorithm that can't be checked. NULL and 0 where there is none; empty content is a pointer
-/// and 0. Lives as long as the descriptor.
+/// the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
+/// empty content is a pointer and 0. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_data(
     d: *const ociimg_descriptor,

@@ -124,8 +124,9 @@ impl ociimg_reader {
 /// OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
 /// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
 /// OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
-/// reader's options), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND (said by the
-/// callback), OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+/// reader's options; no memory for a window), OCIIMG_STATUS_CANCELLED,
+/// OCIIMG_STATUS_NOT_FOUND (said by the callback), OCIIMG_STATUS_CALLBACK,
+/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_read(
     reader: *mut ociimg_reader,

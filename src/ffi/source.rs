@@ -71,12 +71,11 @@ unsafe fn open(
 /// Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
 /// (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
 /// told apart by content, not by name: see ociimg_loader_open_layout and
-/// ociimg_loader_open_archive, which opens what it is told to and nothing else. path is
-/// bytes, in the file system's own encoding; opts may be NULL. The caller frees *out with
-/// ociimg_loader_free.
+/// ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
+/// system's own encoding; opts may be NULL. The caller frees *out with ociimg_loader_free.
 ///
-/// Fails as these two do, and with OCIIMG_STATUS_UNSUPPORTED for a folder without
-/// oci-layout.
+/// Fails as these two do, except that a folder without oci-layout is
+/// OCIIMG_STATUS_UNSUPPORTED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_open(
     path: *const c_char,
@@ -114,22 +113,22 @@ pub unsafe extern "C" fn ociimg_loader_open_layout(
 /// Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
 /// with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
 /// an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
-/// of one name the last counts, as for tar; one that does not end as tar archives do, with
-/// zeros, is cut off and OCIIMG_STATUS_MALFORMED. In an archive that is both, index.json counts,
-/// unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out with
-/// ociimg_loader_free.
+/// of one name the last counts, as for tar. An archive that does not end with a block of
+/// zeros is cut off and OCIIMG_STATUS_MALFORMED. In one that is both kinds, index.json
+/// counts, unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out
+/// with ociimg_loader_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
 /// struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, nothing
-/// named ref_name, or no file that manifest.json names), OCIIMG_STATUS_UNSUPPORTED (no such
-/// archive, another layout version or compression, a sparse entry that is wanted, an option
-/// that this version does not know), OCIIMG_STATUS_MALFORMED (the archive, its compression,
-/// a document in it; a folder in the place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in
-/// docker-save, a config that is not what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED
-/// (max_unpacked_size; and 2^21 headers, 256 MiB of names, 1 MiB of an extended header, 4
-/// MiB of a document that has to be read now, 16384 images and layers in manifest.json, 128
-/// MiB of a zstd window), OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is
-/// read) or OCIIMG_STATUS_IO.
+/// named ref_name, a file that manifest.json names and that is not there),
+/// OCIIMG_STATUS_UNSUPPORTED (no such archive, another layout version or compression, a
+/// sparse entry that is wanted, an option that this version does not know),
+/// OCIIMG_STATUS_MALFORMED (the archive, its compression, a document in it; a folder in the
+/// place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in docker-save, a config that is not
+/// what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size; and 2^21 headers,
+/// 256 MiB of names, 1 MiB of an extended header, 4 MiB of a document that has to be read
+/// now, 16384 images and layers in manifest.json, 128 MiB of a zstd window),
+/// OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_open_archive(
     path: *const c_char,

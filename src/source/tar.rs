@@ -13,8 +13,11 @@
 //! - A PAX record goes before a GNU long name, that before the header's field.
 //! - An entry whose name leads out of the archive, or is longer than a path can be
 //!   (PATH_MAX), is none.
+//! - Links are followed as if all were unpacked, but that folders need no entry: `..` leads
+//!   back from one that there is nothing in too. An entry that bears the very name that is
+//!   wanted goes before links on the way to it.
 //!
-//! One thing is not: an archive without a block of zeros behind its entries is cut off. What
+//! One thing is not as GNU tar does it: an archive without a block of zeros behind its entries is cut off. What
 //! is missing may be the very index that says what the archive holds.
 
 use super::escaped;
@@ -32,9 +35,11 @@ const WINDOW: u64 = 32 << 10;
 /// Bytes of one PAX header or GNU long name.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 const LONGEST_NAME: usize = 4096;
-/// Folders and links looked up on the way to one file: as many as Linux follows links. An
-/// archive may make its reader do so for thousands of layers.
-const MOST_LOOKUPS: u32 = 40;
+/// Links on the way to one file: as many as Linux follows.
+const MOST_LINKS: u32 = 40;
+/// Names looked up on the way through links: an archive may make its reader do so for
+/// thousands of layers.
+const MOST_LOOKUPS: u32 = 128;
 
 /// How much of an archive is kept at most.
 #[derive(Clone, Copy)]
@@ -203,7 +208,7 @@ impl Table {
     }
 
     /// Where the data of the file with this name is, through any links to it and to the
-    /// folders on the way, as if all were unpacked.
+    /// folders on the way.
     pub fn find(&self, wanted: &str) -> Result<Range<u64>> {
         let leads_out = || {
             fault(
@@ -212,14 +217,16 @@ impl Table {
             )
         };
         let mut path = normalized(wanted.as_bytes()).ok_or_else(leads_out)?;
-        if let Some(Node::File(data)) = self.nodes.get(&*path) {
-            return Ok(data.clone());
-        }
         let mut at = Vec::new();
         // Where in `path` the way from there on begins.
         let mut next = Some(0);
-        let mut lookups = 0;
+        let (mut links, mut lookups) = (0, 0);
         while let Some(start) = next {
+            if start == 0
+                && let Some(Node::File(data)) = self.nodes.get(&*joined(&at, &path))
+            {
+                return Ok(data.clone());
+            }
             let end = path[start..].iter().position(|b| *b == b'/');
             let end = end.map_or(path.len(), |len| start + len);
             next = (end < path.len()).then_some(end + 1);
@@ -228,12 +235,6 @@ impl Table {
                 continue;
             }
             lookups += 1;
-            if lookups > MOST_LOOKUPS {
-                return Err(fault(
-                    wanted,
-                    "found links that lead on and on, expected them to end",
-                ));
-            }
             let target = match self.nodes.get(&*at) {
                 Some(Node::SymbolicLink(target)) if target.starts_with(b"/") => {
                     return Err(leads_out());
@@ -252,6 +253,13 @@ impl Table {
                 // Folders need no entry.
                 _ => continue,
             };
+            links += 1;
+            if links > MOST_LINKS || lookups > MOST_LOOKUPS {
+                return Err(fault(
+                    wanted,
+                    "found links that lead on and on, expected them to end",
+                ));
+            }
             path = [target, &path[end..]].concat();
             if at.len() + path.len() > LONGEST_NAME {
                 return Err(leads_out());
@@ -276,6 +284,14 @@ impl Table {
                 ),
             )),
         }
+    }
+}
+
+/// What a name is written as that leads straight on.
+fn joined(folder: &[u8], path: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => path.to_owned(),
+        _ => [folder, b"/", path].concat(),
     }
 }
 
@@ -1013,8 +1029,19 @@ mod tests {
                 .map(str::len)
                 .map_err(|e| e.status())
         };
-        assert_eq!(chain(39), Ok(4));
-        assert_eq!(chain(40), Err(Status::Malformed));
+        assert_eq!(chain(40), Ok(4));
+        assert_eq!(chain(41), Err(Status::Malformed));
+    }
+
+    #[test]
+    fn folders_are_no_links() {
+        let deep = "folder/".repeat(100);
+        let long = pax(&[("path", &format!("{deep}file"))]);
+        let target = pax(&[("linkpath", &format!("{deep}file"))]);
+        let archive = archive(&[long, file("x", "data"), target, symbolic_link("l", "x")]);
+        assert_eq!(content(&archive, "l").unwrap(), "data");
+        let e = content(&archive, &format!("{deep}absent")).unwrap_err();
+        assert_eq!(e.status(), Status::NotFound);
     }
 
     #[test]
