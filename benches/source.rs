@@ -1,6 +1,10 @@
 //! What it costs to open an archive, by its size and by its entries, and to read a blob
 //! out of one beside reading it out of a layout.
 
+#[path = "../tests/archive/mod.rs"]
+mod archive;
+
+use archive::archive;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ociimg::context::Context;
 use ociimg::digest::Digest;
@@ -8,37 +12,11 @@ use ociimg::loader::Loader;
 use ociimg::source::{self, Options};
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const INDEX: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
-
-/// An OCI archive with so many blobs, each of so many bytes that are a hole in the file.
-fn archive(blobs: usize, size: u64) -> NamedTempFile {
-    let mut file = NamedTempFile::new().unwrap();
-    let mut out = BufWriter::new(file.as_file_mut());
-    entry(&mut out, "oci-layout", VERSION.len() as u64, VERSION);
-    for n in 0..blobs {
-        entry(&mut out, &format!("blobs/sha256/{n:064x}"), size, "");
-    }
-    entry(&mut out, "index.json", INDEX.len() as u64, INDEX);
-    out.write_all(&[0; 1024]).unwrap();
-    drop(out);
-    file
-}
-
-fn entry(out: &mut BufWriter<&mut File>, name: &str, size: u64, data: &str) {
-    let mut header = tar::Header::new_ustar();
-    header.set_path(name).unwrap();
-    header.set_size(size);
-    header.set_cksum();
-    out.write_all(header.as_bytes()).unwrap();
-    out.write_all(data.as_bytes()).unwrap();
-    let rest = size.next_multiple_of(512) - data.len() as u64;
-    out.seek(SeekFrom::Current(rest as i64)).unwrap();
-}
 
 fn layout(digest: &Digest, size: u64) -> TempDir {
     let folder = TempDir::new().unwrap();
