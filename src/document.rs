@@ -41,7 +41,7 @@ pub struct Index {
 }
 
 /// A child of an index that cannot be followed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct BadChild {
     /// `None` where it could not even be read; there where its embedded data is not what
     /// it says.

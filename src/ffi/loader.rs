@@ -278,10 +278,10 @@ impl Drop for Table {
 /// has a result, as Python's ctypes has it, it returns what stood on the stack: whatever a
 /// function before it left there, be it 2, which is NOT_FOUND. After this it is 0, which
 /// is found out by the outputs. (So that nothing else is left there, what a callback is
-/// given is worked out before.)
+/// given is worked out before.) A closure has its result within some hundred bytes.
 #[inline(never)]
 fn clear_stack() {
-    black_box(&mut [0u8; 4096]);
+    black_box(&mut [0u8; 1024]);
 }
 
 /// Runs one callback, and makes an error of what it returns and recorded.

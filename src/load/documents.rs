@@ -104,7 +104,8 @@ impl Documents {
 
     /// The bytes that a descriptor names, verified: at most one more than it says is
     /// asked of the loader, and nothing where that is above the limit. What the loader
-    /// gave, be it right or wrong, is taken from `bytes_left`.
+    /// gave, be it right or wrong, is taken from `bytes_left`; embedded data was read with
+    /// the document that it stands in.
     pub fn read(
         &self,
         d: &Descriptor,
@@ -125,7 +126,9 @@ impl Documents {
         let algorithm = d.digest.algorithm()?;
         let mut stream = open(&*self.loader, d, kind, ctx)?;
         let (bytes, end) = drain(&mut *stream, d.size, ctx);
-        *bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
+        if d.data.is_none() {
+            *bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
+        }
         end.map_err(concern)?;
         if bytes.len() as u64 > d.size {
             return Err(concern(Error::new(

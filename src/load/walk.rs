@@ -181,6 +181,10 @@ impl<'a> Walk<'a> {
     /// A manifest that was read for one entry decides between image and artifact for all
     /// that name it, those too that stand before it.
     fn decide_by_what_was_read(&mut self) {
+        let is_manifest = |(_, node): &_| matches!(node, Ok(Node::Manifest { .. }));
+        if !self.nodes.values().any(is_manifest) {
+            return;
+        }
         for at in 0..self.entries.len() {
             let entry = &self.entries[at];
             let (EntryKind::Image, Some(d)) = (entry.kind, entry.descriptor.clone()) else {
@@ -284,23 +288,17 @@ impl<'a> Walk<'a> {
     }
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
-        // Embedded data was read with the document that it stands in.
-        let mut unbounded = u64::MAX;
-        let bytes_left = match d.data {
-            Some(_) => &mut unbounded,
-            None => &mut self.bytes_left,
-        };
-        if d.size > *bytes_left {
+        if d.data.is_none() && d.size > self.bytes_left {
             return Err(Error::new(
                 Status::LimitExceeded,
                 format_args!(
                     "document of {} bytes, expected at most the {} left of {} in all",
-                    d.size, bytes_left, self.options.max_total_size
+                    d.size, self.bytes_left, self.options.max_total_size
                 ),
             )
             .concerning(d.digest.text()));
         }
-        self.documents.read(d, kind, self.ctx, bytes_left)
+        self.documents.read(d, kind, self.ctx, &mut self.bytes_left)
     }
 }
 

@@ -27,7 +27,8 @@ impl Chunk {
 }
 
 /// Chunks that are worth waking the worker for, since that takes its time from the thread
-/// that unpacks. Fewer are left to the next time, or to whoever needs them hashed.
+/// that unpacks. Fewer are left to the next time, or to whoever needs them hashed; were it
+/// more, that thread would be out of chunks before the worker is awake.
 const BATCH: usize = 2;
 
 /// One of the two contents, each hashed in its order by one thread at a time.

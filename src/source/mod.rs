@@ -67,6 +67,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
 
 /// An OCI image layout in a folder.
 pub fn open_layout(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
+    // For the system a file in the place of the folder and one on the way to it are the same.
     metadata(path)?;
     Ok(Arc::new(Layout::open(Folder::open(path)?, options)?))
 }
@@ -115,18 +116,16 @@ fn path_error(path: &Path, e: io::Error) -> Error {
         Some(Errno::NOTDIR) => Status::NotFound,
         _ => file_status(&e),
     };
-    Error::new(
-        status,
-        format_args!("{}: {}", escaped(path.as_os_str().as_bytes()), said(&e)),
-    )
+    system_error(status, path.as_os_str().as_bytes(), &e)
 }
 
 /// Why a file with this name could not be opened or read.
 fn file_error(name: &[u8], e: io::Error) -> Error {
-    Error::new(
-        file_status(&e),
-        format_args!("{}: {}", escaped(name), said(&e)),
-    )
+    system_error(file_status(&e), name, &e)
+}
+
+fn system_error(status: Status, name: &[u8], e: &io::Error) -> Error {
+    Error::new(status, format_args!("{}: {}", escaped(name), said(e)))
 }
 
 fn file_status(e: &io::Error) -> Status {

@@ -17,8 +17,8 @@
 //!   back from one that there is nothing in too. An entry that bears the very name that is
 //!   wanted goes before links on the way to it.
 //!
-//! One thing is not as GNU tar does it: an archive without a block of zeros behind its entries is cut off. What
-//! is missing may be the very index that says what the archive holds.
+//! One thing is not as GNU tar does it: an archive without a block of zeros behind its
+//! entries is cut off. What is missing may be the very index that says what it holds.
 
 use super::escaped;
 use crate::compression::is_tar;
