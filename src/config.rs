@@ -4,7 +4,7 @@
 
 use crate::descriptor::{self, Annotations};
 use crate::digest::Digest;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::platform::Platform;
 use crate::text::{Escaped, Text};
@@ -117,13 +117,10 @@ impl Config {
         if self.diff_ids.len() == count {
             return Ok(());
         }
-        Err(Error::new(
-            Status::Malformed,
-            format_args!(
-                "found {} diff IDs in the config and {count} layers in the manifest, expected as many",
-                self.diff_ids.len()
-            ),
-        ))
+        Err(Error::malformed(format_args!(
+            "found {} diff IDs in the config and {count} layers in the manifest, expected as many",
+            self.diff_ids.len()
+        )))
     }
 }
 

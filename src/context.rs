@@ -1,6 +1,6 @@
 //! Cancellation, and what a program wants its callbacks to find again.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,10 +32,7 @@ impl Context {
     /// The failure of a cancelled call.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
-            return Err(Error::new(
-                Status::Cancelled,
-                "cancelled through the context",
-            ));
+            return Err(Error::cancelled("cancelled through the context"));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md>
 
 use crate::digest::Digest;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::{Fault, Object, Value};
 use crate::platform::Platform;
 use crate::text::Text;
@@ -92,11 +92,11 @@ impl Descriptor {
         if found == self.size {
             return Ok(());
         }
-        Err(Error::new(
-            Status::SizeMismatch,
-            format_args!("content has {found} bytes, expected {}", self.size),
-        )
-        .concerning(self.digest.text()))
+        Err(Error::size_mismatch(format_args!(
+            "content has {found} bytes, expected {}",
+            self.size
+        ))
+        .with_digest(self.digest.text()))
     }
 
     /// A mismatch where there is embedded data that is not of this size or digest. What

@@ -2,7 +2,7 @@
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests>
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::text::{Escaped, Text};
 use sha2::Digest as _;
 use std::fmt;
@@ -53,10 +53,10 @@ pub struct Digest {
 impl Digest {
     pub fn parse(text: &str) -> Result<Self> {
         let fail = |expected: fmt::Arguments<'_>| {
-            Error::new(
-                Status::Malformed,
-                format_args!("digest \"{}\": expected {expected}", Escaped(text)),
-            )
+            Error::malformed(format_args!(
+                "digest \"{}\": expected {expected}",
+                Escaped(text)
+            ))
         };
         let Some((algorithm, encoded)) = text.split_once(':') else {
             return Err(fail(format_args!("algorithm:encoded")));
@@ -113,14 +113,11 @@ impl Digest {
     /// The algorithm to check it with; UNSUPPORTED where it is none of ours.
     pub fn algorithm(&self) -> Result<Algorithm> {
         self.algorithm.ok_or_else(|| {
-            Error::new(
-                Status::Unsupported,
-                format_args!(
-                    "digest algorithm {} cannot be checked: expected sha256, sha512 or blake3",
-                    Escaped(self.parts().0)
-                ),
-            )
-            .concerning(&self.text)
+            Error::unsupported(format_args!(
+                "digest algorithm {} cannot be checked: expected sha256, sha512 or blake3",
+                Escaped(self.parts().0)
+            ))
+            .with_digest(&self.text)
         })
     }
 
@@ -129,11 +126,10 @@ impl Digest {
         if self == found {
             return Ok(());
         }
-        Err(Error::new(
-            Status::DigestMismatch,
-            format_args!("content has digest {found}, expected {self}"),
+        Err(
+            Error::digest_mismatch(format_args!("content has digest {found}, expected {self}"))
+                .with_digest(&self.text),
         )
-        .concerning(&self.text))
     }
 }
 
@@ -201,6 +197,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
 
     #[test]
     fn the_digests_of_abc_are_those_of_the_standards() {

@@ -5,7 +5,7 @@
 //! `manifest.md`; Docker's <https://distribution.github.io/distribution/spec/manifest-v2-2/>.
 
 use crate::descriptor::{Annotations, Descriptor, Shared};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::{self, Fault, Object, Value};
 use crate::media_type::{self, Kind};
 use crate::text::{Escaped, Text};
@@ -164,8 +164,7 @@ fn check_version(object: &Object<'_>, written: Option<Kind>) -> Result<()> {
     let version = object.optional("schemaVersion", Value::integer)?;
     let schema1 = version == Some(1) && (object.has("fsLayers") || object.has("history"));
     if schema1 || written == Some(Kind::Schema1) {
-        return Err(Error::new(
-            Status::Unsupported,
+        return Err(Error::unsupported(
             "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 document",
         ));
     }
@@ -178,5 +177,5 @@ fn check_version(object: &Object<'_>, written: Option<Kind>) -> Result<()> {
 }
 
 fn malformed(message: impl std::fmt::Display) -> Error {
-    Error::new(Status::Malformed, message)
+    Error::malformed(message)
 }

@@ -1,4 +1,4 @@
-//! What failed, and how it is told.
+//! The error type: a status, a one-line message and, where known, the digest concerned.
 
 use crate::text::{Text, visible};
 use std::fmt;
@@ -21,6 +21,11 @@ pub enum Status {
     NotAnImage = 12,
     Busy = 13,
     Internal = 14,
+    Exists = 15,
+    Restart = 16,
+    Conflict = 17,
+    Denied = 18,
+    Unavailable = 19,
 }
 
 impl Status {
@@ -52,36 +57,74 @@ struct Failure {
     message: Text,
     digest: Option<Text>,
     callback_code: i64,
+    errno: i32,
+}
+
+/// One constructor for each status.
+macro_rules! constructors {
+    ($($name:ident $status:ident,)*) => {$(
+        pub fn $name(message: impl fmt::Display) -> Self {
+            Self::new(Status::$status, message)
+        }
+    )*};
 }
 
 impl Error {
-    /// Whoever writes the message cuts what is foreign in it with
-    /// [`Escaped`](crate::text::Escaped); what callbacks say is escaped here, and stays
-    /// whole.
+    constructors! {
+        invalid_argument InvalidArgument,
+        not_found NotFound,
+        unsupported Unsupported,
+        malformed Malformed,
+        digest_mismatch DigestMismatch,
+        size_mismatch SizeMismatch,
+        limit_exceeded LimitExceeded,
+        cancelled Cancelled,
+        callback Callback,
+        callback_contract CallbackContract,
+        io Io,
+        not_an_image NotAnImage,
+        busy Busy,
+        internal Internal,
+        exists Exists,
+        restart Restart,
+        conflict Conflict,
+        denied Denied,
+        unavailable Unavailable,
+    }
+
+    /// Quote untrusted text with [`Escaped`](crate::text::Escaped), which also truncates
+    /// it. Callback messages are escaped here and never truncated.
     pub fn new(status: Status, message: impl fmt::Display) -> Self {
         Self(Box::new(Failure {
             status,
             message: one_line(&message.to_string()),
             digest: None,
             callback_code: 0,
+            errno: 0,
         }))
     }
 
-    /// The same failure, told with what it happened in before it.
-    pub fn within(mut self, place: impl fmt::Display) -> Self {
+    /// Prefixes the message with where the failure happened.
+    pub fn context(mut self, place: impl fmt::Display) -> Self {
         self.0.message = one_line(&format!("{place}: {}", self.0.message));
         self
     }
 
-    /// The same failure, concerning the content with this digest. The innermost digest
-    /// stays: it is the one that was being looked at.
-    pub fn concerning(mut self, digest: &Text) -> Self {
+    /// Records the digest of the content concerned. The innermost digest stays: it names
+    /// the content that was being read.
+    pub fn with_digest(mut self, digest: &Text) -> Self {
         self.0.digest.get_or_insert_with(|| digest.clone());
         self
     }
 
     pub fn with_callback_code(mut self, code: i64) -> Self {
         self.0.callback_code = code;
+        self
+    }
+
+    /// Records the error number of the operating system.
+    pub fn with_errno(mut self, errno: i32) -> Self {
+        self.0.errno = errno;
         self
     }
 
@@ -99,6 +142,11 @@ impl Error {
 
     pub fn callback_code(&self) -> i64 {
         self.0.callback_code
+    }
+
+    /// The error number of the operating system, or 0.
+    pub fn errno(&self) -> i32 {
+        self.0.errno
     }
 }
 
@@ -120,19 +168,19 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_whatever_it_says() {
-        let error = Error::new(Status::Callback, "a\r\nb\0c\u{1b}[0m\u{202e}").within("at\n1");
+        let error = Error::callback("a\r\nb\0c\u{1b}[0m\u{202e}").context("at\n1");
         assert_eq!(
             &**error.message(),
             "at\\n1: a\\r\\nb\\0c\\u{1b}[0m\\u{202e}"
         );
-        let error = Error::new(Status::Callback, r#""C:\x" isn't there"#);
+        let error = Error::callback(r#""C:\x" isn't there"#);
         assert_eq!(&**error.message(), r#""C:\x" isn't there"#);
     }
 
     #[test]
     fn the_innermost_digest_stays() {
         let [inner, outer] = ["a:1", "b:2"].map(|text| Text::new(text).unwrap());
-        let error = Error::new(Status::NotFound, "x").concerning(&inner);
-        assert_eq!(error.concerning(&outer).digest(), Some(&inner));
+        let error = Error::not_found("x").with_digest(&inner);
+        assert_eq!(error.with_digest(&outer).digest(), Some(&inner));
     }
 }

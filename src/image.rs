@@ -30,7 +30,7 @@ impl Image {
         config
             .content
             .expect_layers(descriptors.len())
-            .map_err(|e| e.concerning(manifest.digest.text()))?;
+            .map_err(|e| e.with_digest(manifest.digest.text()))?;
         let layers = descriptors
             .iter()
             .zip(&config.content.diff_ids)

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::load::{self, Documents, Entry, EntryKind, Options, Verified};
 use crate::loader::Loader;
@@ -51,10 +51,7 @@ impl Index {
         ctx.check()?;
         let count = self.entries.len();
         let entry = self.entries.get(at).ok_or_else(|| {
-            Error::new(
-                Status::InvalidArgument,
-                format_args!("entry {at}, expected one below {count}"),
-            )
+            Error::invalid_argument(format_args!("entry {at}, expected one below {count}"))
         })?;
         let descriptor = match (&entry.descriptor, &entry.error) {
             (_, Some(error)) => return Err(error.clone()),
@@ -121,12 +118,9 @@ fn not_an_image(kind: EntryKind, d: Option<&Descriptor>) -> Error {
         EntryKind::Artifact => "an artifact",
         _ => "a thing of unknown kind",
     };
-    let error = Error::new(
-        Status::NotAnImage,
-        format_args!("entry is {found}, expected an image"),
-    );
+    let error = Error::not_an_image(format_args!("entry is {found}, expected an image"));
     match d {
-        Some(d) => error.concerning(d.digest.text()),
+        Some(d) => error.with_digest(d.digest.text()),
         None => error,
     }
 }

@@ -4,7 +4,7 @@
 //! piece of checked text that is taken apart only as far as somebody asks, so that a
 //! document of ten thousand descriptors never stands in memory as a tree.
 
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::text::{Escaped, Text};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ pub struct Fault {
 
 impl Fault {
     pub fn malformed(message: impl fmt::Display) -> Self {
-        Error::new(Status::Malformed, message).into()
+        Error::malformed(message).into()
     }
 
     /// The fault as seen from the object that has it under `key`.
@@ -53,7 +53,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match &*fault.path {
             "" => fault.error,
-            path => fault.error.within(path.strip_prefix('.').unwrap_or(path)),
+            path => fault.error.context(path.strip_prefix('.').unwrap_or(path)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
+use crate::text::Text;
 
 /// A source of manifests and blobs. A program's table of callbacks is one, the built-in
 /// sources are others; nothing that reads through it knows which it has, and nothing it
@@ -19,6 +20,12 @@ pub trait Loader: Send + Sync {
     /// is MALFORMED then.
     fn root_is_index(&self) -> bool {
         false
+    }
+
+    /// The name that the source's own format gives to the root's `i`-th descriptor. Names
+    /// in the descriptor's annotations need not be repeated here.
+    fn entry_name(&self, _i: usize) -> Option<Text> {
+        None
     }
 
     /// The index or manifest to start from.
@@ -50,10 +57,9 @@ pub fn at_most(cap: usize, n: usize) -> Result<usize> {
     if n <= cap {
         return Ok(n);
     }
-    Err(Error::new(
-        Status::CallbackContract,
-        format_args!("a read gave {n} bytes, expected at most the {cap} asked for"),
-    ))
+    Err(Error::callback_contract(format_args!(
+        "a read gave {n} bytes, expected at most the {cap} asked for"
+    )))
 }
 
 /// Bytes in memory: `Cursor<Vec<u8>>`, `Cursor<Arc<[u8]>>` and the like.

@@ -1,6 +1,6 @@
 //! What undoes a compression, step by step.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 
 /// What one step took from its input and gave to its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub trait Decoder: Send {
     fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         let step = self.step(input, out)?;
         if step == Step::default() && !input.is_empty() {
-            return Err(Error::new(Status::Internal, "decompressing stands still"));
+            return Err(Error::internal("decompressing stands still"));
         }
         Ok(step)
     }

@@ -1,7 +1,7 @@
 //! gzip: <https://www.rfc-editor.org/rfc/rfc1952>.
 
 use super::decoder::{Decoder, Step};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use flate2::{Decompress, FlushDecompress};
 
 /// Any number of members, one after the other. zlib checks what each says about itself:
@@ -29,12 +29,9 @@ impl Decoder for Gzip {
             // 15 is the largest window that deflate has, 32 KiB.
             (member @ None, Some(0x1F)) => member.insert(Decompress::new_gzip(15)),
             (None, Some(other)) => {
-                return Err(Error::new(
-                    Status::Malformed,
-                    format_args!(
-                        "gzip: byte {other:#04x} after the last member, expected the end or another member"
-                    ),
-                ));
+                return Err(Error::malformed(format_args!(
+                    "gzip: byte {other:#04x} after the last member, expected the end or another member"
+                )));
             }
         };
         let (read, written) = (member.total_in(), member.total_out());
@@ -46,7 +43,7 @@ impl Decoder for Gzip {
                     None | Some("repeated call with bad state") => "invalid compressed data",
                     Some(found) => found,
                 };
-                Error::new(Status::Malformed, format_args!("gzip: {found}"))
+                Error::malformed(format_args!("gzip: {found}"))
             })?;
         // Both fit into usize: they are differences within the two slices.
         let step = Step {
@@ -62,10 +59,7 @@ impl Decoder for Gzip {
     fn finish(&self) -> Result<()> {
         match self.member {
             None => Ok(()),
-            Some(_) => Err(Error::new(
-                Status::Malformed,
-                "gzip: content ends within a member",
-            )),
+            Some(_) => Err(Error::malformed("gzip: content ends within a member")),
         }
     }
 }
@@ -73,6 +67,7 @@ impl Decoder for Gzip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
 
     /// Bits as deflate packs them, the first into the lowest of a byte.
     #[derive(Default)]

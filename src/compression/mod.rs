@@ -9,7 +9,7 @@ mod zstd;
 
 pub use decoder::Decoder;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use gzip::Gzip;
 use zstd::Zstd;
 
@@ -62,10 +62,9 @@ impl Compression {
 }
 
 fn unsupported(name: &str) -> Error {
-    Error::new(
-        Status::Unsupported,
-        format_args!("content is compressed with {name}, expected gzip, zstd or none"),
-    )
+    Error::unsupported(format_args!(
+        "content is compressed with {name}, expected gzip, zstd or none"
+    ))
 }
 
 /// Whether a tar header stands here whose checksum fits, taken over unsigned bytes or,
@@ -90,6 +89,7 @@ pub fn is_tar(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
 
     fn tar_header(name: &[u8]) -> tar::Header {
         let mut header = tar::Header::new_ustar();

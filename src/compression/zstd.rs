@@ -1,7 +1,7 @@
 //! Zstandard: <https://www.rfc-editor.org/rfc/rfc8878>.
 
 use super::decoder::{Decoder, Step};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer};
 
@@ -96,19 +96,15 @@ impl Zstd {
 
     fn check(&self, window: u64, dictionary: u32) -> Result<()> {
         if dictionary != 0 {
-            return Err(Error::new(
-                Status::Unsupported,
-                format_args!("zstd: frame needs dictionary {dictionary}, expected none"),
-            ));
+            return Err(Error::unsupported(format_args!(
+                "zstd: frame needs dictionary {dictionary}, expected none"
+            )));
         }
         if window > self.max_window {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "zstd: frame needs a window of {window} bytes, expected at most {}",
-                    self.max_window
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "zstd: frame needs a window of {window} bytes, expected at most {}",
+                self.max_window
+            )));
         }
         Ok(())
     }
@@ -275,14 +271,11 @@ fn number(little_endian: &[u8]) -> u64 {
 }
 
 fn malformed(message: impl std::fmt::Display) -> Error {
-    Error::new(Status::Malformed, format_args!("zstd: {message}"))
+    Error::malformed(format_args!("zstd: {message}"))
 }
 
 fn no_memory() -> Error {
-    Error::new(
-        Status::LimitExceeded,
-        "zstd: there is no memory for the window of a frame",
-    )
+    Error::limit_exceeded("zstd: there is no memory for the window of a frame")
 }
 
 /// Whether libzstd's code is this error: it gives their numbers, negated.
@@ -299,10 +292,7 @@ fn failure(code: zstd_safe::ErrorCode) -> Error {
         ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge,
     ) {
         // The caller's limit would have let it pass.
-        return Error::new(
-            Status::Unsupported,
-            format_args!("zstd: {}", zstd_safe::get_error_name(code)),
-        );
+        return Error::unsupported(format_args!("zstd: {}", zstd_safe::get_error_name(code)));
     }
     malformed(zstd_safe::get_error_name(code))
 }
@@ -310,6 +300,7 @@ fn failure(code: zstd_safe::ErrorCode) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
 
     /// The header of a frame with `descriptor` and what is behind it.
     fn header(descriptor: u8, rest: &[u8]) -> Vec<u8> {

@@ -311,10 +311,7 @@ fn run(name: &str, ctx: &Context, callback: impl FnOnce(*mut ociimg_call) -> i32
 }
 
 fn broke_contract(name: &str, found: std::fmt::Arguments<'_>) -> Error {
-    Error::new(
-        Status::CallbackContract,
-        format_args!("{name} returned OK, but {found}"),
-    )
+    Error::callback_contract(format_args!("{name} returned OK, but {found}"))
 }
 
 /// A program's callbacks as a loader.

@@ -60,7 +60,7 @@ pub use source::*;
 pub use version::*;
 
 use crate::descriptor::{Annotations, find};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::text::Text;
 use std::any::Any;
 use std::ffi::{CStr, c_char};
@@ -74,12 +74,8 @@ use std::sync::Arc;
 fn guard<R>(run: impl FnOnce() -> R) -> Result<R> {
     // A panic leaves no handle half-changed that could be seen: all are immutable but the
     // reader, which knows that it was left in the middle.
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        Error::new(
-            Status::Internal,
-            format_args!("a bug in the library: {}", told(&*panic)),
-        )
-    })
+    catch_unwind(AssertUnwindSafe(run))
+        .map_err(|panic| Error::internal(format_args!("a bug in the library: {}", told(&*panic))))
 }
 
 fn told(panic: &(dyn Any + Send)) -> &str {
@@ -309,7 +305,7 @@ unsafe fn create<T>(
 }
 
 fn invalid(message: impl std::fmt::Display) -> Error {
-    Error::new(Status::InvalidArgument, message)
+    Error::invalid_argument(message)
 }
 
 fn null(name: &str) -> Error {

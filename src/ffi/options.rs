@@ -2,7 +2,7 @@
 //! the other way round.
 
 use super::invalid;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
@@ -47,13 +47,10 @@ pub(super) unsafe fn read<T: Published>(given: *const T) -> Result<T> {
     for at in size_of::<T>()..size {
         // SAFETY: below `size`.
         if unsafe { given.cast::<u8>().add(at).read() } != 0 {
-            return Err(Error::new(
-                Status::Unsupported,
-                format_args!(
-                    "{} sets a field at byte {at}, which this version of the library does not know",
-                    T::NAME
-                ),
-            ));
+            return Err(Error::unsupported(format_args!(
+                "{} sets a field at byte {at}, which this version of the library does not know",
+                T::NAME
+            )));
         }
     }
     // SAFETY: zeros, with what C wrote over them.

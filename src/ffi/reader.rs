@@ -1,6 +1,6 @@
 use self::ociimg_read_mode_values::*;
 use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::reader::{Mode, Options, Progress, Reader};
 use std::mem::offset_of;
 use std::slice;
@@ -65,13 +65,10 @@ pub(super) unsafe fn how_to_read(
     // SAFETY: as the caller says.
     let given = unsafe { options::read(opts) }?;
     if given.reserved != 0 {
-        return Err(Error::new(
-            Status::Unsupported,
-            format_args!(
-                "reserved of ociimg_reader_options is {}, expected 0",
-                given.reserved
-            ),
-        ));
+        return Err(Error::unsupported(format_args!(
+            "reserved of ociimg_reader_options is {}, expected 0",
+            given.reserved
+        )));
     }
     let options = Options {
         max_uncompressed_size: given.max_uncompressed_size,
@@ -102,12 +99,10 @@ impl ociimg_reader {
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
         match self.reader.try_lock() {
             Ok(mut reader) => reader.read(buf),
-            Err(TryLockError::WouldBlock) => Err(Error::new(
-                Status::Busy,
+            Err(TryLockError::WouldBlock) => Err(Error::busy(
                 "the reader is in use by the call that runs this callback",
             )),
-            Err(TryLockError::Poisoned(_)) => Err(Error::new(
-                Status::Internal,
+            Err(TryLockError::Poisoned(_)) => Err(Error::internal(
                 "the reader was left in the middle by a bug in the library",
             )),
         }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::document::{Document, Manifest};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::{Loader, Stream, at_most};
 use crate::media_type::{self, Kind};
 use crate::text::Text;
@@ -113,15 +113,12 @@ impl Documents {
         ctx: &Context,
         bytes_left: &mut u64,
     ) -> Result<Arc<[u8]>> {
-        let concern = |e: Error| e.concerning(d.digest.text());
+        let concern = |e: Error| e.with_digest(d.digest.text());
         if d.size > self.max_document_size {
-            return Err(concern(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "document of {} bytes, expected at most {}",
-                    d.size, self.max_document_size
-                ),
-            )));
+            return Err(concern(Error::limit_exceeded(format_args!(
+                "document of {} bytes, expected at most {}",
+                d.size, self.max_document_size
+            ))));
         }
         let algorithm = d.digest.algorithm()?;
         let mut stream = open(&*self.loader, d, kind, ctx)?;
@@ -131,10 +128,10 @@ impl Documents {
         }
         end.map_err(concern)?;
         if bytes.len() as u64 > d.size {
-            return Err(concern(Error::new(
-                Status::SizeMismatch,
-                format_args!("content has more bytes than the {} expected", d.size),
-            )));
+            return Err(concern(Error::size_mismatch(format_args!(
+                "content has more bytes than the {} expected",
+                d.size
+            ))));
         }
         d.expect_size(bytes.len() as u64)?;
         d.digest.expect(&Digest::of(algorithm, &bytes))?;
@@ -158,7 +155,7 @@ pub fn open(
         Kind::Index | Kind::Manifest | Kind::Schema1 => loader.open_manifest(&d.digest, ctx),
         Kind::Other => loader.open_blob(&d.digest, ctx),
     }
-    .map_err(|e| e.concerning(d.digest.text()))
+    .map_err(|e| e.with_digest(d.digest.text()))
 }
 
 /// The largest piece that is asked of a stream at once.
@@ -190,26 +187,23 @@ pub fn drain(stream: &mut dyn Stream, most: u64, ctx: &Context) -> (Vec<u8>, Res
 
 pub fn parse(d: &Descriptor, bytes: &[u8], most_children: u32) -> Result<Document> {
     Document::parse(bytes, most_children).map_err(|e| {
-        e.within(format_args!("document {}", d.digest))
-            .concerning(d.digest.text())
+        e.context(format_args!("document {}", d.digest))
+            .with_digest(d.digest.text())
     })
 }
 
 pub fn other_kind(d: &Descriptor, found: Kind, expected: Kind) -> Error {
-    Error::new(
-        Status::Malformed,
-        format_args!(
-            "document {}: found {found}, expected {expected}, as its descriptor says",
-            d.digest
-        ),
-    )
-    .concerning(d.digest.text())
+    Error::malformed(format_args!(
+        "document {}: found {found}, expected {expected}, as its descriptor says",
+        d.digest
+    ))
+    .with_digest(d.digest.text())
 }
 
 pub fn parse_config(d: &Descriptor, bytes: &[u8]) -> Result<Config> {
     Config::parse(bytes).map_err(|e| {
-        e.within(format_args!("config {}", d.digest))
-            .concerning(d.digest.text())
+        e.context(format_args!("config {}", d.digest))
+            .with_digest(d.digest.text())
     })
 }
 

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
 use crate::document::Document;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::Loader;
 use crate::platform::Platform;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub fn load(loader: Arc<dyn Loader>, options: &Options, ctx: &Context) -> Result
     let options = options.filled();
     let (root, root_is_verified) = read_root(&*loader, &options, ctx)?;
     let document = Document::parse(&root.bytes, options.max_entries)
-        .map_err(|e| e.within("root").concerning(root.digest.text()))?;
+        .map_err(|e| e.context("root").with_digest(root.digest.text()))?;
 
     let documents = Documents::new(loader, options.max_document_size);
     let bytes_left = options.max_total_size - root.bytes.len() as u64;
@@ -93,11 +93,10 @@ pub fn load(loader: Arc<dyn Loader>, options: &Options, ctx: &Context) -> Result
     let entries = match document {
         Document::Index(index) => walk.tree(index)?,
         Document::Manifest(_) if documents.loader.root_is_index() => {
-            return Err(Error::new(
-                Status::Malformed,
-                "root: found a manifest, expected an index",
-            )
-            .concerning(root.digest.text()));
+            return Err(
+                Error::malformed("root: found a manifest, expected an index")
+                    .with_digest(root.digest.text()),
+            );
         }
         // A single manifest is an index of one; its bytes are not asked for again.
         Document::Manifest(manifest) => walk.single(manifest, &root)?,
@@ -120,18 +119,18 @@ fn read_root(
     let known = match &options.root_digest {
         Some(required) => Some(required.clone()),
         None => match loader.root_digest(ctx)? {
-            Some(text) => Some(Digest::parse(&text).map_err(|e| e.within("the root's digest"))?),
+            Some(text) => Some(Digest::parse(&text).map_err(|e| e.context("the root's digest"))?),
             None => None,
         },
     };
     let algorithm = match &known {
         Some(digest) => digest
             .algorithm()
-            .map_err(|e| e.within("the root's digest"))?,
+            .map_err(|e| e.context("the root's digest"))?,
         None => Algorithm::Sha256,
     };
     let concern = |e: Error| match &known {
-        Some(digest) => e.concerning(digest.text()),
+        Some(digest) => e.with_digest(digest.text()),
         None => e,
     };
     ctx.check()?;
@@ -141,14 +140,13 @@ fn read_root(
     drop(stream);
     end.map_err(concern)?;
     if bytes.len() as u64 > most {
-        return Err(concern(Error::new(
-            Status::LimitExceeded,
-            format_args!("root has more than {most} bytes, expected at most so many"),
-        )));
+        return Err(concern(Error::limit_exceeded(format_args!(
+            "root has more than {most} bytes, expected at most so many"
+        ))));
     }
     let digest = Digest::of(algorithm, &bytes);
     if let Some(known) = &known {
-        known.expect(&digest).map_err(|e| e.within("root"))?;
+        known.expect(&digest).map_err(|e| e.context("root"))?;
     }
     let root = Verified {
         bytes: bytes.into(),

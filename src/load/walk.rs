@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::document::{self, BadChild, Document, Manifest};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
 use crate::text::Text;
@@ -135,10 +135,9 @@ impl<'a> Walk<'a> {
         self.visited += 1;
         let most = self.options.max_entries;
         if self.visited > u64::from(most) {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!("found more than {most} descriptors, expected at most so many"),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "found more than {most} descriptors, expected at most so many"
+            )));
         }
         let d = match child {
             Ok(d) => d,
@@ -151,11 +150,10 @@ impl<'a> Walk<'a> {
         let is_index = media_type::kind(&d.media_type) == Kind::Index;
         let deepest = self.options.max_index_depth;
         if is_index && depth as u64 > u64::from(deepest) {
-            let error = Error::new(
-                Status::LimitExceeded,
-                format_args!("index nested {depth} deep, expected at most {deepest}"),
-            );
-            let entry = broken(Some(d), error.concerning(d.digest.text()));
+            let error = Error::limit_exceeded(format_args!(
+                "index nested {depth} deep, expected at most {deepest}"
+            ));
+            let entry = broken(Some(d), error.with_digest(d.digest.text()));
             self.entries.push(entry);
             return Ok(None);
         }
@@ -224,11 +222,10 @@ impl<'a> Walk<'a> {
         let as_described = |kind| Ok((kind, d.platform.clone()));
         match media_type::kind(&d.media_type) {
             Kind::Schema1 => {
-                return Err(Error::new(
-                    Status::Unsupported,
+                return Err(Error::unsupported(
                     "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one",
                 )
-                .concerning(d.digest.text()));
+                .with_digest(d.digest.text()));
             }
             Kind::Other => return as_described(EntryKind::Unknown),
             Kind::Index | Kind::Manifest => {}
@@ -289,14 +286,11 @@ impl<'a> Walk<'a> {
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
         if d.data.is_none() && d.size > self.bytes_left {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "document of {} bytes, expected at most the {} left of {} in all",
-                    d.size, self.bytes_left, self.options.max_total_size
-                ),
-            )
-            .concerning(d.digest.text()));
+            return Err(Error::limit_exceeded(format_args!(
+                "document of {} bytes, expected at most the {} left of {} in all",
+                d.size, self.bytes_left, self.options.max_total_size
+            ))
+            .with_digest(d.digest.text()));
         }
         self.documents.read(d, kind, self.ctx, &mut self.bytes_left)
     }

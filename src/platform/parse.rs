@@ -1,7 +1,7 @@
 //! Specifiers: platforms as people write them.
 
 use super::{Platform, field, normalize, or_empty};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::text::{Escaped, Text};
 
 /// The names that one word alone may be, as Go's toolchain knows them.
@@ -59,14 +59,11 @@ impl Platform {
     /// where no variant was written, `arm64` gets a `v8` where one was.
     pub fn parse(specifier: &str, host: &Platform) -> Result<Self> {
         let fail = |found: &str, part: &str, expected: &str| {
-            Error::new(
-                Status::InvalidArgument,
-                format_args!(
-                    "platform \"{}\": {found} \"{}\": expected {expected}",
-                    Escaped(specifier),
-                    Escaped(part)
-                ),
-            )
+            Error::invalid_argument(format_args!(
+                "platform \"{}\": {found} \"{}\": expected {expected}",
+                Escaped(specifier),
+                Escaped(part)
+            ))
         };
         if specifier.contains('*') {
             return Err(fail("wildcard", "*", "names, wildcards are not supported"));
@@ -216,6 +213,7 @@ fn unescape(text: &str) -> Result<Text, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
     use crate::platform::samples::of;
     use proptest::prelude::*;
 

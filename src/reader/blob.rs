@@ -2,7 +2,7 @@
 
 use super::Progress;
 use crate::context::Context;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::{Stream, at_most};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,22 +70,16 @@ impl Blob {
         }
         let n = at_most(cap, read(&mut *self.stream, &self.ctx)?)?;
         if n as u64 > self.left() {
-            return Err(Error::new(
-                Status::SizeMismatch,
-                format_args!(
-                    "content goes on after {} bytes, expected its end there",
-                    self.size
-                ),
-            ));
+            return Err(Error::size_mismatch(format_args!(
+                "content goes on after {} bytes, expected its end there",
+                self.size
+            )));
         }
         if n == 0 && self.left() > 0 {
-            return Err(Error::new(
-                Status::SizeMismatch,
-                format_args!(
-                    "content ends after {} bytes, expected {}",
-                    self.read, self.size
-                ),
-            ));
+            return Err(Error::size_mismatch(format_args!(
+                "content ends after {} bytes, expected {}",
+                self.read, self.size
+            )));
         }
         self.ended = n == 0;
         self.read += n as u64;

@@ -6,7 +6,7 @@ use super::stored::Stored;
 use super::{Content, Expected, Options};
 use crate::compression::Decoder;
 use crate::digest::Hasher;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 
 /// How many chunks there are where a worker hashes: one of each kind in use, the others
 /// on their way through it.
@@ -112,13 +112,10 @@ impl Decompressed {
         }
         self.size += chunk.len as u64;
         if self.size > self.max_size {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "content unpacks to more than {} bytes, expected no more",
-                    self.max_size
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "content unpacks to more than {} bytes, expected no more",
+                self.max_size
+            )));
         }
         if self.expected.diff_id.is_some() {
             self.hashing.update(Lane::Unpacked, self.unpacked.current());

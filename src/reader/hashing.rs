@@ -1,7 +1,7 @@
 //! Hashing of what is stored and of what it unpacks to, beside the thread that unpacks.
 
 use crate::digest::{Digest, Hasher};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -139,10 +139,7 @@ impl Hashing {
         let mut state = self.shared.lock();
         loop {
             if state.lost {
-                return Err(Error::new(
-                    Status::Internal,
-                    "the thread that hashes has panicked",
-                ));
+                return Err(Error::internal("the thread that hashes has panicked"));
             }
             if done(&mut state) {
                 return Ok(());
@@ -261,6 +258,7 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::digest::Algorithm::{Sha256, Sha512};
+    use crate::error::Status;
     use crate::reader::testing::noise;
 
     fn hashing(worker: bool) -> Hashing {

@@ -18,7 +18,7 @@ mod uncompressed;
 
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::{Loader, Stream};
 use blob::Blob;
 use std::mem;
@@ -78,7 +78,7 @@ impl Expected {
         };
         diff_id
             .expect(found)
-            .map_err(|e| e.within(format_args!("diff ID of {}", self.digest)))
+            .map_err(|e| e.context(format_args!("diff ID of {}", self.digest)))
     }
 }
 
@@ -174,8 +174,7 @@ impl Reader {
     /// `buf` is written before it is read: what stands in it does not matter.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
-            return Err(Error::new(
-                Status::InvalidArgument,
+            return Err(Error::invalid_argument(
                 "no room to read into: expected a buffer of at least 1 byte",
             ));
         }
@@ -187,10 +186,7 @@ impl Reader {
                 return Ok(0);
             }
             State::Failed(e) => Err(e),
-            State::Taken => Err(Error::new(
-                Status::Internal,
-                "an earlier read of this content panicked",
-            )),
+            State::Taken => Err(Error::internal("an earlier read of this content panicked")),
         };
         let read = content.and_then(|mut content| {
             self.ctx.check()?;
@@ -210,7 +206,7 @@ impl Reader {
             }
             Ok(n) => Ok(n),
             Err(e) => {
-                let e = e.concerning(self.digest.text());
+                let e = e.with_digest(self.digest.text());
                 self.state = State::Failed(e.clone());
                 Err(e)
             }
@@ -226,6 +222,7 @@ impl Reader {
 mod tests {
     use super::testing::{Script, drain, expected, noise, open, sha256};
     use super::*;
+    use crate::error::Status;
     use std::io::Cursor;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 

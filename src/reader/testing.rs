@@ -3,7 +3,7 @@
 use super::{Expected, Mode, Options, Reader};
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::Stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -51,7 +51,7 @@ impl Script {
 
     pub fn failing_at(self, call: usize) -> Self {
         self.before(move |n, _| match n == call {
-            true => Err(Error::new(Status::Callback, "as told").with_callback_code(7)),
+            true => Err(Error::callback("as told").with_callback_code(7)),
             false => Ok(()),
         })
     }

@@ -5,7 +5,7 @@ use super::stored::Stored;
 use super::{Content, Expected, Options};
 use crate::compression::{Compression, HEAD};
 use crate::digest::Hasher;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 
 /// A blob of which nothing was read yet that would tell what it is.
 pub struct Unknown {
@@ -43,13 +43,10 @@ impl Plain {
     fn new(stored: Stored, expected: Expected, options: Options) -> Result<Self> {
         let limit = options.max_uncompressed_size;
         if limit != 0 && expected.size > limit {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "content has {} bytes and is not compressed, expected at most {limit}",
-                    expected.size
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "content has {} bytes and is not compressed, expected at most {limit}",
+                expected.size
+            )));
         }
         let hasher = match &expected.diff_id {
             Some(diff_id) if diff_id.algorithm()? != expected.digest.algorithm()? => {

@@ -4,7 +4,7 @@ use super::escaped;
 use super::extent::Extent;
 use super::layout::Files;
 use super::tar::{self, Limits, Table};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 
 /// Far above what images have.
 const LIMITS: Limits = Limits {
@@ -21,14 +21,11 @@ impl Archive {
     /// UNSUPPORTED where the file is something else.
     pub fn read(file: Extent) -> Result<Self> {
         if !tar::is_archive(&file.head()?) {
-            return Err(Error::new(
-                Status::Unsupported,
-                format_args!(
-                    "{}: found no tar archive in it, expected an OCI archive or one of docker save, \
+            return Err(Error::unsupported(format_args!(
+                "{}: found no tar archive in it, expected an OCI archive or one of docker save, \
                      as it is or compressed once with gzip or zstd",
-                    escaped(file.name())
-                ),
-            ));
+                escaped(file.name())
+            )));
         }
         let table = Table::read(|buf, at| file.read_exact_at(buf, at), file.size(), LIMITS)?;
         Ok(Self { file, table })

@@ -16,7 +16,7 @@ use crate::compression::Compression;
 use crate::config::Config;
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest, Hasher};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::loader::{Loader, Stream};
 use crate::text::Text;
@@ -69,15 +69,12 @@ impl DockerSave {
         let document = archive.find(MANIFEST)?.read_document()?;
         let items = json::parse(&document)
             .and_then(|items| items.list(Item::read))
-            .map_err(|e| Error::from(e).within(MANIFEST))?;
+            .map_err(|e| Error::from(e).context(MANIFEST))?;
         let named: usize = items.iter().map(|item| 1 + item.layers.len()).sum();
         if named > MOST_NAMED {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "{MANIFEST}: found {named} images and layers, expected at most {MOST_NAMED}"
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "{MANIFEST}: found {named} images and layers, expected at most {MOST_NAMED}"
+            )));
         }
         let name = options.ref_name();
         let mut images = Images::new(&archive);
@@ -89,7 +86,7 @@ impl DockerSave {
             }
             let manifest = images
                 .take(item)
-                .map_err(|e| e.within(format_args!("{MANIFEST}: [{i}]")))?;
+                .map_err(|e| e.context(format_args!("{MANIFEST}: [{i}]")))?;
             let descriptor = manifest.descriptor(tag);
             root.push(json_of(&descriptor));
             images.manifests.insert(manifest.digest, manifest.document);
@@ -97,7 +94,7 @@ impl DockerSave {
         if let Some(name) = name
             && root.is_empty()
         {
-            return Err(name.not_found().within(MANIFEST));
+            return Err(name.not_found().context(MANIFEST));
         }
         Ok(Self {
             root: index_of(&root),
@@ -131,11 +128,10 @@ impl Loader for DockerSave {
 }
 
 fn not_found(digest: &Digest) -> Error {
-    Error::new(
-        Status::NotFound,
-        format_args!("{digest}: {MANIFEST} leads to no such content"),
-    )
-    .concerning(digest.text())
+    Error::not_found(format_args!(
+        "{digest}: {MANIFEST} leads to no such content"
+    ))
+    .with_digest(digest.text())
 }
 
 /// What becomes of the images of a manifest.json. Each entry of the archive is looked into
@@ -185,7 +181,7 @@ impl<'a> Images<'a> {
         if let Some(named) = named {
             named
                 .expect(digest)
-                .map_err(|e| e.within(escaped(extent.name())))?;
+                .map_err(|e| e.context(escaped(extent.name())))?;
         }
         config.expect_layers(item.layers.len())?;
 
@@ -243,7 +239,7 @@ fn read_config(extent: &Extent, algorithm: Algorithm) -> Result<(Digest, Config)
     let document = extent.read_document()?;
     let config = Config {
         diff_ids: Config::parse(&document)
-            .map_err(|e| e.within(escaped(extent.name())))?
+            .map_err(|e| e.context(escaped(extent.name())))?
             .diff_ids,
         ..Config::default()
     };
@@ -252,7 +248,7 @@ fn read_config(extent: &Extent, algorithm: Algorithm) -> Result<(Digest, Config)
 
 fn read_layer(extent: &Extent) -> Result<Layer> {
     let compression = Compression::of(&extent.head()?);
-    let media_type = match compression.map_err(|e| e.within(escaped(extent.name())))? {
+    let media_type = match compression.map_err(|e| e.context(escaped(extent.name())))? {
         Compression::None => return Ok(Layer::Plain),
         Compression::Gzip => MediaType::ImageLayerGzip,
         Compression::Zstd => MediaType::ImageLayerZstd,
@@ -320,6 +316,7 @@ mod tests {
     use super::super::{open_archive, testing::*};
     use super::*;
     use crate::document::Document;
+    use crate::error::Status;
 
     fn config(diff_ids: &[&Digest]) -> String {
         let diff_ids: Vec<_> = diff_ids.iter().map(|d| format!("\"{d}\"")).collect();

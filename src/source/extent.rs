@@ -3,7 +3,7 @@
 use super::{escaped, file_error};
 use crate::compression::HEAD;
 use crate::context::Context;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::loader::Stream;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -93,14 +93,11 @@ impl Extent {
     /// The content, where it is short enough for a document.
     pub fn read_document(&self) -> Result<Vec<u8>> {
         if self.size > LONGEST_DOCUMENT {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "{}: found {} bytes, expected at most {LONGEST_DOCUMENT}",
-                    escaped(&self.name),
-                    self.size
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "{}: found {} bytes, expected at most {LONGEST_DOCUMENT}",
+                escaped(&self.name),
+                self.size
+            )));
         }
         let mut document = vec![0; self.size as usize];
         self.read_exact_at(&mut document, 0)?;
@@ -149,25 +146,19 @@ impl Extent {
     }
 
     fn changed(&self, found: std::fmt::Arguments<'_>) -> Error {
-        Error::new(
-            Status::SizeMismatch,
-            format_args!(
-                "{}: found {found}, expected {} as when it was opened",
-                escaped(&self.name),
-                self.size
-            ),
-        )
+        Error::size_mismatch(format_args!(
+            "{}: found {found}, expected {} as when it was opened",
+            escaped(&self.name),
+            self.size
+        ))
     }
 }
 
 pub fn no_regular_file(name: &[u8]) -> Error {
-    Error::new(
-        Status::Malformed,
-        format_args!(
-            "{}: found no regular file where one was expected",
-            escaped(name)
-        ),
-    )
+    Error::malformed(format_args!(
+        "{}: found no regular file where one was expected",
+        escaped(name)
+    ))
 }
 
 /// The content of an extent, read from its beginning.

@@ -45,7 +45,7 @@ pub struct Layout<F> {
 
 impl<F: Files> Layout<F> {
     pub fn open(files: F, options: &Options) -> Result<Self> {
-        check_version(&files.find(MARKER)?.read_document()?).map_err(|e| e.within(MARKER))?;
+        check_version(&files.find(MARKER)?.read_document()?).map_err(|e| e.context(MARKER))?;
         let chosen = match options.ref_name() {
             Some(name) => Some(choose(&files, &name)?),
             None => None,
@@ -75,7 +75,7 @@ impl<F: Files> Loader for Layout<F> {
         let blob = self
             .files
             .find(&format!("blobs/{algorithm}/{encoded}"))
-            .map_err(|e| e.concerning(digest.text()))?;
+            .map_err(|e| e.with_digest(digest.text()))?;
         Ok(Box::new(blob.stream()))
     }
 }
@@ -83,7 +83,7 @@ impl<F: Files> Loader for Layout<F> {
 /// Whether index.json names no manifest at all.
 pub fn lists_nothing(files: &impl Files) -> Result<bool> {
     let index = files.find(INDEX)?.read_document()?;
-    let listed = listed(&index).map_err(|e| e.within(INDEX))?;
+    let listed = listed(&index).map_err(|e| e.context(INDEX))?;
     Ok(listed.is_empty())
 }
 
@@ -93,22 +93,16 @@ fn check_version(document: &[u8]) -> Result<()> {
     if &*version == VERSION {
         return Ok(());
     }
-    Err(Error::new(
-        Status::Unsupported,
-        format_args!(
-            "found image layout version \"{}\", expected {VERSION}",
-            Escaped(&version)
-        ),
-    ))
+    Err(Error::unsupported(format_args!(
+        "found image layout version \"{}\", expected {VERSION}",
+        Escaped(&version)
+    )))
 }
 
 /// The descriptors of an index, as written.
 fn listed(index: &[u8]) -> Result<Vec<Value<'_>>> {
     let Document::Index(_) = Document::parse(index, 0)? else {
-        return Err(Error::new(
-            Status::Malformed,
-            "found a manifest, expected an index",
-        ));
+        return Err(Error::malformed("found a manifest, expected an index"));
     };
     let object = json::parse(index)?.object(&["manifests"])?;
     Ok(object.list("manifests", Ok)?)
@@ -118,13 +112,13 @@ fn listed(index: &[u8]) -> Result<Vec<Value<'_>>> {
 fn choose(files: &impl Files, name: &RefName<'_>) -> Result<Arc<[u8]>> {
     let index = files.find(INDEX)?.read_document()?;
     let chosen: Vec<_> = listed(&index)
-        .map_err(|e| e.within(INDEX))?
+        .map_err(|e| e.context(INDEX))?
         .into_iter()
         .filter(|descriptor| has_name(*descriptor, name))
         .map(Value::raw)
         .collect();
     if chosen.is_empty() {
-        return Err(name.not_found().within(INDEX));
+        return Err(name.not_found().context(INDEX));
     }
     Ok(index_of(&chosen))
 }

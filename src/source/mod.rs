@@ -151,7 +151,7 @@ fn said(e: &io::Error) -> String {
 
 fn unsupported(path: &Path, message: &str) -> Error {
     let name = escaped(path.as_os_str().as_bytes());
-    Error::new(Status::Unsupported, format_args!("{name}: {message}"))
+    Error::unsupported(format_args!("{name}: {message}"))
 }
 
 /// A name, which may be any bytes, for an error message.

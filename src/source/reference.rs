@@ -1,7 +1,7 @@
 //! The names that users give images.
 
 use crate::digest::Digest;
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::text::Escaped;
 
 /// The name of the images that are wanted.
@@ -30,10 +30,10 @@ impl<'a> RefName<'a> {
     }
 
     pub fn not_found(&self) -> Error {
-        Error::new(
-            Status::NotFound,
-            format_args!("found no image with the name \"{}\"", Escaped(self.text)),
-        )
+        Error::not_found(format_args!(
+            "found no image with the name \"{}\"",
+            Escaped(self.text)
+        ))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::extent::Extent;
 use super::{escaped, said};
 use crate::compression::Compression;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use std::env;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -11,20 +11,17 @@ use std::os::unix::ffi::OsStrExt;
 /// The archive itself: the file, or where it is compressed a temporary file without a
 /// name that it was unpacked to, of at most `max_size` bytes (0 is no limit).
 pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
-    let within = |e: Error| e.within(escaped(file.name()));
+    let within = |e: Error| e.context(escaped(file.name()));
     let compression = Compression::of(&file.head()?).map_err(within)?;
     let Some(mut decoder) = compression.decoder(0).map_err(within)? else {
         return Ok(file);
     };
     let spool_error = |e: io::Error| {
-        Error::new(
-            Status::Io,
-            format_args!(
-                "temporary file for the unpacked archive in {}: {}",
-                escaped(env::temp_dir().as_os_str().as_bytes()),
-                said(&e)
-            ),
-        )
+        Error::io(format_args!(
+            "temporary file for the unpacked archive in {}: {}",
+            escaped(env::temp_dir().as_os_str().as_bytes()),
+            said(&e)
+        ))
     };
     let mut spool = tempfile::tempfile().map_err(spool_error)?;
     let mut room = vec![0; 128 << 10];
@@ -36,10 +33,9 @@ pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
         loop {
             let step = decoder.decode(piece, &mut room).map_err(within)?;
             left = left.checked_sub(step.written as u64).ok_or_else(|| {
-                within(Error::new(
-                    Status::LimitExceeded,
-                    format_args!("unpacks to more than {max_size} bytes, expected no more"),
-                ))
+                within(Error::limit_exceeded(format_args!(
+                    "unpacks to more than {max_size} bytes, expected no more"
+                )))
             })?;
             spool
                 .write_all(&room[..step.written])
@@ -58,6 +54,7 @@ pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
 mod tests {
     use super::super::testing::{archive, drain, file, gzip, on_disk, zstd};
     use super::*;
+    use crate::error::Status;
 
     fn unpack(packed: &[u8], max_size: u64) -> Result<Vec<u8>, Status> {
         let file = Extent::of_file(on_disk(packed).reopen().unwrap(), b"a.tar").unwrap();

@@ -22,7 +22,7 @@
 
 use super::escaped;
 use crate::compression::is_tar;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -131,19 +131,16 @@ impl Table {
                 _ => table.take(header, at, extensions.of_entry(), &mut blocks)?,
             };
             if table.names > limits.names {
-                return Err(Error::new(
-                    Status::LimitExceeded,
-                    format_args!(
-                        "found more than {} bytes of names in the archive",
-                        limits.names
-                    ),
-                ));
+                return Err(Error::limit_exceeded(format_args!(
+                    "found more than {} bytes of names in the archive",
+                    limits.names
+                )));
             }
         }
-        Err(Error::new(
-            Status::LimitExceeded,
-            format_args!("found more than {} headers in the archive", limits.headers),
-        ))
+        Err(Error::limit_exceeded(format_args!(
+            "found more than {} headers in the archive",
+            limits.headers
+        )))
     }
 
     /// Takes up the entry whose header is at `at`; gives where the next header is.
@@ -268,21 +265,15 @@ impl Table {
         }
         match self.nodes.get(&*at) {
             Some(Node::File(data)) => Ok(data.clone()),
-            Some(Node::Sparse) => Err(Error::new(
-                Status::Unsupported,
-                format_args!(
-                    "{}: found a sparse entry, expected a plain one",
-                    escaped(wanted.as_bytes())
-                ),
-            )),
+            Some(Node::Sparse) => Err(Error::unsupported(format_args!(
+                "{}: found a sparse entry, expected a plain one",
+                escaped(wanted.as_bytes())
+            ))),
             Some(Node::NoFile) => Err(super::extent::no_regular_file(wanted.as_bytes())),
-            _ => Err(Error::new(
-                Status::NotFound,
-                format_args!(
-                    "{}: found no such entry in the archive",
-                    escaped(wanted.as_bytes())
-                ),
-            )),
+            _ => Err(Error::not_found(format_args!(
+                "{}: found no such entry in the archive",
+                escaped(wanted.as_bytes())
+            ))),
         }
     }
 }
@@ -408,12 +399,9 @@ impl Extensions {
         let size = data_size(header, at)?;
         let end = blocks.end_of_data(at + BLOCK, size)?;
         if size > LONGEST_EXTENSION {
-            return Err(Error::new(
-                Status::LimitExceeded,
-                format_args!(
-                    "archive at offset {at}: found an extension header of {size} bytes, expected at most {LONGEST_EXTENSION}"
-                ),
-            ));
+            return Err(Error::limit_exceeded(format_args!(
+                "archive at offset {at}: found an extension header of {size} bytes, expected at most {LONGEST_EXTENSION}"
+            )));
         }
         let data = blocks.get(at + BLOCK, size)?;
         let text = || data.split(|b| *b == 0).next().unwrap_or_default().into();
@@ -550,23 +538,18 @@ fn behind_sparse_map<R: FnMut(&mut [u8], u64) -> Result<()>>(
 }
 
 fn malformed(at: u64, message: impl std::fmt::Display) -> Error {
-    Error::new(
-        Status::Malformed,
-        format_args!("archive at offset {at}: {message}"),
-    )
+    Error::malformed(format_args!("archive at offset {at}: {message}"))
 }
 
 fn fault(name: &str, message: &str) -> Error {
-    Error::new(
-        Status::Malformed,
-        format_args!("{}: {message}", escaped(name.as_bytes())),
-    )
+    Error::malformed(format_args!("{}: {message}", escaped(name.as_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::error::Status;
     use proptest::prelude::*;
 
     const LIMITS: Limits = Limits {
@@ -1315,7 +1298,7 @@ mod tests {
                 |buf, at| {
                     count += 1;
                     match count > failing {
-                        true => Err(Error::new(Status::Io, "as told")),
+                        true => Err(Error::io("as told")),
                         false => reading(&whole)(buf, at),
                     }
                 },

@@ -4,7 +4,7 @@
 
 use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
-use ociimg::error::{Error, Result, Status};
+use ociimg::error::{Error, Result};
 use ociimg::index::Index;
 use ociimg::load::Options;
 use ociimg::loader::{Loader, Stream};
@@ -87,7 +87,7 @@ impl Memory {
         let blob = self.blobs.get(&**digest.text()).cloned();
         match blob {
             Some(blob) => Ok(Box::new(Cursor::new(blob))),
-            None => Err(Error::new(Status::NotFound, "no such blob")),
+            None => Err(Error::not_found("no such blob")),
         }
     }
 }
