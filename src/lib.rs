@@ -24,5 +24,6 @@ pub mod loader;
 pub mod media_type;
 pub mod platform;
 pub mod reader;
+pub mod sink;
 pub mod source;
 pub mod text;

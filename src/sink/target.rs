@@ -1,0 +1,71 @@
+//! The sink trait: a place that images are written to, as the rest of the library sees it.
+
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::error::Result;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// A target of blobs, manifests and roots. A program's table of callbacks is one, the
+/// built-in sinks are others; the copy engine does not know which it has.
+///
+/// Content is pushed in an order that leaves no visible document incomplete: a manifest
+/// comes after all that it names, the roots come last. Every document is verified before it
+/// is handed over, every blob before it is committed. Calls come from several threads at
+/// once, but no more than [`max_streams`](Self::max_streams) blobs are open at a time.
+/// Dropping the sink without [`finish`](Self::finish) undoes what is not visible yet.
+pub trait Sink: Send + Sync {
+    /// Blobs that may be open at once; `None` is any number. With 1, blobs come in a fixed
+    /// order, however many threads copy.
+    fn max_streams(&self) -> Option<NonZeroU32> {
+        None
+    }
+
+    /// Whether the blob is there, whole; then its source is not read.
+    fn has_blob(&self, _d: &Descriptor, _ctx: &Context) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Starts to write a blob.
+    fn begin_blob(&self, d: &Arc<Descriptor>, ctx: &Context) -> Result<Begin>;
+
+    /// Stores a manifest or index below a root, as a blob; all that it names is there.
+    fn put_manifest(&self, d: &Arc<Descriptor>, bytes: &[u8], ctx: &Context) -> Result<()>;
+
+    /// Stores a root and lists it under a name, or without one; called once for each name.
+    /// A name that is there from before is replaced.
+    fn put_root(
+        &self,
+        d: &Arc<Descriptor>,
+        bytes: &[u8],
+        name: Option<&str>,
+        ctx: &Context,
+    ) -> Result<()>;
+
+    /// Completes the target; nothing is written afterwards. A second call is
+    /// INVALID_ARGUMENT.
+    fn finish(&self, ctx: &Context) -> Result<()>;
+}
+
+/// How a sink begins a blob.
+pub enum Begin {
+    /// The blob is there already.
+    Exists,
+    Write {
+        writer: Box<dyn BlobWriter>,
+        /// Bytes that are there from an earlier attempt: writing starts behind them.
+        offset: u64,
+    },
+}
+
+/// One blob on its way into a sink. Dropping it without [`commit`](Self::commit) aborts:
+/// nothing becomes visible.
+pub trait BlobWriter: Send {
+    /// Takes all bytes (more than 0) or fails. RESTART: what was written is lost, the writer
+    /// is to be dropped and the blob begun again.
+    fn write(&mut self, bytes: &[u8], ctx: &Context) -> Result<()>;
+
+    /// Makes the blob visible. Only called when its size and digest were right. RESTART: as
+    /// in [`write`](Self::write). EXISTS: another writer was faster, which is success.
+    fn commit(self: Box<Self>, ctx: &Context) -> Result<()>;
+}
