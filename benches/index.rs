@@ -1,15 +1,15 @@
 //! What loading a large index costs, beside what serde_json needs to parse it.
 
-#[path = "../tests/memory/mod.rs"]
-mod memory;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use memory::{MANIFEST, Memory, index, load};
 use serde_json::{Value, json};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use support::loader::{MANIFEST, MemoryLoader, index, load};
 
 /// The system's allocator, which remembers the most that was taken at once.
 struct Peak;
@@ -44,7 +44,7 @@ fn peak<R>(run: impl FnOnce() -> R) -> usize {
     MOST.load(Ordering::Relaxed) - before
 }
 
-fn large_index() -> Arc<Memory> {
+fn large_index() -> Arc<MemoryLoader> {
     let platforms = [
         ("linux", "amd64"),
         ("linux", "arm64"),
@@ -57,7 +57,7 @@ fn large_index() -> Arc<Memory> {
             "platform": {"os": os, "architecture": architecture}})
     };
     let children: Vec<_> = (0..10_000).map(child).collect();
-    Memory::default().with_root(index(&children).to_string())
+    MemoryLoader::default().with_root(index(&children).to_string())
 }
 
 fn benches(c: &mut Criterion) {

@@ -1,10 +1,9 @@
 //! What it costs to open an archive, by its size and by its entries, and to read a blob
 //! out of one beside reading it out of a layout.
 
-#[path = "../tests/archive/mod.rs"]
-mod archive;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
-use archive::archive;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ociimg::context::Context;
 use ociimg::digest::Digest;
@@ -13,6 +12,7 @@ use ociimg::source::{self, Options};
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::path::Path;
+use support::archive::archive;
 use tempfile::TempDir;
 
 const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;

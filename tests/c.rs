@@ -2,7 +2,7 @@
 //! include/ociimg.h, linked to the shared library, and run as they are, under valgrind,
 //! and with the compiler's sanitizers.
 
-mod native;
+mod support;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -31,7 +31,7 @@ impl Means {
     /// Whether this can be done here; found out once, and told where not.
     fn available(self) -> bool {
         static VALGRIND: LazyLock<bool> =
-            LazyLock::new(|| native::has("valgrind", "C programs under valgrind"));
+            LazyLock::new(|| support::has("valgrind", "C programs under valgrind"));
         static SANITIZERS: LazyLock<bool> = LazyLock::new(|| {
             // Not all that compilers take works: the runtime may be missing, or memory
             // may not be laid out as it wants.
@@ -42,7 +42,7 @@ impl Means {
                 },
                 Err(compiler) => told(&compiler),
             };
-            native::skip("C programs with the sanitizers", &why);
+            support::skip("C programs with the sanitizers", &why);
             false
         });
         match self {
@@ -98,7 +98,7 @@ fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
         .arg(root.join("tests/c").join(source))
         .arg("-o")
         .arg(&program)
-        .args(native::link_args());
+        .args(support::library::link_args());
     if means == Means::Sanitizers {
         command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
@@ -189,7 +189,7 @@ fn the_library_can_be_loaded_any_number_of_times() {
         std::fs::write(path, content).expect("a file can be made");
     }
     let run = Command::new(built("reload.c", Means::Plain))
-        .arg(native::library())
+        .arg(support::library::shared())
         .arg(layout.path())
         .args([digest.to_string(), blob.len().to_string()])
         .output()
@@ -246,7 +246,7 @@ fn the_means_find_what_is_wrong() {
 #[test]
 fn a_cxx_exception_ends_the_program() {
     use std::os::unix::process::ExitStatusExt;
-    if !native::has("c++", "a C++ exception out of a callback") {
+    if !support::has("c++", "a C++ exception out of a callback") {
         return;
     }
     let program = built("exception.cc", Means::Plain);

@@ -1,25 +1,25 @@
 //! What is refused in a document and what is let pass, one row a rule.
 
-mod memory;
+mod support;
 
-use memory::*;
 use ociimg::context::Context;
 use ociimg::error::{Error, Status};
 use ociimg::image::Image;
 use ociimg::load::EntryKind;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use support::loader::*;
 
 /// A document of every kind that is as it should be, to be spoilt by a row.
 struct Sound {
-    memory: Memory,
+    memory: MemoryLoader,
     index: Value,
     manifest: Value,
     config: Value,
 }
 
 fn sound() -> Sound {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}});
     let described = memory.put_json(CONFIG, &config);
     let manifest =
@@ -845,7 +845,7 @@ fn a_config_without_platform_matches_nothing() {
         json!({"os": "linux"}),
         json!({"os": "", "architecture": "amd64"}),
     ] {
-        let mut memory = Memory::default();
+        let mut memory = MemoryLoader::default();
         let child = memory.image(platform);
         let index = load(&memory.with_index(&[child])).unwrap();
         assert_eq!(index.entries()[0].kind, EntryKind::Image);
@@ -864,7 +864,7 @@ fn a_config_without_platform_matches_nothing() {
 
 #[test]
 fn embedded_data_is_used_and_the_loader_not_asked() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     // {} by its sha256, which the specification names.
     let mut config = memory.put(CONFIG, "{}");
     config["data"] = json!("e30=");
@@ -881,5 +881,5 @@ fn embedded_data_is_used_and_the_loader_not_asked() {
         "{:?}",
         memory.asked()
     );
-    let _: Arc<Memory> = memory;
+    let _: Arc<MemoryLoader> = memory;
 }

@@ -5,8 +5,7 @@
 // with, as ELF lets it, and asks the kernel by the numbers of calls that 64 bits fit in.
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
-mod compile;
-mod native;
+mod support;
 
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -24,7 +23,7 @@ fn run(args: &[&str], path: &Path) {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        compile::program(&[&root.join("tests/c/faults.c")], "faults")
+        support::cc::program(&[&root.join("tests/c/faults.c")], "faults")
     });
     let mut command = Command::new(program);
     let run = command.arg(args[0]).arg(path).args(&args[1..]).output();

@@ -1,8 +1,7 @@
 //! `examples/c/inspect.c` on the sample image, on damaged copies of it, and on images that
 //! mean ill.
 
-mod compile;
-mod native;
+mod support;
 
 use serde_json::Value;
 use sha2::Digest as _;
@@ -20,7 +19,7 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        compile::program(&[&root.join("examples/c/inspect.c")], "inspect")
+        support::cc::program(&[&root.join("examples/c/inspect.c")], "inspect")
     })
 }
 
@@ -359,7 +358,7 @@ fn an_interrupt_ends_it_in_order() {
 /// Runs it on a terminal, which stdout and stderr share.
 #[test]
 fn a_terminal_gets_a_progress_bar() {
-    if !native::has("script", "the progress bar of inspect") {
+    if !support::has("script", "the progress bar of inspect") {
         return;
     }
     let command = format!(

@@ -1,10 +1,9 @@
 //! Loading: the walk over nested indexes, what it costs, and what it finds.
 
-mod memory;
+mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use memory::*;
 use ociimg::context::Context;
 use ociimg::descriptor::Descriptor;
 use ociimg::digest::{Algorithm, Digest};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use support::loader::*;
 
 fn linux(architecture: &str) -> Value {
     json!({"os": "linux", "architecture": architecture})
@@ -47,7 +47,7 @@ fn ctx() -> Context {
 
 #[test]
 fn nested_indexes_of_either_family_stand_where_they_are_named() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|arch| memory.image(linux(arch)));
     let inner = json!({"schemaVersion": 2, "manifests": [b, c]});
     let inner = memory.put_json(DOCKER_INDEX, &inner);
@@ -59,7 +59,7 @@ fn nested_indexes_of_either_family_stand_where_they_are_named() {
 
 #[test]
 fn one_digest_is_loaded_once_however_often_it_is_named() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(linux("arm"));
     let nested = memory.put_json(INDEX, &index(&[image.clone(), image.clone()]));
     let memory = memory.with_index(&[nested.clone(), nested, image]);
@@ -71,7 +71,7 @@ fn one_digest_is_loaded_once_however_often_it_is_named() {
 
 #[test]
 fn a_digest_met_again_is_checked_against_this_descriptor() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(linux("arm"));
     let mut longer = image.clone();
     longer["size"] = json!(image["size"].as_u64().unwrap() + 1);
@@ -93,7 +93,7 @@ fn a_digest_met_again_is_checked_against_this_descriptor() {
 
 #[test]
 fn a_descriptor_of_the_wrong_size_does_not_spoil_the_right_one() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(linux("arm"));
     let mut shorter = image.clone();
     shorter["size"] = json!(3);
@@ -104,14 +104,14 @@ fn a_descriptor_of_the_wrong_size_does_not_spoil_the_right_one() {
 
 #[test]
 fn what_was_read_decides_for_entries_before_it_too() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let config = memory.put("application/vnd.oci.empty.v1+json", "{}");
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
     let artifact = memory.put_json(MANIFEST, &manifest);
     let described = on(artifact.clone(), "linux", "arm");
     let children = [described.clone(), artifact, described];
     let memory = memory.with_index(&[children[0].clone()]);
-    let kinds = |memory: Arc<Memory>| {
+    let kinds = |memory: Arc<MemoryLoader>| {
         let index = load(&memory).unwrap();
         let kinds = index.entries().iter().map(|entry| entry.kind);
         kinds.collect::<Vec<_>>()
@@ -127,7 +127,7 @@ fn what_was_read_decides_for_entries_before_it_too() {
 
 #[test]
 fn only_what_was_read_counts_to_the_size_of_all_documents() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let [missing, shorter, sound] = ["1", "2", "3"].map(|arch| memory.image(linux(arch)));
     memory.remove(&missing);
     memory.replace(&shorter, "x");
@@ -153,7 +153,7 @@ fn only_what_was_read_counts_to_the_size_of_all_documents() {
 #[test]
 fn an_index_named_often_costs_no_more_for_the_texts_in_it() {
     let times = [10, 3 << 20].map(|len| {
-        let mut memory = Memory::default();
+        let mut memory = MemoryLoader::default();
         let mut child = memory.image(linux("arm"));
         child["digest"] = json!(format!("other:{}", "x".repeat(len)));
         let nested = memory.put_json(INDEX, &index(&[child]));
@@ -204,7 +204,7 @@ fn a_walk_that_reads_nothing_can_be_cancelled() {
 
 #[test]
 fn a_failure_is_met_once_in_a_load() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(linux("arm"));
     memory.remove(&image);
     let memory = memory.with_index(&[image.clone(), image.clone(), on(image, "linux", "arm")]);
@@ -217,7 +217,7 @@ fn a_failure_is_met_once_in_a_load() {
 
 #[test]
 fn embedded_data_is_used_though_the_loader_has_no_such_blob() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let manifest = memory.manifest(linux("arm"));
     let image = memory.put_json(MANIFEST, &manifest);
     memory.remove(&image);
@@ -234,7 +234,7 @@ fn embedded_data_is_used_though_the_loader_has_no_such_blob() {
 
 #[test]
 fn what_is_wrong_below_the_root_breaks_its_entry_alone() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let sound = memory.image(linux("sound"));
     let [missing, other, longer, shorter, no_json, an_index] =
         ["1", "2", "3", "4", "5", "6"].map(|arch| memory.image(linux(arch)));
@@ -287,7 +287,7 @@ fn what_is_wrong_below_the_root_breaks_its_entry_alone() {
 
 #[test]
 fn a_config_that_is_wrong_breaks_an_entry_that_needs_it_for_its_platform() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let manifest = memory.manifest(linux("arm"));
     let child = memory.put_json(MANIFEST, &manifest);
     memory.remove(&manifest["config"]);
@@ -303,7 +303,7 @@ fn a_config_that_is_wrong_breaks_an_entry_that_needs_it_for_its_platform() {
 
 #[test]
 fn a_single_manifest_is_an_index_of_one_and_asked_for_once() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let manifest = memory.manifest(linux("s390x")).to_string();
     let memory = memory.with_root(&manifest);
     let index = load(&memory).unwrap();
@@ -371,7 +371,7 @@ fn the_root_is_verified_where_its_digest_is_known() {
         (None, Some(parse("md5:00")), Err(Status::Unsupported)),
     ];
     for (known, root_digest, expected) in rows {
-        let mut memory = Memory::default();
+        let mut memory = MemoryLoader::default();
         memory.root_digest = known;
         let options = Options {
             root_digest,
@@ -386,7 +386,7 @@ fn the_root_is_verified_where_its_digest_is_known() {
 
 #[test]
 fn a_source_may_demand_an_index() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     memory.root_is_index = true;
     let manifest = memory.manifest(linux("arm")).to_string();
     let error = load(&memory.with_root(manifest)).err().unwrap();
@@ -394,8 +394,8 @@ fn a_source_may_demand_an_index() {
 }
 
 /// Indexes of which each names the one before twice, the last being the root.
-fn doubling(blobs: usize) -> Arc<Memory> {
-    let mut memory = Memory::default();
+fn doubling(blobs: usize) -> Arc<MemoryLoader> {
+    let mut memory = MemoryLoader::default();
     let mut document = index(&[]);
     for _ in 1..blobs {
         let child = memory.put_json(INDEX, &document);
@@ -453,7 +453,7 @@ fn limits_are_exact() {
             max_document_size,
             ..Options::default()
         };
-        load_with(&Memory::default().with_root(&root), &options)
+        load_with(&MemoryLoader::default().with_root(&root), &options)
     };
     assert!(with_size(root.len() as u64).is_ok());
     assert_eq!(
@@ -464,7 +464,7 @@ fn limits_are_exact() {
 
 #[test]
 fn a_document_above_the_limit_is_not_asked_for() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(linux("arm"));
     let size = image["size"].as_u64().unwrap();
     let memory = memory.with_index(&[image]);
@@ -492,7 +492,7 @@ fn a_document_above_the_limit_is_not_asked_for() {
 
 #[test]
 fn kinds_go_by_descriptor_and_config() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let mut with_config = |media_type: &str, config: &str| {
         let config = memory.put(config, r#"{"os":"linux","architecture":"arm"}"#);
         let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
@@ -516,7 +516,7 @@ fn kinds_go_by_descriptor_and_config() {
     // What a descriptor calls an image may turn out to be none.
     let hidden = on(children[3].clone(), "linux", "arm");
     for (child, kind) in children.iter().zip(kinds) {
-        let mut fresh = Memory::default();
+        let mut fresh = MemoryLoader::default();
         std::mem::swap(&mut fresh, &mut memory);
         let shared = fresh.with_index(std::slice::from_ref(child));
         let index = load(&shared).unwrap();
@@ -538,7 +538,7 @@ fn kinds_go_by_descriptor_and_config() {
 
 #[test]
 fn a_platform_is_the_descriptors_as_written_and_never_merged() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let image = memory.image(json!({"os": "linux", "architecture": "arm64", "variant": "v8"}));
     let index = load(&memory.with_index(&[on(image, "Linux", "x86_64")])).unwrap();
     let of = |p: &Platform| p.format();
@@ -552,7 +552,7 @@ fn a_platform_is_the_descriptors_as_written_and_never_merged() {
 
 #[test]
 fn a_second_ask_makes_no_callback() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let children = [memory.image(linux("arm")), memory.image(linux("s390x"))];
     let memory = memory.with_index(&children.map(|c| on(c, "linux", "arm")));
     let index = load(&memory).unwrap();
@@ -567,7 +567,7 @@ fn a_second_ask_makes_no_callback() {
 
 #[test]
 fn threads_ask_one_index_for_images_at_once() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let children = ["a", "b", "c", "d"].map(|a| on(memory.image(linux(a)), "linux", a));
     let memory = memory.with_index(&children);
     let index = load(&memory).unwrap();
@@ -595,7 +595,7 @@ fn threads_ask_one_index_for_images_at_once() {
 
 #[test]
 fn docker_layers_bear_their_oci_name_and_foreign_ones_load() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let docker = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let layer = |media_type: &str| {
@@ -662,7 +662,7 @@ fn a_root_without_end_is_left_at_the_limit() {
 
 #[test]
 fn a_cancelled_call_asks_for_nothing() {
-    let memory = Memory::default().with_index(&[]);
+    let memory = MemoryLoader::default().with_index(&[]);
     let cancelled = Context::default();
     cancelled.cancel();
     let load = Index::load(memory.clone(), &Options::default(), &cancelled);
@@ -672,7 +672,7 @@ fn a_cancelled_call_asks_for_nothing() {
 
 #[test]
 fn any_blob_of_the_source_can_be_read_by_its_descriptor() {
-    let mut memory = Memory::default();
+    let mut memory = MemoryLoader::default();
     let blob = memory.put("x/y", "some content");
     let nested = memory.put_json(INDEX, &index(std::slice::from_ref(&blob)));
     let memory = memory.with_index(&[]);

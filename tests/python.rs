@@ -1,20 +1,20 @@
 //! The library loaded by Python with ctypes: another language, whose callbacks fail in its
 //! own way.
 
-mod native;
+mod support;
 
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn a_loader_in_python() {
-    if !native::has("python3", "a loader in Python") {
+    if !support::has("python3", "a loader in Python") {
         return;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/loader.py");
     let run = Command::new("python3")
         .arg(script)
-        .arg(native::library())
+        .arg(support::library::shared())
         .output()
         .expect("python3 runs");
     let said = String::from_utf8_lossy(&run.stdout);

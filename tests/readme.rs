@@ -1,8 +1,7 @@
 //! README.md says what is so: its programs compile without a warning, its commands run and
 //! print what stands below them, its tables are those of the header.
 
-mod compile;
-mod native;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -45,7 +44,7 @@ fn clone_of(blocks: &[(&str, String)], folder: &str) -> PathBuf {
     for shared in ["include", "examples"] {
         symlink(root.join(shared), clone.join(shared)).unwrap();
     }
-    let library = native::library();
+    let library = support::library::shared();
     symlink(library.parent().unwrap(), clone.join("target/release")).unwrap();
     let cargo = clone.join("bin/cargo");
     fs::write(&cargo, "#!/bin/sh\n").unwrap();
@@ -67,7 +66,7 @@ fn the_commands_run_and_print_what_stands_below_them() {
     let mut ran = 0;
     for (i, (language, commands)) in blocks.iter().enumerate() {
         if *language != "sh"
-            || commands.contains("python3") && !native::has("python3", "the README's Python")
+            || commands.contains("python3") && !support::has("python3", "the README's Python")
         {
             continue;
         }
@@ -99,7 +98,7 @@ fn the_programs_compile_without_a_warning_and_the_loader_loads() {
     let readme = text("README.md");
     let blocks = blocks(&readme);
     let clone = clone_of(&blocks, "readme-programs");
-    compile::program(&[&clone.join("first.c")], "readme-first");
+    support::cc::program(&[&clone.join("first.c")], "readme-first");
 
     // The README's loader has the sample's root and blobs as files; the program around it
     // opens what it gets from the loader instead of a path.
@@ -130,7 +129,7 @@ fn the_programs_compile_without_a_warning_and_the_loader_loads() {
         "#,
     )
     .unwrap();
-    let program = compile::program(&[&clone.join("files.c"), &main], "readme-files");
+    let program = support::cc::program(&[&clone.join("files.c"), &main], "readme-files");
     let image = clone.join("image");
     fs::create_dir(&image).unwrap();
     fs::copy(clone.join("examples/sample/index.json"), image.join("root")).unwrap();
@@ -150,7 +149,7 @@ fn the_programs_compile_without_a_warning_and_the_loader_loads() {
 #[test]
 fn the_image_from_memory_gives_its_layer() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/c/memory_loader.c");
-    let program = compile::program(&[&source], "memory-loader");
+    let program = support::cc::program(&[&source], "memory-loader");
     let run = Command::new(program).output().unwrap();
     assert!(run.status.success());
     assert_eq!(run.stdout.len(), 2048);

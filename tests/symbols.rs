@@ -1,7 +1,7 @@
 //! What the shared library exports: the functions of the header, by the list in
 //! tests/symbols.txt, and nothing else.
 
-mod native;
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,12 +15,12 @@ fn read(path: &str) -> String {
 
 /// What the library exports; `None` where that can't be told.
 fn exported() -> Option<BTreeSet<String>> {
-    if !native::has("nm", "the symbols of the library") {
+    if !support::has("nm", "the symbols of the library") {
         return None;
     }
     let run = Command::new("nm")
         .args(["--dynamic", "--defined-only", "--format=just-symbols"])
-        .arg(native::library())
+        .arg(support::library::shared())
         .output()
         .expect("nm runs");
     assert!(run.status.success(), "{run:?}");

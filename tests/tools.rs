@@ -1,8 +1,7 @@
 //! Images by umoci, buildah and skopeo, in every form that these write, read back the same.
 
-mod native;
+mod support;
 
-use native::{has, skip};
 use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
 use ociimg::image::Image;
@@ -16,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use support::{has, skip};
 use tempfile::TempDir;
 
 const REFERENCE: &str = "example.com/made/by-tools:v1";

@@ -1,6 +1,4 @@
-//! Images in memory: a loader over blobs that a test puts there, which counts what it is
-//! asked for.
-#![allow(dead_code)] // No test uses all of it.
+//! A loader over blobs in memory, which records what it is asked for.
 
 use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
@@ -22,7 +20,7 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 #[derive(Default)]
-pub struct Memory {
+pub struct MemoryLoader {
     root: Vec<u8>,
     pub root_digest: Option<String>,
     pub root_is_index: bool,
@@ -31,7 +29,7 @@ pub struct Memory {
     asked: Mutex<Vec<String>>,
 }
 
-impl Memory {
+impl MemoryLoader {
     /// Puts content there, and gives the descriptor of it.
     pub fn put(&mut self, media_type: &str, content: impl AsRef<[u8]>) -> Value {
         let content = content.as_ref();
@@ -92,7 +90,7 @@ impl Memory {
     }
 }
 
-impl Loader for Memory {
+impl Loader for MemoryLoader {
     fn root_digest(&self, _: &Context) -> Result<Option<String>> {
         Ok(self.root_digest.clone())
     }
@@ -124,10 +122,10 @@ pub fn on(mut descriptor: Value, os: &str, architecture: &str) -> Value {
     descriptor
 }
 
-pub fn load(memory: &Arc<Memory>) -> Result<Index> {
+pub fn load(memory: &Arc<MemoryLoader>) -> Result<Index> {
     load_with(memory, &Options::default())
 }
 
-pub fn load_with(memory: &Arc<Memory>, options: &Options) -> Result<Index> {
+pub fn load_with(memory: &Arc<MemoryLoader>, options: &Options) -> Result<Index> {
     Index::load(memory.clone(), options, &Context::default())
 }

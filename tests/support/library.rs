@@ -1,19 +1,14 @@
-//! The library as programs in other languages get it, and what a test does where a tool
-//! for them is missing.
-
-#![allow(dead_code)] // No test uses all of it.
+//! The shared library, as programs in other languages link it.
 
 use std::fs;
-use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 /// The shared library that cargo built together with this test.
 ///
 /// It stands beside the test's own executable. What else stands there may be of an earlier
 /// build, so one that is older than the sources is not taken.
-pub fn library() -> PathBuf {
+pub fn shared() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its executable");
     let name = format!(
         "{}ociimg{}",
@@ -45,7 +40,7 @@ pub fn library() -> PathBuf {
 /// leaves one there that `cargo test` does not renew. Only the older kind of rpath counts
 /// before that.
 pub fn link_args() -> [String; 4] {
-    let library = library();
+    let library = shared();
     let folder = library.parent().expect("a file is in a folder").display();
     [
         format!("-L{folder}"),
@@ -72,26 +67,4 @@ fn newest(folder: &Path) -> std::io::Result<(SystemTime, PathBuf)> {
         newest = newest.max(found);
     }
     Ok(newest)
-}
-
-/// Says that something is not tested here, and why; with OCIIMG_TESTS_NO_SKIP=1, as in CI,
-/// that is a failure.
-pub fn skip(what: &str, why: &str) {
-    let skipped = format!("skipped: {what}: {why}");
-    if std::env::var_os("OCIIMG_TESTS_NO_SKIP").is_some_and(|set| set == "1") {
-        panic!("{skipped}; OCIIMG_TESTS_NO_SKIP=1 does not allow that");
-    }
-    // Not eprintln: what that says of a test that passes is not shown.
-    let _ = writeln!(stderr(), "{skipped}");
-}
-
-/// Whether a tool is there; where it is not, `what` is skipped.
-pub fn has(tool: &str, what: &str) -> bool {
-    let why = match Command::new(tool).arg("--version").output() {
-        Ok(run) if run.status.success() => return true,
-        Ok(run) => format!("`{tool} --version` ended with {}", run.status),
-        Err(e) => format!("{tool}: {e}"),
-    };
-    skip(what, &why);
-    false
 }

@@ -1,6 +1,6 @@
 //! Examples in C, compiled against the header and linked to the library as its users do.
 
-use crate::native;
+use super::library;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +15,7 @@ pub fn program(sources: &[&Path], name: &str) -> PathBuf {
         .args(sources)
         .arg("-o")
         .arg(&program)
-        .args(native::link_args())
+        .args(library::link_args())
         .output()
         .unwrap_or_else(|e| panic!("cc: {e}"));
     assert!(

@@ -5,14 +5,12 @@
 // system's own malloc under another name.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-mod archive;
-mod compile;
-mod native;
+mod support;
 
-use archive::archive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use support::archive::archive;
 use tempfile::NamedTempFile;
 
 /// Runs tests/c/memory.c, which says what it measured; nobody has to see that while it is
@@ -21,7 +19,7 @@ fn measure(args: &[&str]) {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        compile::program(&[&root.join("tests/c/memory.c")], "memory")
+        support::cc::program(&[&root.join("tests/c/memory.c")], "memory")
     });
     let run = Command::new(program).args(args).output().unwrap();
     assert!(

@@ -1,0 +1,11 @@
+//! What the tests share.
+
+#![allow(dead_code, unused_imports)] // No test uses all of it.
+
+pub mod archive;
+pub mod cc;
+pub mod library;
+pub mod loader;
+mod skip;
+
+pub use skip::{has, skip};
