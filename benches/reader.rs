@@ -9,7 +9,7 @@ use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
 use ociimg::error::Result;
 use ociimg::loader::Stream;
-use ociimg::reader::{Expected, Mode, Options, Reader};
+use ociimg::reader::{Expected, Mode, ReadOptions, Reader};
 use sha2::Digest as _;
 use std::collections::HashMap;
 use std::fs::File;
@@ -189,9 +189,9 @@ fn exhaust(mut source: impl Read) {
 }
 
 fn drain(stream: Box<dyn Stream>, expected: &Expected, mode: Mode, workers: u32, piece: usize) {
-    let options = Options {
+    let options = ReadOptions {
         workers,
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let ctx = Arc::new(Context::default());
     let mut reader = Reader::open(stream, expected.clone(), mode, options, ctx).unwrap();

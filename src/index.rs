@@ -8,7 +8,7 @@ use crate::load::{self, Documents, Entry, EntryKind, Options, Verified};
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
 use crate::platform::Matcher;
-use crate::reader::{self, Expected, Mode, Reader};
+use crate::reader::{Expected, Mode, ReadOptions, Reader};
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Index {
         &self,
         d: &Descriptor,
         mode: Mode,
-        options: reader::Options,
+        options: ReadOptions,
         ctx: Arc<Context>,
     ) -> Result<Reader> {
         let expected = Expected {

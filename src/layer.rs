@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::load;
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
-use crate::reader::{Expected, Mode, Options, Reader};
+use crate::reader::{Expected, Mode, ReadOptions, Reader};
 use crate::text::Text;
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Layer {
     }
 
     /// Opens the blob. In uncompressed mode the diff ID is checked beside size and digest.
-    pub fn open(&self, mode: Mode, options: Options, ctx: Arc<Context>) -> Result<Reader> {
+    pub fn open(&self, mode: Mode, options: ReadOptions, ctx: Arc<Context>) -> Result<Reader> {
         let expected = Expected {
             digest: self.descriptor.digest.clone(),
             size: self.descriptor.size,

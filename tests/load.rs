@@ -320,7 +320,7 @@ fn a_single_manifest_is_an_index_of_one_and_asked_for_once() {
     let blob = index.open_blob(
         descriptor,
         Mode::Stored,
-        reader::Options::default(),
+        reader::ReadOptions::default(),
         Arc::default(),
     );
     assert_eq!(read_all(&mut blob.unwrap()).unwrap(), manifest.as_bytes());
@@ -579,7 +579,7 @@ fn threads_ask_one_index_for_images_at_once() {
                     let image = index.image((i + t) % 4, &ctx()).unwrap();
                     let layer = &image.layers()[0];
                     let mut reader = layer
-                        .open(Mode::Stored, reader::Options::default(), Arc::default())
+                        .open(Mode::Stored, reader::ReadOptions::default(), Arc::default())
                         .unwrap();
                     assert_eq!(read_all(&mut reader).unwrap(), b"a layer");
                 }
@@ -624,7 +624,7 @@ fn docker_layers_bear_their_oci_name_and_foreign_ones_load() {
         ]
     );
     assert_eq!(&*image.layers()[0].descriptor().media_type, docker);
-    let open = image.layers()[1].open(Mode::Stored, reader::Options::default(), Arc::default());
+    let open = image.layers()[1].open(Mode::Stored, reader::ReadOptions::default(), Arc::default());
     assert_eq!(open.err().unwrap().status(), Status::NotFound);
 }
 
@@ -687,7 +687,7 @@ fn any_blob_of_the_source_can_be_read_by_its_descriptor() {
         let reader = index.open_blob(
             &descriptor,
             Mode::Stored,
-            reader::Options::default(),
+            reader::ReadOptions::default(),
             Arc::default(),
         );
         let content = read_all(&mut reader.unwrap()).unwrap();

@@ -70,7 +70,7 @@ fn open(path: &Path, ref_name: Option<&str>) -> Image {
 }
 
 fn read(layer: &Layer, mode: Mode) -> Vec<u8> {
-    let options = reader::Options::default();
+    let options = reader::ReadOptions::default();
     let mut reader = layer.open(mode, options, Arc::default()).unwrap();
     let mut content = Vec::new();
     let mut buf = vec![0; 100_000];

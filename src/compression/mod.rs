@@ -16,6 +16,10 @@ use zstd::Zstd;
 /// Bytes from the start of a blob that tell what it is: a tar header.
 pub const HEAD: usize = 512;
 
+/// The memory that a zstd window or an xz dictionary may take, unless a caller says
+/// otherwise.
+pub const DEFAULT_MAX_WINDOW_SIZE: u64 = 128 << 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     None,

@@ -1,7 +1,8 @@
 use self::ociimg_read_mode_values::*;
 use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
+use crate::compression::DEFAULT_MAX_WINDOW_SIZE;
 use crate::error::{Error, Result};
-use crate::reader::{Mode, Options, Progress, Reader};
+use crate::reader::{Mode, Progress, ReadOptions, Reader};
 use std::mem::offset_of;
 use std::slice;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -54,7 +55,7 @@ unsafe impl options::Published for ociimg_reader_options {
 pub(super) unsafe fn how_to_read(
     mode: ociimg_read_mode,
     opts: *const ociimg_reader_options,
-) -> Result<(Mode, Options)> {
+) -> Result<(Mode, ReadOptions)> {
     const STORED: ociimg_read_mode = OCIIMG_READ_MODE_STORED as ociimg_read_mode;
     const UNCOMPRESSED: ociimg_read_mode = OCIIMG_READ_MODE_UNCOMPRESSED as ociimg_read_mode;
     let mode = match mode {
@@ -70,9 +71,13 @@ pub(super) unsafe fn how_to_read(
             given.reserved
         )));
     }
-    let options = Options {
-        max_uncompressed_size: given.max_uncompressed_size,
-        max_window_size: given.max_window_size,
+    let options = ReadOptions {
+        max_uncompressed_size: (given.max_uncompressed_size > 0)
+            .then_some(given.max_uncompressed_size),
+        max_window_size: match given.max_window_size {
+            0 => DEFAULT_MAX_WINDOW_SIZE,
+            size => size,
+        },
         workers: given.workers,
     };
     Ok((mode, options))

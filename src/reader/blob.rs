@@ -1,11 +1,10 @@
 //! A stored blob on its way out of a loader.
 
-use super::Progress;
+use super::progress::Progress;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::loader::{Stream, at_most};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What a stream is asked for at least, whatever the caller of the reader asks for: a
 /// call of it may be a foreign function or a request over the network.
@@ -83,9 +82,7 @@ impl Blob {
         }
         self.ended = n == 0;
         self.read += n as u64;
-        self.progress
-            .stored_read
-            .store(self.read, Ordering::Relaxed);
+        self.progress.set_stored_read(self.read);
         Ok(n)
     }
 }

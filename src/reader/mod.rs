@@ -9,97 +9,32 @@
 //! it is the very blob that was asked for. The diff ID comes last.
 
 mod blob;
-mod decompressed;
+mod content;
+mod decompress;
+mod detect;
+mod expected;
 mod hashing;
+mod options;
+mod plain;
+mod progress;
 mod stored;
 #[cfg(test)]
 mod testing;
-mod uncompressed;
+
+pub use expected::Expected;
+pub use options::{Mode, ReadOptions};
+pub use progress::Progress;
 
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::loader::{Loader, Stream};
 use blob::Blob;
+use content::Content;
+use detect::Undetected;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stored::Stored;
-use uncompressed::Unknown;
-
-/// What comes out of a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The blob as it is stored; its size and digest are checked.
-    Stored,
-    /// What the blob unpacks to, a tar stream if it is a layer; the diff ID is checked
-    /// as well.
-    Uncompressed,
-}
-
-/// Bounds and means of a reader in [`Mode::Uncompressed`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Bytes that may come out; 0 is no limit.
-    pub max_uncompressed_size: u64,
-    /// Of a zstd frame, in bytes; 0 is 128 MiB.
-    pub max_window_size: u64,
-    /// Threads that may be started to hash beside decompressing. One is all that is
-    /// ever of use.
-    pub workers: u32,
-}
-
-/// What the content must be.
-#[derive(Clone, Debug)]
-pub struct Expected {
-    pub digest: Digest,
-    /// Of the stored blob.
-    pub size: u64,
-    /// Of what the blob unpacks to; other content than layers has none.
-    pub diff_id: Option<Digest>,
-}
-
-impl Expected {
-    /// UNSUPPORTED where a digest that `mode` has to check cannot be: for a caller who
-    /// would rather know before he asks a loader for the stream.
-    pub fn check(&self, mode: Mode) -> Result<()> {
-        self.digest.algorithm()?;
-        if let (Mode::Uncompressed, Some(diff_id)) = (mode, &self.diff_id) {
-            diff_id.algorithm()?;
-        }
-        Ok(())
-    }
-
-    /// DIGEST_MISMATCH where there is a diff ID, and content with the digest `found` is
-    /// not it.
-    fn expect_diff_id(&self, found: &Digest) -> Result<()> {
-        let Some(diff_id) = &self.diff_id else {
-            return Ok(());
-        };
-        diff_id
-            .expect(found)
-            .map_err(|e| e.context(format_args!("diff ID of {}", self.digest)))
-    }
-}
-
-/// How far a reader is, to be seen from any thread and from inside a callback.
-#[derive(Debug, Default)]
-pub struct Progress {
-    stored_read: AtomicU64,
-    verified: AtomicBool,
-}
-
-impl Progress {
-    /// Bytes of the stored blob that were read so far.
-    pub fn stored_read(&self) -> u64 {
-        self.stored_read.load(Ordering::Relaxed)
-    }
-
-    /// Whether the end was reached and everything fits.
-    pub fn is_verified(&self) -> bool {
-        self.verified.load(Ordering::Acquire)
-    }
-}
 
 /// The content of one blob as a stream.
 pub struct Reader {
@@ -112,15 +47,8 @@ pub struct Reader {
     _loader: Option<Arc<dyn Loader>>,
 }
 
-/// What a reader reads, in one of its forms.
-trait Content: Send {
-    /// Up to `buf.len()` (more than 0) bytes; 0 when the end was verified. Not called
-    /// again after that or after a failure.
-    fn read(&mut self, buf: &mut [u8]) -> Result<usize>;
-}
-
 enum State {
-    Unknown(Box<Unknown>),
+    Undetected(Box<Undetected>),
     Reading(Box<dyn Content>),
     Verified,
     Failed(Error),
@@ -134,7 +62,7 @@ impl Reader {
         stream: Box<dyn Stream>,
         expected: Expected,
         mode: Mode,
-        options: Options,
+        options: ReadOptions,
         ctx: Arc<Context>,
     ) -> Result<Self> {
         expected.check(mode)?;
@@ -144,7 +72,7 @@ impl Reader {
         let stored = Stored::new(blob, digest.clone())?;
         let state = match mode {
             Mode::Stored => State::Reading(Box::new(stored)),
-            Mode::Uncompressed => State::Unknown(Box::new(Unknown {
+            Mode::Uncompressed => State::Undetected(Box::new(Undetected {
                 stored,
                 expected,
                 options,
@@ -180,7 +108,7 @@ impl Reader {
         }
         let content = match mem::replace(&mut self.state, State::Taken) {
             State::Reading(content) => Ok(content),
-            State::Unknown(unknown) => self.ctx.check().and_then(|()| unknown.told()),
+            State::Undetected(blob) => self.ctx.check().and_then(|()| blob.detect()),
             State::Verified => {
                 self.state = State::Verified;
                 return Ok(0);
@@ -200,7 +128,7 @@ impl Reader {
         // and its thread has ended before the outcome is told.
         match read {
             Ok(0) => {
-                self.progress.verified.store(true, Ordering::Release);
+                self.progress.set_verified();
                 self.state = State::Verified;
                 Ok(0)
             }
@@ -225,9 +153,10 @@ mod tests {
     use crate::error::Status;
     use std::io::Cursor;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::Ordering;
 
     fn stored(stream: Script, expected: &Expected) -> Reader {
-        open(stream, expected, Mode::Stored, Options::default())
+        open(stream, expected, Mode::Stored, ReadOptions::default())
     }
 
     #[test]
@@ -314,7 +243,7 @@ mod tests {
             Box::new(stream),
             expected,
             Mode::Stored,
-            Options::default(),
+            ReadOptions::default(),
             ctx.clone(),
         )
         .unwrap();
@@ -352,7 +281,7 @@ mod tests {
                 stream,
                 expected.clone(),
                 mode,
-                Options::default(),
+                ReadOptions::default(),
                 Arc::default(),
             );
             let row = format!("{expected:?} {mode:?}");

@@ -1,7 +1,7 @@
 //! Content that is handed out as it is stored.
 
-use super::Content;
 use super::blob::{Blob, PIECE};
+use super::content::Content;
 use super::hashing::Chunk;
 use crate::digest::{Digest, Hasher};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// More than this is asked of a stream only in several calls: hashing finds the bytes
 /// still in the cache, and a cancellation is seen between two.
-const LARGEST_PIECE: usize = 256 * 1024;
+const MAX_PIECE: usize = 256 * 1024;
 
 pub struct Stored {
     blob: Blob,
@@ -76,7 +76,7 @@ impl Content for Stored {
         if self.waiting.is_empty() {
             // Never room for more than was declared: the excess would have been handed
             // out, if only into the caller's memory.
-            let room = (buf.len().min(LARGEST_PIECE) as u64).min(self.blob.left()) as usize;
+            let room = (buf.len().min(MAX_PIECE) as u64).min(self.blob.left()) as usize;
             if room >= PIECE && self.last >= PIECE / 2 {
                 self.last = self.blob.read_foreign(&mut buf[..room])?;
                 self.hasher.update(&buf[..self.last]);
@@ -101,13 +101,13 @@ mod tests {
     use crate::error::Status;
     use crate::loader::Stream;
     use crate::reader::testing::{Script, drain, expected, noise, open};
-    use crate::reader::{Expected, Mode, Options, Reader};
+    use crate::reader::{Expected, Mode, ReadOptions, Reader};
     use proptest::prelude::*;
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
     fn stored(stream: Script, expected: &Expected) -> Reader {
-        open(stream, expected, Mode::Stored, Options::default())
+        open(stream, expected, Mode::Stored, ReadOptions::default())
     }
 
     proptest! {
@@ -268,7 +268,7 @@ mod tests {
                         Box::new(Boaster(excess)),
                         expected,
                         Mode::Stored,
-                        Options::default(),
+                        ReadOptions::default(),
                         Arc::default(),
                     )
                     .unwrap();

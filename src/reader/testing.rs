@@ -1,6 +1,6 @@
 //! Streams that behave as a test says.
 
-use super::{Expected, Mode, Options, Reader};
+use super::{Expected, Mode, ReadOptions, Reader};
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Result};
@@ -100,7 +100,7 @@ pub fn expected(stored: &[u8], unpacked: &[u8]) -> Expected {
     }
 }
 
-pub fn open(stream: Script, expected: &Expected, mode: Mode, options: Options) -> Reader {
+pub fn open(stream: Script, expected: &Expected, mode: Mode, options: ReadOptions) -> Reader {
     Reader::open(
         Box::new(stream),
         expected.clone(),

@@ -2,7 +2,7 @@
 
 use super::extent::Extent;
 use super::{escaped, said};
-use crate::compression::Compression;
+use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
 use crate::error::{Error, Result};
 use std::env;
 use std::io::{self, Write};
@@ -13,7 +13,10 @@ use std::os::unix::ffi::OsStrExt;
 pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
     let within = |e: Error| e.context(escaped(file.name()));
     let compression = Compression::of(&file.head()?).map_err(within)?;
-    let Some(mut decoder) = compression.decoder(0).map_err(within)? else {
+    let Some(mut decoder) = compression
+        .decoder(DEFAULT_MAX_WINDOW_SIZE)
+        .map_err(within)?
+    else {
         return Ok(file);
     };
     let spool_error = |e: io::Error| {

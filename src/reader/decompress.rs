@@ -1,9 +1,11 @@
 //! Content that is decompressed on its way.
 
 use super::blob::Blob;
+use super::content::Content;
+use super::expected::Expected;
 use super::hashing::{Chunk, Hashing, Lane, Ring};
+use super::options::ReadOptions;
 use super::stored::Stored;
-use super::{Content, Expected, Options};
 use crate::compression::Decoder;
 use crate::digest::Hasher;
 use crate::error::{Error, Result};
@@ -17,7 +19,7 @@ const UNPACKED_CHUNKS: usize = 6;
 /// hashing a good part of them. (Tests are to see it start in the middle of little.)
 const WORTH_A_WORKER: u64 = if cfg!(test) { 100 } else { 256 << 10 };
 
-pub struct Decompressed {
+pub struct Decompress {
     blob: Blob,
     expected: Expected,
     decoder: Box<dyn Decoder>,
@@ -34,13 +36,13 @@ pub struct Decompressed {
     max_size: u64,
 }
 
-impl Decompressed {
+impl Decompress {
     /// `stored` was peeked at.
     pub fn new(
         stored: Stored,
         expected: Expected,
         decoder: Box<dyn Decoder>,
-        options: Options,
+        options: &ReadOptions,
     ) -> Result<Self> {
         let (blob, head, hasher) = stored.into_parts();
         let unpacked = match &expected.diff_id {
@@ -58,10 +60,7 @@ impl Decompressed {
             hashing: Hashing::new(hasher, unpacked),
             wants_worker: options.workers > 0,
             size: 0,
-            max_size: match options.max_uncompressed_size {
-                0 => u64::MAX,
-                limit => limit,
-            },
+            max_size: options.max_uncompressed_size.unwrap_or(u64::MAX),
         })
     }
 
@@ -133,11 +132,11 @@ impl Decompressed {
             return Ok(());
         }
         self.expected
-            .expect_diff_id(&self.hashing.finish(Lane::Unpacked)?)
+            .check_diff_id(&self.hashing.finish(Lane::Unpacked)?)
     }
 }
 
-impl Content for Decompressed {
+impl Content for Decompress {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         if self.handed_out == self.unpacked.current().len {
             self.unpack()?;

@@ -1,77 +1,34 @@
-//! Content as it was before it was compressed, whether it was or not.
+//! Finds out how a blob is compressed, from its first bytes.
 
-use super::decompressed::Decompressed;
+use super::content::Content;
+use super::decompress::Decompress;
+use super::expected::Expected;
+use super::options::ReadOptions;
+use super::plain::Plain;
 use super::stored::Stored;
-use super::{Content, Expected, Options};
 use crate::compression::{Compression, HEAD};
-use crate::digest::Hasher;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// A blob of which nothing was read yet that would tell what it is.
-pub struct Unknown {
+/// A blob whose compression is not known yet.
+pub struct Undetected {
     pub stored: Stored,
     pub expected: Expected,
-    pub options: Options,
+    pub options: ReadOptions,
 }
 
-impl Unknown {
-    /// Reads as much of it as tells.
-    pub fn told(mut self) -> Result<Box<dyn Content>> {
+impl Undetected {
+    /// Reads as much as it takes to tell the compression.
+    pub fn detect(mut self) -> Result<Box<dyn Content>> {
         let compression = Compression::of(self.stored.peek(HEAD)?)?;
         Ok(match compression.decoder(self.options.max_window_size)? {
-            Some(decoder) => Box::new(Decompressed::new(
+            Some(decoder) => Box::new(Decompress::new(
                 self.stored,
                 self.expected,
                 decoder,
-                self.options,
+                &self.options,
             )?),
-            None => Box::new(Plain::new(self.stored, self.expected, self.options)?),
+            None => Box::new(Plain::new(self.stored, self.expected, &self.options)?),
         })
-    }
-}
-
-/// The stored bytes are the content.
-struct Plain {
-    stored: Stored,
-    expected: Expected,
-    /// Where the diff ID has another algorithm than the digest, and is no other name of
-    /// what was checked already.
-    hasher: Option<Hasher>,
-}
-
-impl Plain {
-    fn new(stored: Stored, expected: Expected, options: Options) -> Result<Self> {
-        let limit = options.max_uncompressed_size;
-        if limit != 0 && expected.size > limit {
-            return Err(Error::limit_exceeded(format_args!(
-                "content has {} bytes and is not compressed, expected at most {limit}",
-                expected.size
-            )));
-        }
-        let hasher = match &expected.diff_id {
-            Some(diff_id) if diff_id.algorithm()? != expected.digest.algorithm()? => {
-                Some(Hasher::new(diff_id.algorithm()?))
-            }
-            _ => None,
-        };
-        Ok(Self {
-            stored,
-            expected,
-            hasher,
-        })
-    }
-}
-
-impl Content for Plain {
-    fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
-        let n = self.stored.read(buf)?;
-        match &mut self.hasher {
-            Some(hasher) if n > 0 => hasher.update(&buf[..n]),
-            Some(hasher) => self.expected.expect_diff_id(&hasher.clone().finish())?,
-            None if n > 0 => {}
-            None => self.expected.expect_diff_id(&self.expected.digest)?,
-        }
-        Ok(n)
     }
 }
 
@@ -80,16 +37,16 @@ mod tests {
     use crate::digest::{Algorithm, Digest};
     use crate::error::Status;
     use crate::reader::testing::{Script, drain, expected, gzip, noise, open, prose, sha256, zstd};
-    use crate::reader::{Expected, Mode, Options, Reader};
+    use crate::reader::{Expected, Mode, ReadOptions, Reader};
     use proptest::prelude::*;
     use std::sync::atomic::Ordering;
 
     const BESIDE: [u32; 2] = [0, 1];
 
     fn unpacking(stream: Script, expected: &Expected, workers: u32) -> Reader {
-        let options = Options {
+        let options = ReadOptions {
             workers,
-            ..Options::default()
+            ..ReadOptions::default()
         };
         open(stream, expected, Mode::Uncompressed, options)
     }
@@ -409,10 +366,10 @@ mod tests {
                     (199_999, false),
                     (1, false),
                 ] {
-                    let options = Options {
-                        max_uncompressed_size,
+                    let options = ReadOptions {
+                        max_uncompressed_size: Some(max_uncompressed_size),
                         workers,
-                        ..Options::default()
+                        ..ReadOptions::default()
                     };
                     let stream = Script::new(stored.clone(), [10_000]);
                     let mut reader = open(stream, &right, Mode::Uncompressed, options);
@@ -439,9 +396,9 @@ mod tests {
         for (max_uncompressed_size, status) in
             [(999, Status::LimitExceeded), (1000, Status::Malformed)]
         {
-            let options = Options {
-                max_uncompressed_size,
-                ..Options::default()
+            let options = ReadOptions {
+                max_uncompressed_size: Some(max_uncompressed_size),
+                ..ReadOptions::default()
             };
             let stream = Script::new(stored.clone(), [10_000]);
             let mut reader = open(stream, &right, Mode::Uncompressed, options);
