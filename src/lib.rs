@@ -26,4 +26,5 @@ pub mod platform;
 pub mod reader;
 pub mod sink;
 pub mod source;
+pub mod tar;
 pub mod text;

@@ -1,0 +1,3 @@
+//! Tar archives.
+
+pub mod writer;
