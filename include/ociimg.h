@@ -219,6 +219,16 @@ typedef int32_t ociimg_read_mode_values;
 #endif // __cplusplus
 
 /**
+ * An immutable list of texts; clones share it. Each text has a NUL behind it.
+ */
+typedef struct TextList TextList;
+
+/**
+ * An immutable list of pairs of texts in the order of the document; clones share it.
+ */
+typedef struct TextMap TextMap;
+
+/**
  * What a callback may do with the call that it serves. It is valid until the callback
  * returns, on the thread that runs it; the program never frees it.
  */

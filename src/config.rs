@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::platform::Platform;
 use crate::text::{Escaped, Text};
+use crate::text_list::TextList;
 use std::sync::Arc;
 
 const DEFINED: &[&str] = &[
@@ -57,11 +58,11 @@ pub struct Config {
     pub user: Option<Text>,
     pub working_dir: Option<Text>,
     pub stop_signal: Option<Text>,
-    pub env: Vec<Text>,
-    pub entrypoint: Vec<Text>,
-    pub cmd: Vec<Text>,
-    pub exposed_ports: Vec<Text>,
-    pub volumes: Vec<Text>,
+    pub env: TextList,
+    pub entrypoint: TextList,
+    pub cmd: TextList,
+    pub exposed_ports: TextList,
+    pub volumes: TextList,
     pub labels: Annotations,
     pub diff_ids: Vec<Digest>,
     pub history: Vec<History>,
@@ -95,7 +96,7 @@ impl Config {
 
     fn read_execution(&mut self, value: Value<'_>) -> Result<(), Fault> {
         let object = value.object(EXECUTION_DEFINED)?;
-        let keys = |key| -> Result<Vec<Text>, Fault> {
+        let keys = |key| -> Result<TextList, Fault> {
             // The values are empty objects that say nothing.
             let members = object.map(key, |value| value.check_keys())?;
             Ok(members.into_iter().map(|(key, ())| key).collect())
@@ -103,12 +104,12 @@ impl Config {
         self.user = object.text("User")?;
         self.working_dir = object.text("WorkingDir")?;
         self.stop_signal = object.text("StopSignal")?;
-        self.env = object.list("Env", Value::text)?;
-        self.entrypoint = object.list("Entrypoint", Value::text)?;
-        self.cmd = object.list("Cmd", Value::text)?;
+        self.env = object.list("Env", Value::text)?.iter().collect();
+        self.entrypoint = object.list("Entrypoint", Value::text)?.iter().collect();
+        self.cmd = object.list("Cmd", Value::text)?.iter().collect();
         self.exposed_ports = keys("ExposedPorts")?;
         self.volumes = keys("Volumes")?;
-        self.labels = object.map("Labels", Value::text)?;
+        self.labels = object.map("Labels", Value::text)?.into_iter().collect();
         object.pass_over(EXECUTION_UNREAD)
     }
 

@@ -6,17 +6,18 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::json::{Fault, Object, Value};
 use crate::platform::Platform;
-use crate::text::Text;
+use crate::text::{Text, TextRef};
+use crate::text_list::{TextList, TextMap};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Keys and values in the order of the document.
-pub type Annotations = Vec<(Text, Text)>;
+pub type Annotations = TextMap;
 
 /// Sizes are at most 2^63 - 1, as the specification's `int64` has it.
-pub const LARGEST_SIZE: u64 = i64::MAX as u64;
+pub const MAX_SIZE: u64 = i64::MAX as u64;
 
 const DEFINED: &[&str] = &[
     "mediaType",
@@ -44,12 +45,17 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    pub artifact_type: Option<Text>,
-    pub platform: Option<Arc<Platform>>,
-    pub urls: Vec<Text>,
-    pub annotations: Annotations,
-    /// The content itself, decoded; see [`check_data`](Self::check_data).
-    pub data: Option<Arc<[u8]>>,
+    platform: Option<Arc<Platform>>,
+    /// Most descriptors have none of these. `Some` only where one of them is there.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rare {
+    artifact_type: Option<Text>,
+    urls: TextList,
+    annotations: Annotations,
+    data: Option<Arc<[u8]>>,
 }
 
 impl Descriptor {
@@ -58,11 +64,8 @@ impl Descriptor {
             media_type,
             digest,
             size,
-            artifact_type: None,
             platform: None,
-            urls: Vec::new(),
-            annotations: Vec::new(),
-            data: None,
+            rare: None,
         }
     }
 
@@ -73,18 +76,77 @@ impl Descriptor {
             media_type: object.required("mediaType", |v| shared.media_type(v))?,
             digest: object.required("digest", digest)?,
             size: object.required("size", size)?,
-            artifact_type: object.text("artifactType")?,
             platform: object
                 .optional("platform", |v| shared.platform(v))?
                 .flatten(),
-            urls: object.list("urls", Value::text)?,
-            annotations: object.map("annotations", Value::text)?,
-            data: object.optional("data", base64)?,
-        })
+            rare: None,
+        }
+        .with_artifact_type(object.text("artifactType")?)
+        .with_urls(object.list("urls", Value::text)?.iter().collect())
+        .with_annotations(
+            object
+                .map("annotations", Value::text)?
+                .into_iter()
+                .collect(),
+        )
+        .with_data(object.optional("data", base64)?))
     }
 
-    pub fn annotation(&self, key: &str) -> Option<&Text> {
-        find(&self.annotations, key)
+    pub fn with_artifact_type(self, artifact_type: Option<Text>) -> Self {
+        self.with_rare(|rare| rare.artifact_type = artifact_type)
+    }
+
+    pub fn with_platform(mut self, platform: Option<Arc<Platform>>) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    pub fn with_urls(self, urls: TextList) -> Self {
+        self.with_rare(|rare| rare.urls = urls)
+    }
+
+    pub fn with_annotations(self, annotations: Annotations) -> Self {
+        self.with_rare(|rare| rare.annotations = annotations)
+    }
+
+    /// Embeds the content itself.
+    pub fn with_data(self, data: Option<Arc<[u8]>>) -> Self {
+        self.with_rare(|rare| rare.data = data)
+    }
+
+    fn with_rare(mut self, set: impl FnOnce(&mut Rare)) -> Self {
+        let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
+        set(&mut rare);
+        self.rare = (rare != Rare::default()).then(|| Box::new(rare));
+        self
+    }
+
+    pub fn artifact_type(&self) -> Option<&Text> {
+        self.rare.as_ref()?.artifact_type.as_ref()
+    }
+
+    /// As written in the document; `None` without os or architecture.
+    pub fn platform(&self) -> Option<&Arc<Platform>> {
+        self.platform.as_ref()
+    }
+
+    pub fn urls(&self) -> &TextList {
+        static NONE: TextList = TextList::NONE;
+        self.rare.as_ref().map_or(&NONE, |rare| &rare.urls)
+    }
+
+    pub fn annotations(&self) -> &Annotations {
+        static NONE: TextMap = TextMap::NONE;
+        self.rare.as_ref().map_or(&NONE, |rare| &rare.annotations)
+    }
+
+    pub fn annotation(&self, key: &str) -> Option<TextRef<'_>> {
+        self.annotations().find(key)
+    }
+
+    /// The content itself, decoded; see [`check_data`](Self::check_data).
+    pub fn data(&self) -> Option<&Arc<[u8]>> {
+        self.rare.as_ref()?.data.as_ref()
     }
 
     /// SIZE_MISMATCH unless content of so many bytes is of this descriptor's size.
@@ -102,7 +164,7 @@ impl Descriptor {
     /// A mismatch where there is embedded data that is not of this size or digest. What
     /// cannot be checked, since the algorithm is unknown, is told when it is wanted.
     pub fn check_data(&self) -> Result<(), Fault> {
-        let Some(data) = &self.data else {
+        let Some(data) = self.data() else {
             return Ok(());
         };
         self.expect_size(data.len() as u64)
@@ -176,11 +238,6 @@ pub fn platform(object: &Object<'_>) -> Result<Platform, Fault> {
 
 pub fn digest(value: Value<'_>) -> Result<Digest, Fault> {
     Ok(Digest::parse(&value.string()?)?)
-}
-
-pub fn find<'a>(annotations: &'a Annotations, key: &str) -> Option<&'a Text> {
-    let (_, value) = annotations.iter().find(|(k, _)| &**k == key)?;
-    Some(value)
 }
 
 fn size(value: Value<'_>) -> Result<u64, Fault> {

@@ -144,7 +144,10 @@ impl Manifest {
             media_type,
             config,
             layers,
-            annotations: object.map("annotations", Value::text)?,
+            annotations: object
+                .map("annotations", Value::text)?
+                .into_iter()
+                .collect(),
         })
     }
 

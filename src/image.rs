@@ -34,7 +34,7 @@ impl Image {
         let layers = descriptors
             .iter()
             .zip(&config.content.diff_ids)
-            .map(|(d, diff_id)| Layer::new(d.clone(), diff_id.clone(), loader.clone()))
+            .map(|(d, diff_id)| Layer::new(d.clone(), Some(diff_id.clone()), loader.clone()))
             .collect();
         Ok(Self {
             manifest: Arc::new(manifest),

@@ -15,14 +15,18 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Layer {
     descriptor: Arc<Descriptor>,
-    diff_id: Digest,
+    diff_id: Option<Digest>,
     /// The OCI name of the descriptor's media type.
     oci_media_type: Text,
     loader: Arc<dyn Loader>,
 }
 
 impl Layer {
-    pub fn new(descriptor: Arc<Descriptor>, diff_id: Digest, loader: Arc<dyn Loader>) -> Self {
+    pub fn new(
+        descriptor: Arc<Descriptor>,
+        diff_id: Option<Digest>,
+        loader: Arc<dyn Loader>,
+    ) -> Self {
         let oci = media_type::oci_layer(&descriptor.media_type);
         let oci_media_type = if oci == &*descriptor.media_type {
             descriptor.media_type.clone()
@@ -41,8 +45,9 @@ impl Layer {
         &self.descriptor
     }
 
-    pub fn diff_id(&self) -> &Digest {
-        &self.diff_id
+    /// `None` where the config has none for it.
+    pub fn diff_id(&self) -> Option<&Digest> {
+        self.diff_id.as_ref()
     }
 
     pub fn oci_media_type(&self) -> &Text {
@@ -54,7 +59,7 @@ impl Layer {
         let expected = Expected {
             digest: self.descriptor.digest.clone(),
             size: self.descriptor.size,
-            diff_id: Some(self.diff_id.clone()),
+            diff_id: self.diff_id.clone(),
         };
         expected.check(mode)?;
         let stream = load::open(&*self.loader, &self.descriptor, Kind::Other, &ctx)?;

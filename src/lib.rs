@@ -28,3 +28,4 @@ pub mod sink;
 pub mod source;
 pub mod tar;
 pub mod text;
+pub mod text_list;

@@ -44,6 +44,82 @@ impl Text {
     pub fn with_nul(&self) -> &str {
         &self.0
     }
+
+    pub fn borrowed(&self) -> TextRef<'_> {
+        TextRef(&self.0)
+    }
+}
+
+/// Borrowed text with a NUL behind it: of a [`Text`], or of a list of texts.
+#[derive(Clone, Copy)]
+pub struct TextRef<'a>(&'a str);
+
+impl<'a> TextRef<'a> {
+    /// Takes text that ends with its one NUL.
+    pub(crate) fn of_terminated(text: &'a str) -> Self {
+        debug_assert!(text.find('\0') == text.len().checked_sub(1));
+        Self(text)
+    }
+
+    pub fn as_str(self) -> &'a str {
+        &self.0[..self.0.len() - 1]
+    }
+
+    /// The text with the NUL behind it.
+    pub fn with_nul(self) -> &'a str {
+        self.0
+    }
+
+    /// A copy that can be kept.
+    pub fn to_text(self) -> Text {
+        Text::new(self.as_str()).expect("checked before")
+    }
+}
+
+impl Deref for TextRef<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for TextRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for TextRef<'_> {}
+
+impl PartialEq<str> for TextRef<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl fmt::Display for TextRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for TextRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl From<&Text> for Text {
+    fn from(text: &Text) -> Self {
+        text.clone()
+    }
+}
+
+impl From<TextRef<'_>> for Text {
+    fn from(text: TextRef<'_>) -> Self {
+        text.to_text()
+    }
 }
 
 impl Deref for Text {
@@ -106,7 +182,7 @@ impl fmt::Debug for Text {
 }
 
 /// Characters of a foreign text that an error message repeats.
-const LONGEST_QUOTE: usize = 256;
+const MAX_QUOTE: usize = 256;
 
 /// Writes text that came from a document, a callback or a file name so that it stays on
 /// one line and does nothing to a terminal: see [`visible`]. What goes on for longer than
@@ -115,7 +191,7 @@ pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(LONGEST_QUOTE) {
+        match self.0.char_indices().nth(MAX_QUOTE) {
             Some((end, _)) => write!(f, "{}...", visible(&self.0[..end])),
             None => f.write_str(&visible(self.0)),
         }

@@ -826,11 +826,15 @@ fn lists_and_maps_keep_the_order_of_the_document() {
     .unwrap();
     let c = &image.config().content;
     let texts =
-        |list: &[ociimg::text::Text]| list.iter().map(|t| t.to_string()).collect::<Vec<_>>();
+        |list: &ociimg::text_list::TextList| list.iter().map(|t| t.to_string()).collect::<Vec<_>>();
     assert_eq!(texts(&c.env), ["b=1", "a=", ""]);
     assert_eq!(texts(&c.exposed_ports), ["9/tcp", "80"]);
     assert_eq!(texts(&c.volumes), ["/z", "/a"]);
-    let labels: Vec<_> = c.labels.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let labels: Vec<_> = c
+        .labels
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
     assert_eq!(labels, [("z", "1"), ("a", ""), ("m", "3")]);
     assert!(!c.history[0].empty_layer && c.history[1].empty_layer);
     let scalars = [&c.user, &c.working_dir, &c.stop_signal].map(|t| t.as_deref().unwrap());

@@ -314,7 +314,7 @@ fn a_single_manifest_is_an_index_of_one_and_asked_for_once() {
     assert_eq!(descriptor.digest, digest);
     assert_eq!(descriptor.size, manifest.len() as u64);
     assert_eq!(&*descriptor.media_type, MANIFEST);
-    assert!(descriptor.platform.is_none());
+    assert!(descriptor.platform().is_none());
     let image = index.image(0, &ctx()).unwrap();
     assert_eq!(&*image.manifest().bytes, manifest.as_bytes());
     let blob = index.open_blob(

@@ -10,7 +10,7 @@ use ociimg::layer::Layer;
 use ociimg::load;
 use ociimg::reader::{self, Mode};
 use ociimg::source;
-use ociimg::text::Text;
+use ociimg::text_list::TextList;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,10 +96,10 @@ fn see(image: &Image) -> Seen {
         let stored = read(layer, Mode::Stored);
         assert_eq!(stored.len() as u64, layer.descriptor().size);
         let tar = read(layer, Mode::Uncompressed);
-        assert_eq!(&Digest::of(Algorithm::Sha256, &tar), layer.diff_id());
+        assert_eq!(Some(&Digest::of(Algorithm::Sha256, &tar)), layer.diff_id());
     }
     let config = &image.config().content;
-    let words = |list: &[Text]| list.iter().map(|word| word.to_string()).collect();
+    let words = |list: &TextList| list.iter().map(|word| word.to_string()).collect();
     Seen {
         platform: image.platform().unwrap().format(),
         env: words(&config.env),

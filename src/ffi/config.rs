@@ -1,4 +1,4 @@
-use super::{free, get, get_annotation, get_pair, get_text};
+use super::{free, get, get_annotation, get_item, get_pair, get_text};
 use crate::config::{Config, History};
 use crate::load::Verified;
 use std::ffi::c_char;
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn ociimg_config_env_count(c: *const ociimg_config) -> usi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_env_at(c: *const ociimg_config, i: usize) -> *const c_char {
     // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().env.get(i)) }
+    unsafe { get_item(c, |c| c.content().env.get(i)) }
 }
 
 /// How many words of the entrypoint; 0 for NULL.
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn ociimg_config_entrypoint_at(
     i: usize,
 ) -> *const c_char {
     // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().entrypoint.get(i)) }
+    unsafe { get_item(c, |c| c.content().entrypoint.get(i)) }
 }
 
 /// How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn ociimg_config_cmd_count(c: *const ociimg_config) -> usi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_cmd_at(c: *const ociimg_config, i: usize) -> *const c_char {
     // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().cmd.get(i)) }
+    unsafe { get_item(c, |c| c.content().cmd.get(i)) }
 }
 
 /// How many ports the image exposes; 0 for NULL.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn ociimg_config_exposed_port_at(
     i: usize,
 ) -> *const c_char {
     // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().exposed_ports.get(i)) }
+    unsafe { get_item(c, |c| c.content().exposed_ports.get(i)) }
 }
 
 /// How many volumes the image has; 0 for NULL.
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn ociimg_config_volume_at(
     i: usize,
 ) -> *const c_char {
     // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().volumes.get(i)) }
+    unsafe { get_item(c, |c| c.content().volumes.get(i)) }
 }
 
 /// How many labels; 0 for NULL.

@@ -1,8 +1,8 @@
 use super::{
-    create, free, get, get_bytes, get_new, get_pair, get_text, invalid, kept, ociimg_error,
-    ociimg_platform, ociimg_status, required_text,
+    create, free, get, get_bytes, get_item, get_new, get_pair, get_text, invalid, kept,
+    ociimg_error, ociimg_platform, ociimg_status, required_text,
 };
-use crate::descriptor::{Descriptor, LARGEST_SIZE};
+use crate::descriptor::{Descriptor, MAX_SIZE};
 use crate::digest::Digest;
 use crate::error::Result;
 use std::ffi::c_char;
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn ociimg_descriptor_artifact_type(
     d: *const ociimg_descriptor,
 ) -> *const c_char {
     // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_text(d, |d| d.0.artifact_type.as_ref()) }
+    unsafe { get_text(d, |d| d.0.artifact_type()) }
 }
 
 /// The platform as written in the descriptor; NULL where there is none. The caller frees
@@ -60,14 +60,14 @@ pub unsafe extern "C" fn ociimg_descriptor_platform(
     d: *const ociimg_descriptor,
 ) -> *mut ociimg_platform {
     // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_new(d, |d| d.0.platform.clone().map(ociimg_platform::from)) }
+    unsafe { get_new(d, |d| d.0.platform().cloned().map(ociimg_platform::from)) }
 }
 
 /// How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_url_count(d: *const ociimg_descriptor) -> usize {
     // SAFETY: a descriptor of ours or NULL.
-    unsafe { get(d, 0, |d| d.0.urls.len()) }
+    unsafe { get(d, 0, |d| d.0.urls().len()) }
 }
 
 /// The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
@@ -77,14 +77,14 @@ pub unsafe extern "C" fn ociimg_descriptor_url_at(
     i: usize,
 ) -> *const c_char {
     // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_text(d, |d| d.0.urls.get(i)) }
+    unsafe { get_item(d, |d| d.0.urls().get(i)) }
 }
 
 /// How many annotations the descriptor has; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_annotation_count(d: *const ociimg_descriptor) -> usize {
     // SAFETY: a descriptor of ours or NULL.
-    unsafe { get(d, 0, |d| d.0.annotations.len()) }
+    unsafe { get(d, 0, |d| d.0.annotations().len()) }
 }
 
 /// The annotation at a place, in the order of the document: true, with key and value,
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation_at(
     value: *mut *const c_char,
 ) -> bool {
     // SAFETY: a descriptor of ours or NULL, outputs that are NULL or can be written.
-    unsafe { get_pair(d, i, key, value, |d| &d.0.annotations) }
+    unsafe { get_pair(d, i, key, value, |d| d.0.annotations()) }
 }
 
 /// The annotation of this key; NULL where there is none. Lives as long as the descriptor.
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation(
     key: *const c_char,
 ) -> *const c_char {
     // SAFETY: a descriptor of ours or NULL, a C string or NULL.
-    unsafe { super::get_annotation(d, key, |d| &d.0.annotations) }
+    unsafe { super::get_annotation(d, key, |d| d.0.annotations()) }
 }
 
 /// The content itself where the document embeds it, decoded, and its length in bytes; len
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn ociimg_descriptor_data(
     len: *mut usize,
 ) -> *const u8 {
     // SAFETY: a descriptor of ours or NULL, an output that is NULL or can be written.
-    unsafe { get_bytes(d, len, |d| d.0.data.as_deref()) }
+    unsafe { get_bytes(d, len, |d| d.0.data().map(|data| &**data)) }
 }
 
 /// A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
@@ -142,9 +142,9 @@ pub unsafe extern "C" fn ociimg_descriptor_new(
         create(out, err, || {
             let media_type = required_text(media_type, "media_type")?;
             let digest = digest_argument(required_text(digest, "digest")?, "digest")?;
-            if size > LARGEST_SIZE {
+            if size > MAX_SIZE {
                 return Err(invalid(format_args!(
-                    "size is {size}, expected at most {LARGEST_SIZE}"
+                    "size is {size}, expected at most {MAX_SIZE}"
                 )));
             }
             let descriptor = Descriptor::new(kept(media_type), digest, size);

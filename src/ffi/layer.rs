@@ -54,7 +54,7 @@ pub unsafe extern "C" fn ociimg_layer_size(layer: *const ociimg_layer) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_diff_id(layer: *const ociimg_layer) -> *const c_char {
     // SAFETY: a layer of ours or NULL.
-    unsafe { get_text(layer, |layer| Some(layer.0.diff_id().text())) }
+    unsafe { get_text(layer, |layer| Some(layer.0.diff_id()?.text())) }
 }
 
 /// Opens the layer's blob for reading; each reader is a stream of its own. mode is one of

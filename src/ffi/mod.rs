@@ -59,9 +59,9 @@ pub use reader::*;
 pub use source::*;
 pub use version::*;
 
-use crate::descriptor::{Annotations, find};
+use crate::descriptor::Annotations;
 use crate::error::{Error, Result};
-use crate::text::Text;
+use crate::text::{Text, TextRef};
 use std::any::Any;
 use std::ffi::{CStr, c_char};
 use std::mem;
@@ -168,6 +168,18 @@ unsafe fn get_text<T>(handle: *const T, read: impl FnOnce(&T) -> Option<&Text>) 
     unsafe { get(handle, ptr::null(), |value| lend(read(value))) }
 }
 
+/// A text of a list that a handle lends.
+///
+/// # Safety
+/// As for [`borrow`].
+unsafe fn get_item<T>(
+    handle: *const T,
+    read: impl FnOnce(&T) -> Option<TextRef<'_>>,
+) -> *const c_char {
+    // SAFETY: as the caller says.
+    unsafe { get(handle, ptr::null(), |value| lend_item(read(value))) }
+}
+
 /// A new handle that a handle gives; NULL where it has none.
 ///
 /// # Safety
@@ -215,7 +227,7 @@ unsafe fn get_pair<T>(
     // SAFETY: as the caller says.
     let pair = unsafe {
         get(handle, absent, |handle| match list(handle).get(i) {
-            Some((key, value)) => (lend(Some(key)), lend(Some(value))),
+            Some((key, value)) => (lend_item(Some(key)), lend_item(Some(value))),
             None => absent,
         })
     };
@@ -241,10 +253,10 @@ unsafe fn get_annotation<T>(
     }
     // SAFETY: as the caller says.
     unsafe {
-        get_text(handle, |handle| {
+        get_item(handle, |handle| {
             // What is not UTF-8 is no key of any document.
             let key = CStr::from_ptr(key).to_str().ok()?;
-            find(list(handle), key)
+            list(handle).find(key)
         })
     }
 }
@@ -259,6 +271,10 @@ unsafe fn set<T>(out: *mut T, value: T) {
 }
 
 fn lend(text: Option<&Text>) -> *const c_char {
+    lend_item(text.map(Text::borrowed))
+}
+
+fn lend_item(text: Option<TextRef<'_>>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.with_nul().as_ptr().cast())
 }
 

@@ -123,7 +123,7 @@ impl Documents {
         let algorithm = d.digest.algorithm()?;
         let mut stream = open(&*self.loader, d, kind, ctx)?;
         let (bytes, end) = drain(&mut *stream, d.size, ctx);
-        if d.data.is_none() {
+        if d.data().is_none() {
             *bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
         }
         end.map_err(concern)?;
@@ -148,7 +148,7 @@ pub fn open(
     ctx: &Context,
 ) -> Result<Box<dyn Stream>> {
     ctx.check()?;
-    if let Some(data) = &d.data {
+    if let Some(data) = d.data() {
         return Ok(Box::new(Cursor::new(data.clone())));
     }
     match kind {

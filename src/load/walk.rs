@@ -33,10 +33,8 @@ impl From<Manifest> for Node {
         let Manifest {
             media_type, config, ..
         } = manifest;
-        let config = Descriptor {
-            data: config.data,
-            ..Descriptor::new(config.media_type, config.digest, config.size)
-        };
+        let data = config.data().cloned();
+        let config = Descriptor::new(config.media_type, config.digest, config.size).with_data(data);
         Self::Manifest {
             media_type,
             config: Arc::new(config),
@@ -219,7 +217,7 @@ impl<'a> Walk<'a> {
 
     /// The kind of a child that is no index, and its platform.
     fn classify(&mut self, d: &Descriptor) -> Result<(EntryKind, Option<Arc<Platform>>)> {
-        let as_described = |kind| Ok((kind, d.platform.clone()));
+        let as_described = |kind| Ok((kind, d.platform().cloned()));
         match media_type::kind(&d.media_type) {
             Kind::Schema1 => {
                 return Err(Error::unsupported(
@@ -231,17 +229,17 @@ impl<'a> Walk<'a> {
             Kind::Index | Kind::Manifest => {}
         }
         let reference = d.annotation("vnd.docker.reference.type");
-        if reference.is_some_and(|v| &**v == "attestation-manifest") {
+        if reference.is_some_and(|v| &*v == "attestation-manifest") {
             return as_described(EntryKind::Attestation);
         }
-        if let Some(artifact_type) = &d.artifact_type
+        if let Some(artifact_type) = d.artifact_type()
             && !media_type::is_image_config(artifact_type, &d.media_type)
         {
             return as_described(EntryKind::Artifact);
         }
         // Only for its platform is a manifest asked for; one that was read already decides.
         let is_read = matches!(self.nodes.get(&d.digest), Some((_, Ok(_))));
-        if d.platform.is_some() && !is_read {
+        if d.platform().is_some() && !is_read {
             return as_described(EntryKind::Image);
         }
         let (media_type, config) = match self.node(d, Kind::Manifest)? {
@@ -251,7 +249,7 @@ impl<'a> Walk<'a> {
         if !is_image(media_type.as_ref(), &config, d) {
             return as_described(EntryKind::Artifact);
         }
-        let platform = match &d.platform {
+        let platform = match d.platform() {
             Some(platform) => Some(platform.clone()),
             None => self.platform(&config)?,
         };
@@ -285,7 +283,7 @@ impl<'a> Walk<'a> {
     }
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
-        if d.data.is_none() && d.size > self.bytes_left {
+        if d.data().is_none() && d.size > self.bytes_left {
             return Err(Error::limit_exceeded(format_args!(
                 "document of {} bytes, expected at most the {} left of {} in all",
                 d.size, self.bytes_left, self.options.max_total_size
@@ -301,7 +299,7 @@ fn broken(descriptor: Option<&Arc<Descriptor>>, error: Error) -> Entry {
     Entry {
         kind: EntryKind::Broken,
         descriptor: descriptor.cloned(),
-        platform: descriptor.and_then(|d| d.platform.clone()),
+        platform: descriptor.and_then(|d| d.platform().cloned()),
         error: Some(error),
     }
 }
@@ -320,7 +318,7 @@ fn of_content(d: &Arc<Descriptor>, error: Error) -> Result<Entry> {
 fn met<T: Clone>(memo: &Memo<T>, d: &Descriptor) -> Option<Result<T>> {
     match memo.get(&d.digest)? {
         (size, Ok(content)) => Some(d.expect_size(*size).map(|()| content.clone())),
-        (size, Err(e)) => (*size == d.size && d.data.is_none()).then(|| Err(e.clone())),
+        (size, Err(e)) => (*size == d.size && d.data().is_none()).then(|| Err(e.clone())),
     }
 }
 

@@ -359,7 +359,7 @@ mod tests {
                 (d.digest.clone(), d.size)
             );
             assert_eq!(&*d.media_type, "application/vnd.oci.image.manifest.v1+json");
-            assert_eq!(d.platform, None);
+            assert_eq!(d.platform(), None);
             let Document::Manifest(manifest) = Document::parse(&document, 0).unwrap() else {
                 panic!("an entry is a manifest");
             };

@@ -6,13 +6,13 @@ use super::Options;
 use super::extent::Extent;
 use super::reference::RefName;
 use crate::context::Context;
-use crate::descriptor;
 use crate::digest::Digest;
 use crate::document::Document;
 use crate::error::{Error, Result, Status};
 use crate::json::{self, Value};
 use crate::loader::{Loader, Stream};
 use crate::text::Escaped;
+use crate::text_list::TextMap;
 use oci_spec::image::MediaType;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -128,10 +128,14 @@ fn has_name(descriptor: Value<'_>, name: &RefName<'_>) -> bool {
     let annotations = descriptor
         .object(&["annotations"])
         .and_then(|object| object.map("annotations", Value::text))
+        .map(TextMap::from_iter)
         .unwrap_or_default();
-    descriptor::find(&annotations, REF_NAME).is_some_and(|found| name.is(found))
-        || descriptor::find(&annotations, CONTAINERD_NAME)
-            .is_some_and(|found| name.is_docker_name(found))
+    annotations
+        .find(REF_NAME)
+        .is_some_and(|found| name.is(&found))
+        || annotations
+            .find(CONTAINERD_NAME)
+            .is_some_and(|found| name.is_docker_name(&found))
 }
 
 /// The index that holds these descriptors as they are written.
