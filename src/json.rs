@@ -4,6 +4,9 @@
 //! piece of checked text that is taken apart only as far as somebody asks, so that a
 //! document of ten thousand descriptors never stands in memory as a tree.
 
+pub mod edit;
+pub mod scan;
+
 use crate::error::Error;
 use crate::text::{Escaped, Text};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
