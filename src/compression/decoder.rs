@@ -25,8 +25,8 @@ pub trait Decoder: Send {
         Ok(step)
     }
 
-    /// The input is over: MALFORMED within a member or frame.
-    fn finish(&self) -> Result<()>;
+    /// Ends the input: MALFORMED within a member, frame or stream.
+    fn finish(&mut self) -> Result<()>;
 
     /// Bytes to unpack at once. The more, the less often the thread that unpacks and the
     /// one that hashes wait for each other; but some chunks of that size, with what the

@@ -56,7 +56,7 @@ impl Decoder for Gzip {
         Ok(step)
     }
 
-    fn finish(&self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         match self.member {
             None => Ok(()),
             Some(_) => Err(Error::malformed("gzip: content ends within a member")),

@@ -124,7 +124,7 @@ impl Decompress {
 
     /// The stored blob comes first: where it is not the one that was asked for, what is
     /// in it does not matter.
-    fn verify(&self) -> Result<()> {
+    fn verify(&mut self) -> Result<()> {
         let stored = self.hashing.finish(Lane::Stored)?;
         self.expected.digest.expect(&stored)?;
         self.decoder.finish()?;

@@ -19,7 +19,7 @@ pub struct Undetected {
 impl Undetected {
     /// Reads as much as it takes to tell the compression.
     pub fn detect(mut self) -> Result<Box<dyn Content>> {
-        let compression = Compression::of(self.stored.peek(HEAD)?)?;
+        let compression = Compression::of(self.stored.peek(HEAD)?);
         Ok(match compression.decoder(self.options.max_window_size)? {
             Some(decoder) => Box::new(Decompress::new(
                 self.stored,
@@ -36,7 +36,9 @@ impl Undetected {
 mod tests {
     use crate::digest::{Algorithm, Digest};
     use crate::error::Status;
-    use crate::reader::testing::{Script, drain, expected, gzip, noise, open, prose, sha256, zstd};
+    use crate::reader::testing::{
+        Script, bzip2, drain, expected, forms, gzip, noise, open, prose, sha256, xz, zstd,
+    };
     use crate::reader::{Expected, Mode, ReadOptions, Reader};
     use proptest::prelude::*;
     use std::sync::atomic::Ordering;
@@ -84,7 +86,7 @@ mod tests {
     fn every_legal_sequence_unpacks() {
         let (a, b) = (prose(1000), prose(70_000));
         let both = [&a[..], &b].concat();
-        let rows: [(&str, Vec<u8>, &[u8]); 16] = [
+        let rows: [(&str, Vec<u8>, &[u8]); 26] = [
             ("nothing", vec![], b""),
             ("plain", b.clone(), &b),
             ("shorter than any magic", vec![0x1F], &[0x1F]),
@@ -128,6 +130,33 @@ mod tests {
             ),
             ("zstd, nothing but skippable", skippable(5), b""),
             ("zstd, noise", zstd(&noise(200_000)), &noise(200_000)),
+            ("bzip2", bzip2(&b), &b),
+            ("bzip2, empty", bzip2(b""), b""),
+            ("bzip2, noise", bzip2(&noise(300_000)), &noise(300_000)),
+            (
+                "bzip2, streams",
+                [bzip2(b""), bzip2(&a), bzip2(b""), bzip2(&b), bzip2(b"")].concat(),
+                &both,
+            ),
+            ("xz", xz(&b), &b),
+            ("xz, empty", xz(b""), b""),
+            ("xz, noise", xz(&noise(300_000)), &noise(300_000)),
+            (
+                "xz, streams",
+                [xz(b""), xz(&a), xz(b""), xz(&b), xz(b"")].concat(),
+                &both,
+            ),
+            (
+                "xz, padding",
+                [&xz(&a)[..], &[0; 4], &xz(&b), &[0; 512]].concat(),
+                &both,
+            ),
+            // lzma-alone has no magic: it is plain.
+            (
+                "lzma-alone",
+                b"\x5D\0\0\x80\0rest".to_vec(),
+                b"\x5D\0\0\x80\0rest",
+            ),
             (
                 "zstd, without checksum",
                 ::zstd::bulk::compress(&a, 3).unwrap(),
@@ -145,12 +174,13 @@ mod tests {
     fn what_breaks_the_format_is_malformed() {
         let content = prose(1000);
         let (gz, zs) = (gzip(&content), zstd(&content));
+        let (bz, x) = (bzip2(&content), xz(&content));
         let with = |stored: &[u8], at: usize, byte: u8| {
             let mut stored = stored.to_vec();
             stored[at] = byte;
             stored
         };
-        let rows: [(&str, Vec<u8>); 14] = [
+        let rows: [(&str, Vec<u8>); 29] = [
             ("gzip, zeros behind", [&gz[..], &[0; 512]].concat()),
             ("gzip, text behind", [&gz[..], b"text"].concat()),
             ("gzip, half a magic behind", [&gz[..], &[0x1F]].concat()),
@@ -168,6 +198,27 @@ mod tests {
             ("zstd, another magic behind", [&zs[..], &gz].concat()),
             ("zstd, checksum", with(&zs, zs.len() - 1, !zs[zs.len() - 1])),
             ("zstd, only its magic", zs[..4].to_vec()),
+            ("bzip2, zeros behind", [&bz[..], &[0; 512]].concat()),
+            ("bzip2, text behind", [&bz[..], b"text"].concat()),
+            ("bzip2, half a magic behind", [&bz[..], b"BZ"].concat()),
+            ("bzip2, another magic behind", [&bz[..], &gz].concat()),
+            (
+                "bzip2, level 0 behind",
+                [&bz[..], b"BZh0\x17rE8P\x90"].concat(),
+            ),
+            ("bzip2, CRC of its block", with(&bz, 10, !bz[10])),
+            ("bzip2, CRC", with(&bz, bz.len() - 2, !bz[bz.len() - 2])),
+            ("bzip2, only its magic", bz[..10].to_vec()),
+            ("xz, text behind", [&x[..], b"text"].concat()),
+            ("xz, zeros behind, not by four", [&x[..], &[0; 7]].concat()),
+            ("xz, half a magic behind", [&x[..], &x[..4]].concat()),
+            ("xz, another magic behind", [&x[..], &gz].concat()),
+            (
+                "xz, padding, then text",
+                [&x[..], &[0; 4], b"text"].concat(),
+            ),
+            ("xz, check", with(&x, x.len() - 30, !x[x.len() - 30])),
+            ("xz, only its magic", x[..6].to_vec()),
         ];
         for (row, stored) in rows {
             let (_, end) = unpack(&stored, &content);
@@ -197,8 +248,9 @@ mod tests {
     #[test]
     fn what_is_cut_and_declared_so_is_malformed() {
         let content = prose(300);
-        for stored in [gzip(&content), zstd(&content), skippable(20)] {
-            for cut in 4..stored.len() {
+        let [_, gz, zs, bz, x] = forms(&content);
+        for (stored, magic) in [(gz, 3), (zs, 4), (skippable(20), 4), (bz, 10), (x, 6)] {
+            for cut in magic..stored.len() {
                 let (_, end) = unpack(&stored[..cut], &content);
                 assert_eq!(end, Err(Status::Malformed), "{cut}");
             }
@@ -208,7 +260,7 @@ mod tests {
     #[test]
     fn what_is_cut_on_its_way_has_the_wrong_size() {
         let content = prose(300);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             let right = expected(&stored, &content);
             for cut in 0..stored.len() {
                 for workers in BESIDE {
@@ -224,14 +276,17 @@ mod tests {
     #[test]
     fn what_goes_on_has_the_wrong_size_whatever_it_goes_on_with() {
         let content = prose(300);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             let right = expected(&stored, &content);
             for tail in [
                 &b"x"[..],
+                &[0; 4],
                 &gzip(b""),
                 &gzip(b"more"),
                 &zstd(b""),
                 &zstd(b"more"),
+                &bzip2(b""),
+                &xz(b"more"),
             ] {
                 for piece in [1, 10, 1000] {
                     for workers in BESIDE {
@@ -248,7 +303,7 @@ mod tests {
     #[test]
     fn corrupt_bytes_never_end_well() {
         let content = prose(300);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             let right = expected(&stored, &content);
             for at in 0..stored.len() {
                 for flip in [0x01, 0x80, 0xFF] {
@@ -311,7 +366,7 @@ mod tests {
     #[test]
     fn the_diff_id_is_checked_last() {
         let content = prose(300);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Blake3] {
                 for workers in BESIDE {
                     let mut declared = expected(&stored, &content);
@@ -341,23 +396,9 @@ mod tests {
     }
 
     #[test]
-    fn other_compressions_are_unsupported() {
-        for (stored, name) in [
-            (&b"BZh9\x31\x41\x59\x26\x53\x59rest"[..], "bzip2"),
-            (b"\xFD7zXZ\0rest", "xz"),
-        ] {
-            let right = expected(stored, b"");
-            let (_, end) = drain(&mut unpacking(Script::new(stored, [1]), &right, 0), &[64]);
-            let e = end.unwrap_err();
-            assert_eq!(e.status(), Status::Unsupported);
-            assert!(e.message().contains(name), "{e}");
-        }
-    }
-
-    #[test]
     fn the_size_limit_is_exact() {
         let content = prose(200_000);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             let right = expected(&stored, &content);
             for workers in BESIDE {
                 for (max_uncompressed_size, fits) in [
@@ -391,26 +432,28 @@ mod tests {
     #[test]
     fn the_size_limit_is_met_before_what_is_broken_behind_it() {
         let content = prose(1000);
-        let stored = [gzip(&content), b"text".to_vec()].concat();
-        let right = expected(&stored, &content);
-        for (max_uncompressed_size, status) in
-            [(999, Status::LimitExceeded), (1000, Status::Malformed)]
-        {
-            let options = ReadOptions {
-                max_uncompressed_size: Some(max_uncompressed_size),
-                ..ReadOptions::default()
-            };
-            let stream = Script::new(stored.clone(), [10_000]);
-            let mut reader = open(stream, &right, Mode::Uncompressed, options);
-            let (_, end) = drain(&mut reader, &[64_000]);
-            assert_eq!(end.unwrap_err().status(), status);
+        for stored in &forms(&content)[1..] {
+            let stored = [&stored[..], b"text"].concat();
+            let right = expected(&stored, &content);
+            for (max_uncompressed_size, status) in
+                [(999, Status::LimitExceeded), (1000, Status::Malformed)]
+            {
+                let options = ReadOptions {
+                    max_uncompressed_size: Some(max_uncompressed_size),
+                    ..ReadOptions::default()
+                };
+                let stream = Script::new(stored.clone(), [10_000]);
+                let mut reader = open(stream, &right, Mode::Uncompressed, options);
+                let (_, end) = drain(&mut reader, &[64_000]);
+                assert_eq!(end.unwrap_err().status(), status);
+            }
         }
     }
 
     #[test]
     fn every_call_may_fail_or_cancel() {
         let content = prose(40);
-        for stored in [gzip(&content), zstd(&content), content.clone()] {
+        for stored in forms(&content) {
             let right = expected(&stored, &content);
             for call in 0..=stored.len() {
                 for workers in BESIDE {
@@ -456,7 +499,7 @@ mod tests {
         fn any_pieces_and_any_reads_give_the_content(
             lens in prop::collection::vec(0..150_000_usize, 1..4),
             compresses in any::<bool>(),
-            format in 0..3,
+            format in 0..5,
             pieces in prop::collection::vec(1..100_000_usize, 1..4),
             reads in prop::collection::vec(1..100_000_usize, 1..4),
             workers in 0..3_u32,
@@ -469,6 +512,8 @@ mod tests {
             let stored: Vec<u8> = match format {
                 0 => content.clone(),
                 1 => parts.iter().flat_map(|part| gzip(part)).collect(),
+                2 => parts.iter().flat_map(|part| bzip2(part)).collect(),
+                3 => parts.iter().flat_map(|part| xz(part)).collect(),
                 _ => parts.iter().flat_map(|part| zstd(part)).collect(),
             };
             let stream = Script::new(stored.clone(), pieces);

@@ -156,6 +156,32 @@ pub fn zstd(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+pub fn bzip2(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// One stream of one block, with a CRC64.
+pub fn xz(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// `content` in each form that a blob may have.
+pub fn forms(content: &[u8]) -> [Vec<u8>; 5] {
+    [
+        content.to_vec(),
+        gzip(content),
+        zstd(content),
+        bzip2(content),
+        xz(content),
+    ]
+}
+
 /// Bytes that compress.
 pub fn prose(len: usize) -> Vec<u8> {
     noise(len)

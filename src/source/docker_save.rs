@@ -248,10 +248,13 @@ fn read_config(extent: &Extent, algorithm: Algorithm) -> Result<(Digest, Config)
 
 fn read_layer(extent: &Extent) -> Result<Layer> {
     let compression = Compression::of(&extent.head()?);
-    let media_type = match compression.map_err(|e| e.context(escaped(extent.name())))? {
+    let media_type = match compression {
         Compression::None => return Ok(Layer::Plain),
         Compression::Gzip => MediaType::ImageLayerGzip,
         Compression::Zstd => MediaType::ImageLayerZstd,
+        // Without a name in the specification.
+        Compression::Bzip2 => MediaType::from("application/vnd.oci.image.layer.v1.tar+bzip2"),
+        Compression::Xz => MediaType::from("application/vnd.oci.image.layer.v1.tar+xz"),
     };
     let mut hasher = Hasher::new(Algorithm::Sha256);
     extent.for_each_piece(|piece| {

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 /// name that it was unpacked to, of at most `max_size` bytes (0 is no limit).
 pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
     let within = |e: Error| e.context(escaped(file.name()));
-    let compression = Compression::of(&file.head()?).map_err(within)?;
+    let compression = Compression::of(&file.head()?);
     let Some(mut decoder) = compression
         .decoder(DEFAULT_MAX_WINDOW_SIZE)
         .map_err(within)?

@@ -163,7 +163,7 @@ impl Decoder for Zstd {
         }
     }
 
-    fn finish(&self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         match self.position {
             Position::Header(0) => Ok(()),
             Position::Header(have) if !may_be_magic(&self.header[..have.min(MAGIC.len())]) => {
