@@ -36,6 +36,8 @@ pub enum Document {
 
 #[derive(Debug)]
 pub struct Index {
+    /// As written, if it was.
+    pub media_type: Option<Text>,
     /// The manifests and indexes named, in order; what is wrong with one concerns no other.
     pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
 }
@@ -93,14 +95,18 @@ impl Document {
             )));
         }
         Ok(match kind {
-            Kind::Index => Self::Index(Index::read(&object, most_children)?),
+            Kind::Index => Self::Index(Index::read(&object, media_type, most_children)?),
             _ => Self::Manifest(Manifest::read(&object, media_type)?),
         })
     }
 }
 
 impl Index {
-    fn read(object: &Object<'_>, most_children: u32) -> Result<Self, Fault> {
+    fn read(
+        object: &Object<'_>,
+        media_type: Option<Text>,
+        most_children: u32,
+    ) -> Result<Self, Fault> {
         object.map("annotations", Value::text)?;
         let mut shared = Shared::default();
         let mut children = Vec::new();
@@ -123,7 +129,10 @@ impl Index {
                 Ok(())
             })
         })?;
-        Ok(Self { children })
+        Ok(Self {
+            media_type,
+            children,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Index {
     root_is_verified: bool,
     entries: Arc<[Entry]>,
     documents: Arc<Documents>,
+    is_selection: bool,
 }
 
 impl Index {
@@ -30,6 +31,7 @@ impl Index {
             root_is_verified: loaded.root_is_verified,
             entries: loaded.entries.into(),
             documents: Arc::new(loaded.documents),
+            is_selection: false,
         })
     }
 
@@ -44,6 +46,15 @@ impl Index {
 
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether the entries were selected from another index, whose root this one has.
+    pub fn is_selection(&self) -> bool {
+        self.is_selection
+    }
+
+    pub fn documents(&self) -> &Arc<Documents> {
+        &self.documents
     }
 
     /// The image at this place of the list.
@@ -81,6 +92,7 @@ impl Index {
         let chosen = matcher.select(images);
         Self {
             entries: chosen.into_iter().cloned().collect(),
+            is_selection: true,
             ..self.clone()
         }
     }

@@ -45,6 +45,10 @@ impl Layer {
         &self.descriptor
     }
 
+    pub fn loader(&self) -> &Arc<dyn Loader> {
+        &self.loader
+    }
+
     /// `None` where the config has none for it.
     pub fn diff_id(&self) -> Option<&Digest> {
         self.diff_id.as_ref()

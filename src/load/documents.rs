@@ -97,6 +97,16 @@ impl Documents {
         })
     }
 
+    /// The bytes of a manifest or index, as kept or as read now. They are not kept: a copy
+    /// needs each document once.
+    pub fn bytes(&self, d: &Descriptor, ctx: &Context) -> Result<Arc<[u8]>> {
+        let kept = lock(&self.manifests).get(&d.digest).cloned();
+        match kept {
+            Some(bytes) => d.expect_size(bytes.len() as u64).map(|()| bytes),
+            None => self.read(d, Kind::Manifest, ctx, &mut { u64::MAX }),
+        }
+    }
+
     /// Keeps a manifest that was read and understood by somebody else.
     pub fn keep_manifest(&self, digest: &Digest, bytes: &Arc<[u8]>) {
         lock(&self.manifests).insert(digest.clone(), bytes.clone());

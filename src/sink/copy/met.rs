@@ -1,0 +1,166 @@
+//! What a walk met already.
+
+use super::options::CopyOptions;
+use super::source::is_foreign;
+use super::step::{Absence, Blob, Counted, Step};
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::Manifest;
+use crate::error::{Error, Result};
+use crate::media_type::Kind;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// Blobs that one copy may consist of: what is known of each stays in memory.
+const MAX_BLOBS: usize = 1 << 20;
+
+/// The digests that were met, each with what must be the same when it is named again.
+pub struct Met {
+    leave_out_missing: bool,
+    skip_foreign: bool,
+    blobs: HashMap<Digest, MetBlob>,
+    documents: HashMap<Digest, MetDocument>,
+}
+
+struct MetBlob {
+    size: u64,
+    diff_id: Option<Digest>,
+    absence: Arc<Absence>,
+}
+
+#[derive(Clone, Copy)]
+pub struct MetDocument {
+    size: u64,
+    kind: Kind,
+    /// Whether it is put below a root; otherwise it was only a root so far.
+    pub put: bool,
+    /// Whether it is copied: of a selection's tree not all is.
+    pub kept: bool,
+}
+
+impl Met {
+    pub fn new(options: &CopyOptions) -> Self {
+        Self {
+            leave_out_missing: options.leave_out_missing,
+            skip_foreign: options.skip_foreign,
+            blobs: HashMap::new(),
+            documents: HashMap::new(),
+        }
+    }
+
+    /// What is known of a document; a failure where it was of another size or kind.
+    pub fn document(&self, d: &Descriptor, kind: Kind) -> Result<Option<MetDocument>> {
+        let Some(met) = self.documents.get(&d.digest) else {
+            return Ok(None);
+        };
+        d.expect_size(met.size)?;
+        if met.kind == Kind::Other && kind != Kind::Other {
+            // What it names was not looked at.
+            return Ok(None);
+        }
+        if met.kind != kind && kind != Kind::Other {
+            return Err(Error::malformed(format_args!(
+                "document {}: found {}, expected {kind}, as its descriptor says",
+                d.digest, met.kind
+            ))
+            .with_digest(d.digest.text()));
+        }
+        Ok(Some(*met))
+    }
+
+    pub fn insert(&mut self, d: &Descriptor, kind: Kind, kept: bool) {
+        let document = MetDocument {
+            size: d.size,
+            kind,
+            put: false,
+            kept,
+        };
+        self.documents.insert(d.digest.clone(), document);
+    }
+
+    /// Marks a document as put below a root.
+    pub fn put(&mut self, d: &Descriptor) {
+        if let Some(met) = self.documents.get_mut(&d.digest) {
+            met.put = true;
+        }
+    }
+
+    /// The steps of a manifest's blobs, without those that were met before. All of them
+    /// count as met then, or, after a failure, none.
+    pub fn blobs(
+        &mut self,
+        manifest: Manifest,
+        diff_ids: Vec<Option<Digest>>,
+    ) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        let mut added = Vec::new();
+        let config = (Arc::new(manifest.config), None);
+        let diff_ids = diff_ids.into_iter().chain(std::iter::repeat(None));
+        let layers = manifest.layers.into_iter().zip(diff_ids);
+        for (d, diff_id) in std::iter::once(config).chain(layers) {
+            if let Err(e) = self.blob(&d, diff_id, &mut steps, &mut added) {
+                for digest in added {
+                    self.blobs.remove(&digest);
+                }
+                return Err(e);
+            }
+        }
+        Ok(steps)
+    }
+
+    fn blob(
+        &mut self,
+        d: &Arc<Descriptor>,
+        diff_id: Option<Digest>,
+        steps: &mut Vec<Step>,
+        added: &mut Vec<Digest>,
+    ) -> Result<()> {
+        let foreign = is_foreign(d);
+        if foreign && self.skip_foreign {
+            return Ok(());
+        }
+        let required = !foreign && !self.leave_out_missing;
+        let mut push = |diff_id: &Option<Digest>, check_only, absence: &Arc<Absence>| {
+            steps.push(Step::Blob(Arc::new(Blob {
+                descriptor: d.clone(),
+                diff_id: diff_id.clone(),
+                check_only,
+                absence: absence.clone(),
+                counted: Mutex::new(Counted::default()),
+            })));
+        };
+        let count = self.blobs.len();
+        let Some(met) = self.blobs.get_mut(&d.digest) else {
+            if count >= MAX_BLOBS {
+                return Err(Error::limit_exceeded(format_args!(
+                    "found more than {MAX_BLOBS} blobs, expected at most that many in one copy"
+                )));
+            }
+            let absence = Absence::new(required);
+            push(&diff_id, false, &absence);
+            added.push(d.digest.clone());
+            let size = d.size;
+            let met = MetBlob {
+                size,
+                diff_id,
+                absence,
+            };
+            self.blobs.insert(d.digest.clone(), met);
+            return Ok(());
+        };
+        d.expect_size(met.size)?;
+        if required && met.absence.require() {
+            met.absence = Absence::new(true);
+            push(&diff_id, false, &met.absence);
+        } else if let Some(diff_id) = diff_id
+            && met.diff_id.as_ref() != Some(&diff_id)
+        {
+            // Two manifests disagree, or use different algorithms, or the first one had
+            // no diff ID for it.
+            let diff_id = Some(diff_id);
+            push(&diff_id, true, &met.absence);
+            met.diff_id = diff_id;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! Copying: an index or image with all that is below it, from a loader to a sink.
+//!
+//! `walk` reads the documents of the tree one after the other and turns each into steps,
+//! `queue` says which step may be done next, `transfer` copies one blob, and `run` lets any
+//! number of the program's threads do the steps. Nothing but digests is kept of what was
+//! done: memory does not grow with the sizes of blobs.
+
+mod met;
+mod options;
+mod progress;
+mod queue;
+mod run;
+mod source;
+mod step;
+mod tee;
+mod transfer;
+mod walk;
+
+pub use options::CopyOptions;
+pub use progress::{Counters, Event, Observer, Progress};
+pub use run::Copy;
+pub use source::Source;

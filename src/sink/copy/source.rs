@@ -1,0 +1,225 @@
+//! What is copied.
+
+use super::step::Document;
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::{self, Manifest};
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::index::Index;
+use crate::load::{self, Documents, EntryKind};
+use crate::loader::Stream;
+use crate::media_type::{self, Kind};
+use crate::text::{Text, TextRef};
+use oci_spec::image::MediaType;
+use std::collections::{HashMap, HashSet};
+use std::io::Cursor;
+use std::sync::Arc;
+
+/// A root, and where all that is below it is read from.
+pub struct Source {
+    pub root: Document,
+    pub root_kind: RootKind,
+    /// The manifests that were selected; `None` where all are copied.
+    pub selected: Option<HashSet<Digest>>,
+    /// Entries that the load found broken, by digest.
+    broken: HashMap<Digest, Vec<(Arc<Descriptor>, Error)>>,
+    content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootKind {
+    /// The index of a layout or archive: no manifest, but a list of roots.
+    List,
+    Index,
+    Manifest,
+    /// Neither index nor manifest: copied alone.
+    Unknown,
+}
+
+enum Content {
+    Index(Arc<Documents>),
+    Image(Image),
+}
+
+impl Source {
+    /// INVALID_ARGUMENT for a selection, unless `sparse`.
+    pub fn of_index(index: &Index, sparse: bool) -> Result<Self> {
+        let selected = match index.is_selection() {
+            false => None,
+            true if sparse => {
+                let images = index.entries().iter().filter_map(|e| e.descriptor.as_ref());
+                Some(images.map(|d| d.digest.clone()).collect())
+            }
+            true => {
+                return Err(Error::invalid_argument(
+                    "a selection has no document of its own: make an index of it with an index \
+                     builder, or copy it sparsely",
+                ));
+            }
+        };
+        let mut broken: HashMap<_, Vec<_>> = HashMap::new();
+        for entry in index.entries() {
+            if let (Some(d), Some(error)) = (&entry.descriptor, &entry.error) {
+                let of_digest = broken.entry(d.digest.clone()).or_default();
+                of_digest.push((d.clone(), error.clone()));
+            }
+        }
+        let documents = index.documents().clone();
+        let (root, root_kind) = root_of(index, documents.loader.root_is_index())?;
+        Ok(Self {
+            root,
+            root_kind,
+            selected,
+            broken,
+            content: Content::Index(documents),
+        })
+    }
+
+    /// The image as it is now.
+    pub fn of_image(image: &Image) -> Self {
+        let manifest = image.manifest();
+        let descriptor = Descriptor::new(
+            manifest.content.own_media_type(),
+            manifest.digest.clone(),
+            manifest.bytes.len() as u64,
+        );
+        Self {
+            root: Document {
+                descriptor: Arc::new(descriptor),
+                bytes: manifest.bytes.clone(),
+            },
+            root_kind: RootKind::Manifest,
+            selected: None,
+            broken: HashMap::new(),
+            content: Content::Image(image.clone()),
+        }
+    }
+
+    /// Why the load found this entry broken.
+    pub fn error_of(&self, d: &Descriptor) -> Option<&Error> {
+        let of_digest = self.broken.get(&d.digest)?;
+        let (_, error) = of_digest.iter().find(|(known, _)| **known == *d)?;
+        Some(error)
+    }
+
+    /// The name under which a layout or archive offers its `i`-th root.
+    pub fn name(&self, i: usize, d: &Descriptor) -> Option<Text> {
+        let own = match &self.content {
+            Content::Index(documents) => documents.loader.entry_name(i),
+            Content::Image(_) => None,
+        };
+        own.or_else(|| {
+            d.annotation("io.containerd.image.name")
+                .map(TextRef::to_text)
+        })
+        .or_else(|| {
+            let name = d.annotation("org.opencontainers.image.ref.name");
+            name.map(TextRef::to_text)
+        })
+        .filter(|name| !name.is_empty())
+    }
+
+    /// Reads a manifest or index below the root, and verifies it.
+    pub fn document(&self, d: &Descriptor, ctx: &Context) -> Result<Arc<[u8]>> {
+        if d.digest == self.root.descriptor.digest {
+            d.expect_size(self.root.bytes.len() as u64)?;
+            return Ok(self.root.bytes.clone());
+        }
+        match &self.content {
+            Content::Index(documents) => documents.bytes(d, ctx),
+            Content::Image(_) => Err(Error::internal("an image names no manifest")),
+        }
+    }
+
+    /// Opens a config, a layer or another blob.
+    pub fn open_blob(&self, d: &Descriptor, ctx: &Context) -> Result<Box<dyn Stream>> {
+        match &self.content {
+            Content::Index(documents) => load::open(&*documents.loader, d, Kind::Other, ctx),
+            Content::Image(image) if d.digest == image.config().digest => {
+                Ok(Box::new(Cursor::new(image.config().bytes.clone())))
+            }
+            Content::Image(image) => {
+                let layer = image
+                    .layers()
+                    .iter()
+                    .find(|layer| layer.descriptor().digest == d.digest)
+                    .ok_or_else(|| Error::internal("an image has no such layer"))?;
+                load::open(&**layer.loader(), d, Kind::Other, ctx)
+            }
+        }
+    }
+
+    /// The diff IDs of a manifest's layers, where it is an image's.
+    pub fn diff_ids(
+        &self,
+        d: &Descriptor,
+        manifest: &Manifest,
+        ctx: &Context,
+    ) -> Result<Vec<Option<Digest>>> {
+        if let Content::Image(image) = &self.content {
+            return Ok(diff_ids(image));
+        }
+        let Content::Index(documents) = &self.content else {
+            return Ok(Vec::new());
+        };
+        if !load::is_image(manifest.media_type.as_ref(), &manifest.config, d) {
+            return Ok(Vec::new());
+        }
+        let manifest = documents.manifest(d, ctx)?;
+        let config = documents.config(&manifest.content.config, ctx)?;
+        Ok(diff_ids(&Image::new(
+            manifest,
+            config,
+            None,
+            &documents.loader,
+        )?))
+    }
+}
+
+fn diff_ids(image: &Image) -> Vec<Option<Digest>> {
+    let layers = image.layers().iter();
+    layers.map(|layer| layer.diff_id().cloned()).collect()
+}
+
+fn root_of(index: &Index, is_list: bool) -> Result<(Document, RootKind)> {
+    let root = index.root();
+    let concern = |e: Error| e.context("root").with_digest(root.digest.text());
+    let unknown = match index.entries() {
+        [entry] if entry.kind == EntryKind::Unknown => entry
+            .descriptor
+            .as_ref()
+            .filter(|d| d.digest == root.digest),
+        _ => None,
+    };
+    let (kind, media_type) = match unknown {
+        Some(d) => (RootKind::Unknown, d.media_type.clone()),
+        None => match document::Document::parse(&root.bytes, u32::MAX).map_err(concern)? {
+            document::Document::Index(_) if is_list => (RootKind::List, oci_index()),
+            document::Document::Index(index) => (
+                RootKind::Index,
+                index.media_type.clone().unwrap_or_else(oci_index),
+            ),
+            document::Document::Manifest(manifest) => {
+                (RootKind::Manifest, manifest.own_media_type())
+            }
+        },
+    };
+    let size = root.bytes.len() as u64;
+    let root = Document {
+        descriptor: Arc::new(Descriptor::new(media_type, root.digest.clone(), size)),
+        bytes: root.bytes.clone(),
+    };
+    Ok((root, kind))
+}
+
+fn oci_index() -> Text {
+    Text::new(MediaType::ImageIndex.as_ref()).expect("a media type has no NUL")
+}
+
+/// Whether a layer may only be had from where its URLs lead.
+pub fn is_foreign(d: &Descriptor) -> bool {
+    media_type::oci_layer(&d.media_type)
+        .starts_with("application/vnd.oci.image.layer.nondistributable.")
+}

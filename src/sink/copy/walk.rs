@@ -1,0 +1,421 @@
+//! The walk over the tree below a root, one document at a time.
+
+use super::met::Met;
+use super::options::CopyOptions;
+use super::source::{RootKind, Source};
+use super::step::{Document, Root, Step};
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::{self, BadChild};
+use crate::error::{Error, Result, Status};
+use crate::media_type::{self, Kind};
+use crate::text::{Escaped, Text};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of the roots of a layout that are kept until they are put, at the end.
+const MAX_ROOT_BYTES: usize = 1 << 20;
+
+/// Turns the tree into steps, in document order: the blobs of a manifest, the manifest, and
+/// an index behind all that it names; the roots come last. Content that was met before is
+/// not given again.
+///
+/// A failure leaves the walk where it was: the next call tries the same again.
+pub struct Walk {
+    source: Arc<Source>,
+    options: CopyOptions,
+    stage: Stage,
+    /// The indexes that the walk is in.
+    open: Vec<Open>,
+    met: Met,
+    roots: Vec<Root>,
+    root_bytes: HashMap<Digest, Arc<[u8]>>,
+    root_bytes_left: usize,
+    /// Selected manifests that were not met yet.
+    unmet: usize,
+    /// Why an index was not searched for them.
+    unread: Option<Error>,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Root,
+    Tree,
+    Roots,
+    End,
+}
+
+/// An index that the walk is in.
+struct Open {
+    /// `None` for the list of roots that a layout or archive has.
+    document: Option<(Document, Place)>,
+    children: Vec<Result<Arc<Descriptor>, BadChild>>,
+    next: usize,
+    /// Whether something below it is copied.
+    kept: bool,
+}
+
+/// Where a document is named.
+enum Place {
+    BelowRoot,
+    /// A root, to be put under each of these names.
+    Root(Vec<Option<Text>>),
+}
+
+/// What a visit to a document led to.
+enum Visit {
+    /// The steps of it and of all that it names, and whether it is copied at all.
+    Done(Vec<Step>, bool),
+    /// An index, which the walk is in now.
+    Opened,
+}
+
+/// Names that a message repeats.
+const MAX_NAMES: usize = 16;
+
+const LEFT_OUT: Visit = Visit::Done(Vec::new(), false);
+
+impl Walk {
+    /// INVALID_ARGUMENT where names are given for several roots.
+    pub fn new(source: Arc<Source>, options: &CopyOptions) -> Result<Self> {
+        if source.root_kind == RootKind::List && source.selected.is_none() {
+            let children = parse_index(&source.root)?;
+            let names = children.iter().enumerate().map(|(i, child)| match child {
+                Ok(d) => source.name(i, d),
+                Err(_) => None,
+            });
+            expect_one_root(options, names)?;
+        }
+        Ok(Self {
+            unmet: source
+                .selected
+                .as_ref()
+                .map_or(0, |selected| selected.len()),
+            source,
+            options: options.clone(),
+            stage: Stage::Root,
+            open: Vec::new(),
+            met: Met::new(options),
+            roots: Vec::new(),
+            root_bytes: HashMap::new(),
+            root_bytes_left: MAX_ROOT_BYTES,
+            unread: None,
+        })
+    }
+
+    /// The steps of the next document, perhaps none; `None` when all were given.
+    pub fn next(&mut self, ctx: &Context) -> Result<Option<Vec<Step>>> {
+        ctx.check()?;
+        match self.stage {
+            Stage::Root => {
+                let steps = self.root(ctx)?;
+                self.stage = Stage::Tree;
+                Ok(Some(steps))
+            }
+            Stage::Tree if !self.open.is_empty() => self.child(ctx).map(Some),
+            Stage::Tree => {
+                if let (1.., Some(error)) = (self.unmet, &self.unread) {
+                    return Err(error.clone());
+                }
+                self.stage = Stage::Roots;
+                Ok(Some(Vec::new()))
+            }
+            Stage::Roots => {
+                if self.source.root_kind == RootKind::List {
+                    expect_one_root(&self.options, self.roots.iter().map(|r| r.name.clone()))?;
+                }
+                self.stage = Stage::End;
+                Ok(Some(self.roots.drain(..).map(Step::Root).collect()))
+            }
+            Stage::End => Ok(None),
+        }
+    }
+
+    fn root(&mut self, ctx: &Context) -> Result<Vec<Step>> {
+        let source = self.source.clone();
+        let root = &source.root;
+        let kind = match source.root_kind {
+            RootKind::List => {
+                self.open.push(Open {
+                    document: None,
+                    children: parse_index(root)?,
+                    next: 0,
+                    kept: true,
+                });
+                return Ok(Vec::new());
+            }
+            RootKind::Index => Kind::Index,
+            RootKind::Manifest => Kind::Manifest,
+            RootKind::Unknown => Kind::Other,
+        };
+        let place = Place::Root(self.names(|| None));
+        match self.visit(&root.descriptor, kind, place, ctx)? {
+            Visit::Done(steps, _) => Ok(steps),
+            Visit::Opened => Ok(Vec::new()),
+        }
+    }
+
+    /// Visits the next child of the index that the walk is in, or leaves that index.
+    fn child(&mut self, ctx: &Context) -> Result<Vec<Step>> {
+        let depth = self.open.len();
+        let index = &self.open[depth - 1];
+        let visit = match index.children.get(index.next) {
+            None => {
+                let index = self.open.pop().expect("the walk is in an index");
+                return Ok(self.close(index));
+            }
+            Some(Err(bad)) => self.broken(&bad.error)?,
+            Some(Ok(d)) => match self.source.error_of(d) {
+                Some(error) => self.broken(error)?,
+                None => {
+                    let (d, at) = (d.clone(), index.next);
+                    let place = match index.document {
+                        None => Place::Root(self.names(|| self.source.name(at, &d))),
+                        Some(_) => Place::BelowRoot,
+                    };
+                    self.visit_child(&d, place, ctx)?
+                }
+            },
+        };
+        let index = &mut self.open[depth - 1];
+        index.next += 1;
+        match visit {
+            Visit::Opened => Ok(Vec::new()),
+            Visit::Done(steps, kept) => {
+                index.kept |= kept;
+                Ok(steps)
+            }
+        }
+    }
+
+    /// Leaves an index that was walked over.
+    fn close(&mut self, index: Open) -> Vec<Step> {
+        let Some((document, place)) = index.document else {
+            return Vec::new();
+        };
+        if let Some(parent) = self.open.last_mut() {
+            parent.kept |= index.kept;
+        }
+        self.met
+            .insert(&document.descriptor, Kind::Index, index.kept);
+        match index.kept {
+            true => self.place(document, place).into_iter().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The names given for the copy, or the document's own.
+    fn names(&self, own: impl FnOnce() -> Option<Text>) -> Vec<Option<Text>> {
+        match &self.options.names[..] {
+            [] => vec![own()],
+            names => names.iter().cloned().map(Some).collect(),
+        }
+    }
+
+    /// Passes over an entry that the load found broken, where that is allowed. Content that
+    /// is not what its digest says is never passed over.
+    fn broken(&self, error: &Error) -> Result<Visit> {
+        let is_wrong = matches!(
+            error.status(),
+            Status::DigestMismatch | Status::SizeMismatch
+        );
+        let is_selection = self.source.selected.is_some();
+        match is_selection || (self.options.leave_out_missing && !is_wrong) {
+            true => Ok(LEFT_OUT),
+            false => Err(error.clone()),
+        }
+    }
+
+    fn visit_child(&mut self, d: &Arc<Descriptor>, place: Place, ctx: &Context) -> Result<Visit> {
+        let kind = media_type::kind(&d.media_type);
+        let error = match self.visit(d, kind, place, ctx) {
+            Ok(visit) => return Ok(visit),
+            Err(error) => error,
+        };
+        if self.options.leave_out_missing && error.status() == Status::NotFound {
+            return Ok(LEFT_OUT);
+        }
+        // Of a selection's indexes only those are needed that lead to what was selected.
+        let is_searched = self.source.selected.is_some() && kind == Kind::Index;
+        if is_searched && error.status().is_of_content() {
+            self.unread.get_or_insert(error);
+            return Ok(LEFT_OUT);
+        }
+        Err(error)
+    }
+
+    fn visit(
+        &mut self,
+        d: &Arc<Descriptor>,
+        kind: Kind,
+        place: Place,
+        ctx: &Context,
+    ) -> Result<Visit> {
+        let is_root_document = d.digest == self.source.root.descriptor.digest;
+        let is_selected = match &self.source.selected {
+            Some(selected) => selected.contains(&d.digest),
+            None => true,
+        };
+        if let Some(met) = self.met.document(d, kind)? {
+            if !met.kept {
+                return Ok(LEFT_OUT);
+            }
+            let steps = match place {
+                Place::BelowRoot if met.put => Vec::new(),
+                Place::BelowRoot => vec![self.put(self.read(d, ctx)?)],
+                Place::Root(names) => {
+                    self.list(d, None, names);
+                    Vec::new()
+                }
+            };
+            return Ok(Visit::Done(steps, true));
+        }
+        if kind != Kind::Index && !is_selected && !is_root_document {
+            return Ok(LEFT_OUT);
+        }
+        let document = self.read(d, ctx)?;
+        let mut steps = Vec::new();
+        match kind {
+            Kind::Index => {
+                let children = parse_index(&document)?;
+                self.open.push(Open {
+                    document: Some((document, place)),
+                    children,
+                    next: 0,
+                    kept: self.source.selected.is_none() || is_root_document,
+                });
+                return Ok(Visit::Opened);
+            }
+            Kind::Manifest if is_selected => {
+                let manifest = match parse(&document)? {
+                    document::Document::Manifest(manifest) => manifest,
+                    document::Document::Index(_) => return Err(other_kind(d, Kind::Manifest)),
+                };
+                let diff_ids = match self.options.check_diff_ids {
+                    true => self.diff_ids(d, &manifest, ctx)?,
+                    false => Vec::new(),
+                };
+                steps = self.met.blobs(manifest, diff_ids)?;
+            }
+            Kind::Schema1 => {
+                return Err(Error::unsupported(
+                    "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one",
+                )
+                .with_digest(d.digest.text()));
+            }
+            Kind::Manifest | Kind::Other => {}
+        }
+        if is_selected {
+            self.unmet = self.unmet.saturating_sub(1);
+        }
+        self.met.insert(d, kind, true);
+        steps.extend(self.place(document, place));
+        Ok(Visit::Done(steps, true))
+    }
+
+    fn read(&self, d: &Arc<Descriptor>, ctx: &Context) -> Result<Document> {
+        Ok(Document {
+            descriptor: d.clone(),
+            bytes: self.source.document(d, ctx)?,
+        })
+    }
+
+    fn diff_ids(
+        &self,
+        d: &Descriptor,
+        manifest: &document::Manifest,
+        ctx: &Context,
+    ) -> Result<Vec<Option<Digest>>> {
+        match self.source.diff_ids(d, manifest, ctx) {
+            // The config is left out as well, and nothing to check them with.
+            Err(e) if self.options.leave_out_missing && e.status() == Status::NotFound => {
+                Ok(Vec::new())
+            }
+            diff_ids => diff_ids,
+        }
+    }
+
+    /// Puts a document where it is named: below a root now, as a root at the end.
+    fn place(&mut self, document: Document, place: Place) -> Option<Step> {
+        match place {
+            Place::BelowRoot => Some(self.put(document)),
+            Place::Root(names) => {
+                self.list(&document.descriptor, Some(document.bytes), names);
+                None
+            }
+        }
+    }
+
+    fn put(&mut self, document: Document) -> Step {
+        self.met.put(&document.descriptor);
+        Step::Manifest(document)
+    }
+
+    /// Lists a root under its names. Its bytes are kept while all of them are few.
+    fn list(&mut self, d: &Arc<Descriptor>, bytes: Option<Arc<[u8]>>, names: Vec<Option<Text>>) {
+        let kept = self.root_bytes.get(&d.digest).cloned();
+        let bytes = kept.or_else(|| {
+            let bytes = bytes.filter(|bytes| bytes.len() <= self.root_bytes_left)?;
+            self.root_bytes_left -= bytes.len();
+            self.root_bytes.insert(d.digest.clone(), bytes.clone());
+            Some(bytes)
+        });
+        self.roots.extend(names.into_iter().map(|name| Root {
+            descriptor: d.clone(),
+            bytes: bytes.clone(),
+            name,
+        }));
+    }
+}
+
+/// A name is only given to a single root; the list of a layout or archive may have several.
+fn expect_one_root(
+    options: &CopyOptions,
+    own_names: impl ExactSizeIterator<Item = Option<Text>>,
+) -> Result<()> {
+    let count = own_names.len();
+    if options.names.is_empty() || count == 1 {
+        return Ok(());
+    }
+    let quoted: Vec<_> = own_names
+        .take(MAX_NAMES)
+        .map(|name| match &name {
+            Some(name) => format!("\"{}\"", Escaped(name)),
+            None => "one without a name".to_owned(),
+        })
+        .collect();
+    let more = if count > MAX_NAMES { ", ..." } else { "" };
+    Err(Error::invalid_argument(format_args!(
+        "the source lists {count} images or indexes ({}{more}), expected one to give a name to: \
+         choose one with ref_name",
+        quoted.join(", ")
+    )))
+}
+
+fn parse(document: &Document) -> Result<document::Document> {
+    let digest = &document.descriptor.digest;
+    document::Document::parse(&document.bytes, u32::MAX).map_err(|e| {
+        e.context(format_args!("document {digest}"))
+            .with_digest(digest.text())
+    })
+}
+
+fn parse_index(document: &Document) -> Result<Vec<Result<Arc<Descriptor>, BadChild>>> {
+    match parse(document)? {
+        document::Document::Index(index) => Ok(index.children),
+        document::Document::Manifest(_) => Err(other_kind(&document.descriptor, Kind::Index)),
+    }
+}
+
+fn other_kind(d: &Descriptor, expected: Kind) -> Error {
+    let found = match expected {
+        Kind::Index => Kind::Manifest,
+        _ => Kind::Index,
+    };
+    Error::malformed(format_args!(
+        "document {}: found {found}, expected {expected}, as its descriptor says",
+        d.digest
+    ))
+    .with_digest(d.digest.text())
+}
