@@ -65,7 +65,6 @@
 /* Made from src/ffi by cbindgen; do not edit. `UPDATE=1 cargo test --test header` makes
  * it anew. */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -142,6 +141,26 @@ enum ociimg_status_values
    * others are. What went wrong is also written to stderr.
    */
   OCIIMG_STATUS_INTERNAL = 14,
+  /**
+   * A sink has the blob already, or a target exists that must be new.
+   */
+  OCIIMG_STATUS_EXISTS = 15,
+  /**
+   * From callbacks of a sink only: what was written is lost and must be given again.
+   */
+  OCIIMG_STATUS_RESTART = 16,
+  /**
+   * Somebody else changed the target meanwhile.
+   */
+  OCIIMG_STATUS_CONFLICT = 17,
+  /**
+   * Not logged in, or not allowed.
+   */
+  OCIIMG_STATUS_DENIED = 18,
+  /**
+   * The network or a server failed, after retries: it may work later.
+   */
+  OCIIMG_STATUS_UNAVAILABLE = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -325,6 +344,11 @@ typedef struct ociimg_reader ociimg_reader;
  * unknown number as a failure.
  */
 typedef int32_t ociimg_status;
+
+/**
+ * 1 or 0. C's own bool is one byte, which the bindings of several languages read as four.
+ */
+typedef int32_t ociimg_bool;
 
 /**
  * The callbacks of a loader: where index, manifests and blobs come from.
@@ -522,13 +546,24 @@ uint32_t ociimg_version_number(void);
 const char *ociimg_status_name(ociimg_status status);
 
 /**
+ * Makes an error of the program's own, for companion libraries and bindings: it has this
+ * status, callback_code and message. status is kept as it is, also where this version does
+ * not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
+ * UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
+ * with ociimg_error_free. Any thread.
+ */
+struct ociimg_error *ociimg_error_new(ociimg_status status,
+                                      int64_t callback_code,
+                                      const char *message);
+
+/**
  * The status that the call returned; OCIIMG_STATUS_OK for NULL.
  */
 ociimg_status ociimg_error_status(const struct ociimg_error *err);
 
 /**
  * What was found and what was expected, in one line of UTF-8 without control characters
- * (what documents and callbacks say is escaped). Lives as long as the error. Never NULL:
+ * (text of documents and callbacks is escaped). Lives as long as the error. Never NULL:
  * "" for a NULL error.
  */
 const char *ociimg_error_message(const struct ociimg_error *err);
@@ -543,6 +578,12 @@ const char *ociimg_error_digest(const struct ociimg_error *err);
  * The callback_code that a callback gave to ociimg_call_fail, else 0.
  */
 int64_t ociimg_error_callback_code(const struct ociimg_error *err);
+
+/**
+ * The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
+ * OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
+ */
+int32_t ociimg_error_errno(const struct ociimg_error *err);
 
 /**
  * Frees an error; NULL does nothing. Any thread.
@@ -573,7 +614,7 @@ void ociimg_context_cancel(const struct ociimg_context *ctx);
 /**
  * Whether the context was cancelled; false for NULL. Any thread, signal handlers too.
  */
-bool ociimg_context_is_cancelled(const struct ociimg_context *ctx);
+ociimg_bool ociimg_context_is_cancelled(const struct ociimg_context *ctx);
 
 /**
  * Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
@@ -588,9 +629,12 @@ void ociimg_context_free(struct ociimg_context *ctx);
  *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
  *
  * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
- * What is returned decides: OCIIMG_STATUS_NOT_FOUND and OCIIMG_STATUS_CANCELLED keep
- * their meaning, anything else reaches the caller as OCIIMG_STATUS_CALLBACK, with
- * callback_code in ociimg_error_callback_code and message in ociimg_error_message.
+ * What is returned decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
+ * OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
+ * a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
+ * OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
+ * else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
+ * ociimg_error_callback_code returns, and message part of ociimg_error_message.
  * message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
  * printable is escaped. For a NULL call nothing is recorded.
  */
@@ -602,7 +646,7 @@ int32_t ociimg_call_fail(struct ociimg_call *call,
 /**
  * Whether the call was cancelled, for callbacks that wait for something; false for NULL.
  */
-bool ociimg_call_is_cancelled(const struct ociimg_call *call);
+ociimg_bool ociimg_call_is_cancelled(const struct ociimg_call *call);
 
 /**
  * The user_data of the context that the call runs under; NULL without one.
@@ -732,93 +776,94 @@ struct ociimg_platform *ociimg_platform_host(void);
  * is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
  * caller frees it with ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_platform_normalize(const struct ociimg_platform *p);
+struct ociimg_platform *ociimg_platform_normalize(const struct ociimg_platform *platform);
 
 /**
  * The operating system ("linux"), as written; NULL where it is absent. Lives as long as
  * the platform.
  */
-const char *ociimg_platform_os(const struct ociimg_platform *p);
+const char *ociimg_platform_os(const struct ociimg_platform *platform);
 
 /**
  * The processor architecture ("amd64"), as written; NULL where it is absent. Lives as
  * long as the platform.
  */
-const char *ociimg_platform_architecture(const struct ociimg_platform *p);
+const char *ociimg_platform_architecture(const struct ociimg_platform *platform);
 
 /**
  * The processor's variant ("v8"), as written; NULL where it is absent. Lives as long as
  * the platform.
  */
-const char *ociimg_platform_variant(const struct ociimg_platform *p);
+const char *ociimg_platform_variant(const struct ociimg_platform *platform);
 
 /**
  * The version of the operating system ("10.0.17763.1397"), as written; NULL where it is
  * absent. Lives as long as the platform.
  */
-const char *ociimg_platform_os_version(const struct ociimg_platform *p);
+const char *ociimg_platform_os_version(const struct ociimg_platform *platform);
 
 /**
  * How many features of the operating system the platform names; 0 for NULL.
  */
-size_t ociimg_platform_os_feature_count(const struct ociimg_platform *p);
+size_t ociimg_platform_os_feature_count(const struct ociimg_platform *platform);
 
 /**
  * The feature at a place of the list ("win32k"), which may be ""; NULL beyond its end.
  * Lives as long as the platform.
  */
-const char *ociimg_platform_os_feature_at(const struct ociimg_platform *p, size_t i);
+const char *ociimg_platform_os_feature_at(const struct ociimg_platform *platform,
+                                          size_t i);
 
 /**
  * "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
  * NULL. Lives as long as the platform.
  */
-const char *ociimg_platform_format(const struct ociimg_platform *p);
+const char *ociimg_platform_format(const struct ociimg_platform *platform);
 
 /**
  * "os(version+feature+...)/architecture/variant", without what is absent, the features
  * sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
  */
-const char *ociimg_platform_format_all(const struct ociimg_platform *p);
+const char *ociimg_platform_format_all(const struct ociimg_platform *platform);
 
 /**
  * Frees a platform; NULL does nothing. Any thread.
  */
-void ociimg_platform_free(struct ociimg_platform *p);
+void ociimg_platform_free(struct ociimg_platform *platform);
 
 /**
  * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
  * v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
  * with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only(const struct ociimg_platform *p);
+struct ociimg_matcher *ociimg_matcher_only(const struct ociimg_platform *platform);
 
 /**
  * Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
  * it with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only_strict(const struct ociimg_platform *p);
+struct ociimg_matcher *ociimg_matcher_only_strict(const struct ociimg_platform *platform);
 
 /**
  * Takes every platform of this one's operating system, this one first. NULL for NULL. The
  * caller frees it with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only_os(const struct ociimg_platform *p);
+struct ociimg_matcher *ociimg_matcher_only_os(const struct ociimg_platform *platform);
 
 /**
- * Takes each of these platforms, earlier ones preferred. ps may be NULL if count is
+ * Takes each of these platforms, earlier ones preferred. platforms may be NULL if count is
  * 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_ordered(struct ociimg_platform *const *ps,
+struct ociimg_matcher *ociimg_matcher_ordered(struct ociimg_platform *const *platforms,
                                               size_t count);
 
 /**
- * Takes each of these platforms, without preference. ps may be NULL if count is 0:
+ * Takes each of these platforms, without preference. platforms may be NULL if count is 0:
  * that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_any(struct ociimg_platform *const *ps,
+struct ociimg_matcher *ociimg_matcher_any(struct ociimg_platform *const *platforms,
                                           size_t count);
 
 /**
@@ -837,78 +882,79 @@ struct ociimg_matcher *ociimg_matcher_default(const struct ociimg_platform *host
 /**
  * Whether the matcher takes a platform; false for NULL. Any thread.
  */
-bool ociimg_matcher_match(const struct ociimg_matcher *m,
-                          const struct ociimg_platform *p);
+ociimg_bool ociimg_matcher_match(const struct ociimg_matcher *matcher,
+                                 const struct ociimg_platform *platform);
 
 /**
  * Whether platform a is better than b; false for NULL. What the matcher takes is better
  * than what it doesn't. Any thread.
  */
-bool ociimg_matcher_less(const struct ociimg_matcher *m,
-                         const struct ociimg_platform *a,
-                         const struct ociimg_platform *b);
+ociimg_bool ociimg_matcher_less(const struct ociimg_matcher *matcher,
+                                const struct ociimg_platform *a,
+                                const struct ociimg_platform *b);
 
 /**
  * Frees a matcher; NULL does nothing. Any thread.
  */
-void ociimg_matcher_free(struct ociimg_matcher *m);
+void ociimg_matcher_free(struct ociimg_matcher *matcher);
 
 /**
  * The media type as written in the document; NULL for NULL. Lives as long as the
  * descriptor.
  */
-const char *ociimg_descriptor_media_type(const struct ociimg_descriptor *d);
+const char *ociimg_descriptor_media_type(const struct ociimg_descriptor *descriptor);
 
 /**
  * The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor.
  */
-const char *ociimg_descriptor_digest(const struct ociimg_descriptor *d);
+const char *ociimg_descriptor_digest(const struct ociimg_descriptor *descriptor);
 
 /**
  * The size of the content in bytes, at most 2^63 - 1; 0 for NULL.
  */
-uint64_t ociimg_descriptor_size(const struct ociimg_descriptor *d);
+uint64_t ociimg_descriptor_size(const struct ociimg_descriptor *descriptor);
 
 /**
  * The artifact type; NULL where there is none. Lives as long as the descriptor.
  */
-const char *ociimg_descriptor_artifact_type(const struct ociimg_descriptor *d);
+const char *ociimg_descriptor_artifact_type(const struct ociimg_descriptor *descriptor);
 
 /**
  * The platform as written in the descriptor; NULL where there is none. The caller frees
  * it with ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_descriptor_platform(const struct ociimg_descriptor *d);
+struct ociimg_platform *ociimg_descriptor_platform(const struct ociimg_descriptor *descriptor);
 
 /**
  * How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
  */
-size_t ociimg_descriptor_url_count(const struct ociimg_descriptor *d);
+size_t ociimg_descriptor_url_count(const struct ociimg_descriptor *descriptor);
 
 /**
  * The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
  */
-const char *ociimg_descriptor_url_at(const struct ociimg_descriptor *d, size_t i);
+const char *ociimg_descriptor_url_at(const struct ociimg_descriptor *descriptor,
+                                     size_t i);
 
 /**
  * How many annotations the descriptor has; 0 for NULL.
  */
-size_t ociimg_descriptor_annotation_count(const struct ociimg_descriptor *d);
+size_t ociimg_descriptor_annotation_count(const struct ociimg_descriptor *descriptor);
 
 /**
  * The annotation at a place, in the order of the document: true, with key and value,
  * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
  * The texts live as long as the descriptor.
  */
-bool ociimg_descriptor_annotation_at(const struct ociimg_descriptor *d,
-                                     size_t i,
-                                     const char **key,
-                                     const char **value);
+ociimg_bool ociimg_descriptor_annotation_at(const struct ociimg_descriptor *descriptor,
+                                            size_t i,
+                                            const char **key,
+                                            const char **value);
 
 /**
  * The annotation of this key; NULL where there is none. Lives as long as the descriptor.
  */
-const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *d,
+const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *descriptor,
                                          const char *key);
 
 /**
@@ -917,7 +963,8 @@ const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *d,
  * the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
  * empty content is a pointer and 0. Lives as long as the descriptor.
  */
-const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *d, size_t *len);
+const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *descriptor,
+                                      size_t *len);
 
 /**
  * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
@@ -935,7 +982,7 @@ ociimg_status ociimg_descriptor_new(const char *media_type,
 /**
  * Frees a descriptor; NULL does nothing. Any thread.
  */
-void ociimg_descriptor_free(struct ociimg_descriptor *d);
+void ociimg_descriptor_free(struct ociimg_descriptor *descriptor);
 
 /**
  * Loads the root and all indexes below it. Manifests are read only where the index does
@@ -1029,7 +1076,7 @@ const char *ociimg_index_root_digest(const struct ociimg_index *index);
  * Whether the root was checked against a digest that the loader or the caller knew. Else
  * nobody but the source vouches for it.
  */
-bool ociimg_index_root_is_verified(const struct ociimg_index *index);
+ociimg_bool ociimg_index_root_is_verified(const struct ociimg_index *index);
 
 /**
  * The bytes of the root as they were read, and their number; len may be NULL. Not
@@ -1067,7 +1114,7 @@ ociimg_status ociimg_index_image(const struct ociimg_index *index,
  * Fails as ociimg_layer_open does.
  */
 ociimg_status ociimg_index_open_blob(const struct ociimg_index *index,
-                                     const struct ociimg_descriptor *d,
+                                     const struct ociimg_descriptor *descriptor,
                                      ociimg_read_mode mode,
                                      const struct ociimg_reader_options *opts,
                                      const struct ociimg_context *ctx,
@@ -1112,10 +1159,10 @@ size_t ociimg_image_annotation_count(const struct ociimg_image *image);
  * value, either of which may be NULL where it is not wanted; false beyond the end, both
  * NULL. The texts live as long as the image is neither freed nor changed.
  */
-bool ociimg_image_annotation_at(const struct ociimg_image *image,
-                                size_t i,
-                                const char **key,
-                                const char **value);
+ociimg_bool ociimg_image_annotation_at(const struct ociimg_image *image,
+                                       size_t i,
+                                       const char **key,
+                                       const char **value);
 
 /**
  * The manifest's annotation of this key; NULL where there is none. Lives as long as the
@@ -1160,132 +1207,134 @@ void ociimg_image_free(struct ociimg_image *image);
 /**
  * When the image was made, as written (RFC 3339 by the specification); NULL where it is absent.
  */
-const char *ociimg_config_created(const struct ociimg_config *c);
+const char *ociimg_config_created(const struct ociimg_config *config);
 
 /**
  * Who made the image; NULL where it is absent.
  */
-const char *ociimg_config_author(const struct ociimg_config *c);
+const char *ociimg_config_author(const struct ociimg_config *config);
 
 /**
  * The user that the entrypoint runs as; NULL where it is absent.
  */
-const char *ociimg_config_user(const struct ociimg_config *c);
+const char *ociimg_config_user(const struct ociimg_config *config);
 
 /**
  * The folder that the entrypoint starts in; NULL where it is absent.
  */
-const char *ociimg_config_working_dir(const struct ociimg_config *c);
+const char *ociimg_config_working_dir(const struct ociimg_config *config);
 
 /**
  * The signal that ends a container; NULL where it is absent.
  */
-const char *ociimg_config_stop_signal(const struct ociimg_config *c);
+const char *ociimg_config_stop_signal(const struct ociimg_config *config);
 
 /**
  * How many environment variables; 0 for NULL.
  */
-size_t ociimg_config_env_count(const struct ociimg_config *c);
+size_t ociimg_config_env_count(const struct ociimg_config *config);
 
 /**
  * The environment variable at a place, "NAME=value"; NULL beyond the end.
  */
-const char *ociimg_config_env_at(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_env_at(const struct ociimg_config *config, size_t i);
 
 /**
  * How many words of the entrypoint; 0 for NULL.
  */
-size_t ociimg_config_entrypoint_count(const struct ociimg_config *c);
+size_t ociimg_config_entrypoint_count(const struct ociimg_config *config);
 
 /**
  * The word of the entrypoint at a place; NULL beyond the end.
  */
-const char *ociimg_config_entrypoint_at(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_entrypoint_at(const struct ociimg_config *config, size_t i);
 
 /**
  * How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
  */
-size_t ociimg_config_cmd_count(const struct ociimg_config *c);
+size_t ociimg_config_cmd_count(const struct ociimg_config *config);
 
 /**
  * The word of the command at a place; NULL beyond the end.
  */
-const char *ociimg_config_cmd_at(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_cmd_at(const struct ociimg_config *config, size_t i);
 
 /**
  * How many ports the image exposes; 0 for NULL.
  */
-size_t ociimg_config_exposed_port_count(const struct ociimg_config *c);
+size_t ociimg_config_exposed_port_count(const struct ociimg_config *config);
 
 /**
  * The port at a place, "80/tcp", in the order of the document; NULL beyond the end.
  */
-const char *ociimg_config_exposed_port_at(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_exposed_port_at(const struct ociimg_config *config, size_t i);
 
 /**
  * How many volumes the image has; 0 for NULL.
  */
-size_t ociimg_config_volume_count(const struct ociimg_config *c);
+size_t ociimg_config_volume_count(const struct ociimg_config *config);
 
 /**
  * The path of the volume at a place, in the order of the document; NULL beyond the end.
  */
-const char *ociimg_config_volume_at(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_volume_at(const struct ociimg_config *config, size_t i);
 
 /**
  * How many labels; 0 for NULL.
  */
-size_t ociimg_config_label_count(const struct ociimg_config *c);
+size_t ociimg_config_label_count(const struct ociimg_config *config);
 
 /**
  * The label at a place, in the order of the document: true, with key and value, either of
  * which may be NULL where it is not wanted; false beyond the end, both NULL.
  */
-bool ociimg_config_label_at(const struct ociimg_config *c,
-                            size_t i,
-                            const char **key,
-                            const char **value);
+ociimg_bool ociimg_config_label_at(const struct ociimg_config *config,
+                                   size_t i,
+                                   const char **key,
+                                   const char **value);
 
 /**
  * The label of this key; NULL where there is none.
  */
-const char *ociimg_config_label(const struct ociimg_config *c, const char *key);
+const char *ociimg_config_label(const struct ociimg_config *config, const char *key);
 
 /**
  * How many steps the history has, which need not fit the layers; 0 for NULL.
  */
-size_t ociimg_config_history_count(const struct ociimg_config *c);
+size_t ociimg_config_history_count(const struct ociimg_config *config);
 
 /**
  * The command of the step at a place; NULL where it is absent, and beyond the end.
  */
-const char *ociimg_config_history_created_by(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_history_created_by(const struct ociimg_config *config,
+                                             size_t i);
 
 /**
  * Who made the step at a place; NULL where it is absent, and beyond the end.
  */
-const char *ociimg_config_history_author(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_history_author(const struct ociimg_config *config, size_t i);
 
 /**
  * When the step at a place was made, as written; NULL where it is absent, and beyond the end.
  */
-const char *ociimg_config_history_created(const struct ociimg_config *c,
+const char *ociimg_config_history_created(const struct ociimg_config *config,
                                           size_t i);
 
 /**
  * The comment on the step at a place; NULL where it is absent, and beyond the end.
  */
-const char *ociimg_config_history_comment(const struct ociimg_config *c, size_t i);
+const char *ociimg_config_history_comment(const struct ociimg_config *config, size_t i);
 
 /**
  * Whether the step at a place made no layer; false beyond the end.
  */
-bool ociimg_config_history_empty_layer(const struct ociimg_config *c, size_t i);
+ociimg_bool ociimg_config_history_empty_layer(const struct ociimg_config *config,
+                                              size_t i);
 
 /**
  * Frees a config; NULL does nothing. Any thread.
  */
-void ociimg_config_free(struct ociimg_config *c);
+void ociimg_config_free(struct ociimg_config *config);
 
 /**
  * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
@@ -1365,7 +1414,7 @@ ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
  * Whether the end was reached and everything was verified; false for NULL. Any thread,
  * callbacks too.
  */
-bool ociimg_reader_is_verified(const struct ociimg_reader *reader);
+ociimg_bool ociimg_reader_is_verified(const struct ociimg_reader *reader);
 
 /**
  * How many bytes of the stored blob were read so far, of the size that its descriptor

@@ -3,34 +3,62 @@
 use crate::text::{Text, visible};
 use std::fmt;
 
-/// How a call ended; the numbers are those of the C surface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum Status {
-    InvalidArgument = 1,
-    NotFound = 2,
-    Unsupported = 3,
-    Malformed = 4,
-    DigestMismatch = 5,
-    SizeMismatch = 6,
-    LimitExceeded = 7,
-    Cancelled = 8,
-    Callback = 9,
-    CallbackContract = 10,
-    Io = 11,
-    NotAnImage = 12,
-    Busy = 13,
-    Internal = 14,
-    Exists = 15,
-    Restart = 16,
-    Conflict = 17,
-    Denied = 18,
-    Unavailable = 19,
+/// Lists the statuses once: each with its name on the C surface and in words.
+macro_rules! statuses {
+    ($($status:ident $name:literal $words:literal,)*) => {
+        /// How a call failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Status {
+            $($status,)*
+        }
+
+        impl Status {
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$status),*];
+
+            /// The name as programs know it: `DIGEST_MISMATCH`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$status => $name,)*
+                }
+            }
+        }
+
+        /// In words: the message of a failure that brings none.
+        impl fmt::Display for Status {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$status => $words,)*
+                })
+            }
+        }
+    };
+}
+
+statuses! {
+    InvalidArgument "INVALID_ARGUMENT" "invalid argument",
+    NotFound "NOT_FOUND" "not found",
+    Unsupported "UNSUPPORTED" "unsupported",
+    Malformed "MALFORMED" "malformed",
+    DigestMismatch "DIGEST_MISMATCH" "digest mismatch",
+    SizeMismatch "SIZE_MISMATCH" "size mismatch",
+    LimitExceeded "LIMIT_EXCEEDED" "limit exceeded",
+    Cancelled "CANCELLED" "cancelled",
+    Callback "CALLBACK" "a callback failed",
+    CallbackContract "CALLBACK_CONTRACT" "a callback broke its contract",
+    Io "IO" "input or output failed",
+    NotAnImage "NOT_AN_IMAGE" "not an image",
+    Busy "BUSY" "busy",
+    Internal "INTERNAL" "internal error",
+    Exists "EXISTS" "exists already",
+    Restart "RESTART" "restart",
+    Conflict "CONFLICT" "conflict",
+    Denied "DENIED" "denied",
+    Unavailable "UNAVAILABLE" "unavailable",
 }
 
 impl Status {
-    /// Whether it concerns the content rather than the way to it: below the root such a
-    /// failure breaks one entry of an index, any other fails the whole call.
+    /// Whether it concerns the content rather than the way to it: below the root of an
+    /// index such a failure breaks one entry; any other fails the whole call.
     pub fn is_of_content(self) -> bool {
         matches!(
             self,

@@ -1,11 +1,23 @@
 //! The committed header is what cbindgen makes of `src/ffi`, and compiles as C99 and C++17
 //! without a warning.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("include/ociimg.h")
+}
+
+/// The functions that a header declares: "ociimg_...(" outside comments.
+fn functions(header: &[u8]) -> BTreeSet<String> {
+    let header = std::str::from_utf8(header).expect("the header is text");
+    let code = header
+        .lines()
+        .filter(|line| !line.trim_start().starts_with(['*', '/']));
+    let names = code.filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next());
+    let ours = names.filter(|name| name.starts_with("ociimg_"));
+    ours.map(str::to_owned).collect()
 }
 
 #[test]
@@ -17,6 +29,12 @@ fn the_header_is_generated_from_the_sources() {
     bindings.write(&mut generated);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(committed(), &generated).expect("the header can be written");
+        let list: String = functions(&generated)
+            .iter()
+            .map(|name| format!("{name}\n"))
+            .collect();
+        let symbols = Path::new(root).join("tests/symbols.txt");
+        std::fs::write(symbols, list).expect("the list of symbols can be written");
     }
     let found = std::fs::read(committed()).unwrap_or_default();
     assert!(

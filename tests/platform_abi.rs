@@ -24,6 +24,13 @@ impl Drop for Platform {
 /// A matcher that is freed.
 struct Matcher(*mut ociimg_matcher);
 
+impl Matcher {
+    fn get(&self) -> Option<&ociimg_matcher> {
+        // SAFETY: NULL or a matcher that is not freed before `self`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 impl Drop for Matcher {
     fn drop(&mut self) {
         // SAFETY: the one time.
@@ -66,18 +73,23 @@ impl Platform {
         Self(out)
     }
 
+    fn get(&self) -> Option<&ociimg_platform> {
+        // SAFETY: NULL or a platform that is not freed before `self`.
+        unsafe { self.0.as_ref() }
+    }
+
     /// The platform, or the status and the message.
     fn parse(specifier: &CStr, host: &Platform) -> Result<Self, (ociimg_status, String)> {
         let (mut out, mut err) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: a C string, a platform, and outputs.
         unsafe {
-            let status = ociimg_platform_parse(specifier.as_ptr(), host.0, &mut out, &mut err);
+            let status = ociimg_platform_parse(specifier.as_ptr(), host.get(), &mut out, &mut err);
             if status == 0 {
                 assert!(err.is_null());
                 return Ok(Self(out));
             }
             assert!(out.is_null());
-            let message = text(ociimg_error_message(err)).unwrap();
+            let message = text(ociimg_error_message(err.as_ref())).unwrap();
             ociimg_error_free(err);
             Err((status, message))
         }
@@ -86,42 +98,35 @@ impl Platform {
     /// As the vectors write it: what is absent is left out.
     fn json(&self) -> Value {
         let mut json = Map::new();
-        // SAFETY: a platform.
-        unsafe {
-            for (key, value) in [
-                ("os", ociimg_platform_os(self.0)),
-                ("architecture", ociimg_platform_architecture(self.0)),
-                ("variant", ociimg_platform_variant(self.0)),
-                ("os.version", ociimg_platform_os_version(self.0)),
-            ] {
-                json.extend(text(value).map(|value| (key.to_owned(), value.into())));
-            }
-            let count = ociimg_platform_os_feature_count(self.0);
-            let features: Vec<_> = (0..count)
-                .map(|i| text(ociimg_platform_os_feature_at(self.0, i)).unwrap())
-                .collect();
-            assert!(ociimg_platform_os_feature_at(self.0, count).is_null());
-            if !features.is_empty() {
-                json.insert("os.features".into(), features.into());
-            }
+        for (key, value) in [
+            ("os", ociimg_platform_os(self.get())),
+            ("architecture", ociimg_platform_architecture(self.get())),
+            ("variant", ociimg_platform_variant(self.get())),
+            ("os.version", ociimg_platform_os_version(self.get())),
+        ] {
+            json.extend(text(value).map(|value| (key.to_owned(), value.into())));
+        }
+        let count = ociimg_platform_os_feature_count(self.get());
+        let features: Vec<_> = (0..count)
+            .map(|i| text(ociimg_platform_os_feature_at(self.get(), i)).unwrap())
+            .collect();
+        assert!(ociimg_platform_os_feature_at(self.get(), count).is_null());
+        if !features.is_empty() {
+            json.insert("os.features".into(), features.into());
         }
         json.into()
     }
 
     fn formats(&self) -> [String; 2] {
-        // SAFETY: a platform.
-        unsafe {
-            [
-                ociimg_platform_format(self.0),
-                ociimg_platform_format_all(self.0),
-            ]
-        }
+        [
+            ociimg_platform_format(self.get()),
+            ociimg_platform_format_all(self.get()),
+        ]
         .map(|format| text(format).unwrap())
     }
 
     fn normalize(&self) -> Self {
-        // SAFETY: a platform.
-        Self(unsafe { ociimg_platform_normalize(self.0) })
+        Self(ociimg_platform_normalize(self.get()))
     }
 }
 
@@ -196,7 +201,7 @@ fn matching_and_order() {
         };
         let (want, candidates) = (platforms("want"), platforms("candidates"));
         let pointers: Vec<_> = want.iter().map(|p| p.0).collect();
-        let first = pointers.first().copied().unwrap_or(ptr::null_mut());
+        let first = want.first().and_then(Platform::get);
         // SAFETY: platforms.
         let matcher = Matcher(unsafe {
             match v["mode"].as_str().unwrap() {
@@ -210,20 +215,18 @@ fn matching_and_order() {
                 mode => panic!("no such mode: {mode}"),
             }
         });
-        // SAFETY: a matcher and platforms.
-        let less = |a: &usize, b: &usize| unsafe {
-            ociimg_matcher_less(matcher.0, candidates[*a].0, candidates[*b].0)
+        let less = |a: &usize, b: &usize| {
+            ociimg_matcher_less(matcher.get(), candidates[*a].get(), candidates[*b].get())
         };
         let order = |a: &usize, b: &usize| match (less(a, b), less(b, a)) {
-            (true, _) => Ordering::Less,
-            (_, true) => Ordering::Greater,
+            (1, _) => Ordering::Less,
+            (_, 1) => Ordering::Greater,
             _ => Ordering::Equal,
         };
         let mut sorted: Vec<usize> = (0..candidates.len()).collect();
         sorted.sort_by(order);
         assert_eq!(json!(sorted), v["stable_sort_of_all_candidates"], "{id}");
-        // SAFETY: a matcher and platforms.
-        sorted.retain(|&i| unsafe { ociimg_matcher_match(matcher.0, candidates[i].0) });
+        sorted.retain(|&i| ociimg_matcher_match(matcher.get(), candidates[i].get()) == 1);
         assert_eq!(
             json!(sorted),
             v["matched_indices_in_preference_order"],

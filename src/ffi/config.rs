@@ -1,7 +1,11 @@
-use super::{free, get, get_annotation, get_item, get_pair, get_text};
+//! Image configurations.
+
+use super::boolean::ociimg_bool;
+use super::kit::get::{get, get_annotation, get_bool, get_item, get_pair, get_text};
+use super::kit::handle::free;
 use crate::config::{Config, History};
 use crate::load::Verified;
-use std::ffi::c_char;
+use libc::{c_char, size_t};
 use std::sync::Arc;
 
 /// The image configuration, read-only. Immutable; several threads may read one at once.
@@ -23,212 +27,188 @@ impl ociimg_config {
 
 /// When the image was made, as written (RFC 3339 by the specification); NULL where it is absent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_created(c: *const ociimg_config) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().created.as_ref()) }
+pub extern "C" fn ociimg_config_created(config: Option<&ociimg_config>) -> *const c_char {
+    get_text(config, |c| c.content().created.as_ref())
 }
 
 /// Who made the image; NULL where it is absent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_author(c: *const ociimg_config) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().author.as_ref()) }
+pub extern "C" fn ociimg_config_author(config: Option<&ociimg_config>) -> *const c_char {
+    get_text(config, |c| c.content().author.as_ref())
 }
 
 /// The user that the entrypoint runs as; NULL where it is absent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_user(c: *const ociimg_config) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().user.as_ref()) }
+pub extern "C" fn ociimg_config_user(config: Option<&ociimg_config>) -> *const c_char {
+    get_text(config, |c| c.content().user.as_ref())
 }
 
 /// The folder that the entrypoint starts in; NULL where it is absent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_working_dir(c: *const ociimg_config) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().working_dir.as_ref()) }
+pub extern "C" fn ociimg_config_working_dir(config: Option<&ociimg_config>) -> *const c_char {
+    get_text(config, |c| c.content().working_dir.as_ref())
 }
 
 /// The signal that ends a container; NULL where it is absent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_stop_signal(c: *const ociimg_config) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.content().stop_signal.as_ref()) }
+pub extern "C" fn ociimg_config_stop_signal(config: Option<&ociimg_config>) -> *const c_char {
+    get_text(config, |c| c.content().stop_signal.as_ref())
 }
 
 /// How many environment variables; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_env_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().env.len()) }
+pub extern "C" fn ociimg_config_env_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().env.len())
 }
 
 /// The environment variable at a place, "NAME=value"; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_env_at(c: *const ociimg_config, i: usize) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_item(c, |c| c.content().env.get(i)) }
+pub extern "C" fn ociimg_config_env_at(config: Option<&ociimg_config>, i: size_t) -> *const c_char {
+    get_item(config, |c| c.content().env.get(i))
 }
 
 /// How many words of the entrypoint; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_entrypoint_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().entrypoint.len()) }
+pub extern "C" fn ociimg_config_entrypoint_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().entrypoint.len())
 }
 
 /// The word of the entrypoint at a place; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_entrypoint_at(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_entrypoint_at(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_item(c, |c| c.content().entrypoint.get(i)) }
+    get_item(config, |c| c.content().entrypoint.get(i))
 }
 
 /// How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_cmd_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().cmd.len()) }
+pub extern "C" fn ociimg_config_cmd_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().cmd.len())
 }
 
 /// The word of the command at a place; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_cmd_at(c: *const ociimg_config, i: usize) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_item(c, |c| c.content().cmd.get(i)) }
+pub extern "C" fn ociimg_config_cmd_at(config: Option<&ociimg_config>, i: size_t) -> *const c_char {
+    get_item(config, |c| c.content().cmd.get(i))
 }
 
 /// How many ports the image exposes; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_exposed_port_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().exposed_ports.len()) }
+pub extern "C" fn ociimg_config_exposed_port_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().exposed_ports.len())
 }
 
 /// The port at a place, "80/tcp", in the order of the document; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_exposed_port_at(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_exposed_port_at(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_item(c, |c| c.content().exposed_ports.get(i)) }
+    get_item(config, |c| c.content().exposed_ports.get(i))
 }
 
 /// How many volumes the image has; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_volume_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().volumes.len()) }
+pub extern "C" fn ociimg_config_volume_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().volumes.len())
 }
 
 /// The path of the volume at a place, in the order of the document; NULL beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_volume_at(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_volume_at(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_item(c, |c| c.content().volumes.get(i)) }
+    get_item(config, |c| c.content().volumes.get(i))
 }
 
 /// How many labels; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_label_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().labels.len()) }
+pub extern "C" fn ociimg_config_label_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().labels.len())
 }
 
 /// The label at a place, in the order of the document: true, with key and value, either of
 /// which may be NULL where it is not wanted; false beyond the end, both NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_label_at(
-    c: *const ociimg_config,
-    i: usize,
+    config: Option<&ociimg_config>,
+    i: size_t,
     key: *mut *const c_char,
     value: *mut *const c_char,
-) -> bool {
-    // SAFETY: a config of ours or NULL, outputs that are NULL or can be written.
-    unsafe { get_pair(c, i, key, value, |c| &c.content().labels) }
+) -> ociimg_bool {
+    // SAFETY: outputs are NULL or can be written.
+    unsafe { get_pair(config, i, key, value, |c| &c.content().labels) }
 }
 
 /// The label of this key; NULL where there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_label(
-    c: *const ociimg_config,
+    config: Option<&ociimg_config>,
     key: *const c_char,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL, a C string or NULL.
-    unsafe { get_annotation(c, key, |c| &c.content().labels) }
+    // SAFETY: the key is NULL or a C string.
+    unsafe { get_annotation(config, key, |c| &c.content().labels) }
 }
 
 /// How many steps the history has, which need not fit the layers; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_count(c: *const ociimg_config) -> usize {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get(c, 0, |c| c.content().history.len()) }
+pub extern "C" fn ociimg_config_history_count(config: Option<&ociimg_config>) -> size_t {
+    get(config, 0, |c| c.content().history.len())
 }
 
 /// The command of the step at a place; NULL where it is absent, and beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_created_by(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_history_created_by(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.history(i)?.created_by.as_ref()) }
+    get_text(config, |c| c.history(i)?.created_by.as_ref())
 }
 
 /// Who made the step at a place; NULL where it is absent, and beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_author(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_history_author(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.history(i)?.author.as_ref()) }
+    get_text(config, |c| c.history(i)?.author.as_ref())
 }
 
 /// When the step at a place was made, as written; NULL where it is absent, and beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_created(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_history_created(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.history(i)?.created.as_ref()) }
+    get_text(config, |c| c.history(i)?.created.as_ref())
 }
 
 /// The comment on the step at a place; NULL where it is absent, and beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_comment(
-    c: *const ociimg_config,
-    i: usize,
+pub extern "C" fn ociimg_config_history_comment(
+    config: Option<&ociimg_config>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a config of ours or NULL.
-    unsafe { get_text(c, |c| c.history(i)?.comment.as_ref()) }
+    get_text(config, |c| c.history(i)?.comment.as_ref())
 }
 
 /// Whether the step at a place made no layer; false beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_history_empty_layer(
-    c: *const ociimg_config,
-    i: usize,
-) -> bool {
-    // SAFETY: a config of ours or NULL.
-    unsafe {
-        get(c, false, |c| {
-            c.history(i).is_some_and(|step| step.empty_layer)
-        })
-    }
+pub extern "C" fn ociimg_config_history_empty_layer(
+    config: Option<&ociimg_config>,
+    i: size_t,
+) -> ociimg_bool {
+    get_bool(config, |c| {
+        c.history(i).is_some_and(|step| step.empty_layer)
+    })
 }
 
 /// Frees a config; NULL does nothing. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_config_free(c: *mut ociimg_config) {
+pub unsafe extern "C" fn ociimg_config_free(config: *mut ociimg_config) {
     // SAFETY: a config of ours or NULL, given back once.
-    unsafe { free(c) }
+    unsafe { free(config) }
 }

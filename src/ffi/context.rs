@@ -1,6 +1,11 @@
-use super::{call_out, free, get, get_new, give_some};
+//! Contexts: cancellation, and the program's own pointer.
+
+use super::boolean::ociimg_bool;
+use super::kit::get::{get, get_bool, get_new};
+use super::kit::guard::call_out;
+use super::kit::handle::{free, give_some};
 use crate::context::Context;
-use std::ffi::c_void;
+use libc::c_void;
 use std::sync::Arc;
 
 /// Cancellation, and a pointer that callbacks find again. Any number of threads may use
@@ -13,20 +18,26 @@ pub struct ociimg_context(Arc<Context>);
 
 /// The program's own pointer, and what it wants called at the end.
 pub(super) struct UserData {
-    pub(super) pointer: *mut c_void,
+    pointer: *mut c_void,
     destroy: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
 }
 
-// SAFETY: the pointer is never looked into, only handed back to the program, which the
-// header tells that this happens on any thread.
+// SAFETY: the pointer is never looked into, only handed back to the program, as the header
+// says, on any thread.
 unsafe impl Send for UserData {}
-// SAFETY: as above.
+// SAFETY: as for Send.
 unsafe impl Sync for UserData {}
+
+impl UserData {
+    pub(super) fn pointer(&self) -> *mut c_void {
+        self.pointer
+    }
+}
 
 impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(destroy) = self.destroy {
-            // SAFETY: the program gave both for this, and this is the one time.
+            // SAFETY: the program's function and pointer, called this one time.
             call_out(|| unsafe { destroy(self.pointer) });
         }
     }
@@ -37,7 +48,7 @@ impl Drop for UserData {
 /// # Safety
 /// `ctx` is NULL or a context that is not freed yet.
 pub(super) unsafe fn context(ctx: *const ociimg_context) -> Arc<Context> {
-    // SAFETY: as the caller says.
+    // SAFETY: NULL or a live context, says the caller.
     unsafe { ctx.as_ref() }.map_or_else(Arc::default, |ctx| ctx.0.clone())
 }
 
@@ -46,7 +57,7 @@ pub(super) unsafe fn context(ctx: *const ociimg_context) -> Arc<Context> {
 /// context, its clones and all that was opened with it are gone, on whichever thread that
 /// happens. The caller owns the context and frees it with ociimg_context_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_context_new(
+pub extern "C" fn ociimg_context_new(
     user_data: *mut c_void,
     destroy: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
 ) -> *mut ociimg_context {
@@ -60,24 +71,21 @@ pub unsafe extern "C" fn ociimg_context_new(
 /// Another handle for the same context, for the one who cancels; freed by itself with
 /// ociimg_context_free. NULL for NULL. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_context_clone(ctx: *const ociimg_context) -> *mut ociimg_context {
-    // SAFETY: a context of ours or NULL.
-    unsafe { get_new(ctx, |ctx| Some(ctx.clone())) }
+pub extern "C" fn ociimg_context_clone(ctx: Option<&ociimg_context>) -> *mut ociimg_context {
+    get_new(ctx, |ctx| Some(ctx.clone()))
 }
 
 /// Cancels everything under the context, for good. Any thread, signal handlers too. A second
 /// call does nothing more, NULL nothing at all.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_context_cancel(ctx: *const ociimg_context) {
-    // SAFETY: a context of ours or NULL.
-    unsafe { get(ctx, (), |ctx| ctx.0.cancel()) }
+pub extern "C" fn ociimg_context_cancel(ctx: Option<&ociimg_context>) {
+    get(ctx, (), |ctx| ctx.0.cancel())
 }
 
 /// Whether the context was cancelled; false for NULL. Any thread, signal handlers too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_context_is_cancelled(ctx: *const ociimg_context) -> bool {
-    // SAFETY: a context of ours or NULL.
-    unsafe { get(ctx, false, |ctx| ctx.0.is_cancelled()) }
+pub extern "C" fn ociimg_context_is_cancelled(ctx: Option<&ociimg_context>) -> ociimg_bool {
+    get_bool(ctx, |ctx| ctx.0.is_cancelled())
 }
 
 /// Frees this handle of a context; NULL does nothing. Calls and readers under it go on.

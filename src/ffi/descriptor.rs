@@ -1,11 +1,16 @@
-use super::{
-    create, free, get, get_bytes, get_item, get_new, get_pair, get_text, invalid, kept,
-    ociimg_error, ociimg_platform, ociimg_status, required_text,
-};
+//! Descriptors.
+
+use super::boolean::ociimg_bool;
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::get::{get, get_annotation, get_bytes, get_item, get_new, get_pair, get_text};
+use super::kit::handle::{free, invalid};
+use super::kit::outcome::create;
+use super::kit::text::{required_text, text_of_caller};
+use super::platform::ociimg_platform;
 use crate::descriptor::{Descriptor, MAX_SIZE};
 use crate::digest::Digest;
 use crate::error::Result;
-use std::ffi::c_char;
+use libc::{c_char, size_t};
 use std::sync::Arc;
 
 /// What names a piece of content: media type, digest and size, and what else a document
@@ -23,68 +28,66 @@ pub(super) fn digest_argument(text: &str, name: &str) -> Result<Digest> {
 /// The media type as written in the document; NULL for NULL. Lives as long as the
 /// descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_media_type(
-    d: *const ociimg_descriptor,
+pub extern "C" fn ociimg_descriptor_media_type(
+    descriptor: Option<&ociimg_descriptor>,
 ) -> *const c_char {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_text(d, |d| Some(&d.0.media_type)) }
+    get_text(descriptor, |d| Some(&d.0.media_type))
 }
 
 /// The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_digest(d: *const ociimg_descriptor) -> *const c_char {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_text(d, |d| Some(d.0.digest.text())) }
+pub extern "C" fn ociimg_descriptor_digest(
+    descriptor: Option<&ociimg_descriptor>,
+) -> *const c_char {
+    get_text(descriptor, |d| Some(d.0.digest.text()))
 }
 
 /// The size of the content in bytes, at most 2^63 - 1; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_size(d: *const ociimg_descriptor) -> u64 {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get(d, 0, |d| d.0.size) }
+pub extern "C" fn ociimg_descriptor_size(descriptor: Option<&ociimg_descriptor>) -> u64 {
+    get(descriptor, 0, |d| d.0.size)
 }
 
 /// The artifact type; NULL where there is none. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_artifact_type(
-    d: *const ociimg_descriptor,
+pub extern "C" fn ociimg_descriptor_artifact_type(
+    descriptor: Option<&ociimg_descriptor>,
 ) -> *const c_char {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_text(d, |d| d.0.artifact_type()) }
+    get_text(descriptor, |d| d.0.artifact_type())
 }
 
 /// The platform as written in the descriptor; NULL where there is none. The caller frees
 /// it with ociimg_platform_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_platform(
-    d: *const ociimg_descriptor,
+pub extern "C" fn ociimg_descriptor_platform(
+    descriptor: Option<&ociimg_descriptor>,
 ) -> *mut ociimg_platform {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_new(d, |d| d.0.platform().cloned().map(ociimg_platform::from)) }
+    get_new(descriptor, |d| {
+        d.0.platform().cloned().map(ociimg_platform::from)
+    })
 }
 
 /// How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_url_count(d: *const ociimg_descriptor) -> usize {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get(d, 0, |d| d.0.urls().len()) }
+pub extern "C" fn ociimg_descriptor_url_count(descriptor: Option<&ociimg_descriptor>) -> size_t {
+    get(descriptor, 0, |d| d.0.urls().len())
 }
 
 /// The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_url_at(
-    d: *const ociimg_descriptor,
-    i: usize,
+pub extern "C" fn ociimg_descriptor_url_at(
+    descriptor: Option<&ociimg_descriptor>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get_item(d, |d| d.0.urls().get(i)) }
+    get_item(descriptor, |d| d.0.urls().get(i))
 }
 
 /// How many annotations the descriptor has; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_annotation_count(d: *const ociimg_descriptor) -> usize {
-    // SAFETY: a descriptor of ours or NULL.
-    unsafe { get(d, 0, |d| d.0.annotations().len()) }
+pub extern "C" fn ociimg_descriptor_annotation_count(
+    descriptor: Option<&ociimg_descriptor>,
+) -> size_t {
+    get(descriptor, 0, |d| d.0.annotations().len())
 }
 
 /// The annotation at a place, in the order of the document: true, with key and value,
@@ -92,23 +95,23 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation_count(d: *const ociimg_des
 /// The texts live as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_annotation_at(
-    d: *const ociimg_descriptor,
-    i: usize,
+    descriptor: Option<&ociimg_descriptor>,
+    i: size_t,
     key: *mut *const c_char,
     value: *mut *const c_char,
-) -> bool {
-    // SAFETY: a descriptor of ours or NULL, outputs that are NULL or can be written.
-    unsafe { get_pair(d, i, key, value, |d| d.0.annotations()) }
+) -> ociimg_bool {
+    // SAFETY: outputs are NULL or can be written.
+    unsafe { get_pair(descriptor, i, key, value, |d| d.0.annotations()) }
 }
 
 /// The annotation of this key; NULL where there is none. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_annotation(
-    d: *const ociimg_descriptor,
+    descriptor: Option<&ociimg_descriptor>,
     key: *const c_char,
 ) -> *const c_char {
-    // SAFETY: a descriptor of ours or NULL, a C string or NULL.
-    unsafe { super::get_annotation(d, key, |d| d.0.annotations()) }
+    // SAFETY: the key is NULL or a C string.
+    unsafe { get_annotation(descriptor, key, |d| d.0.annotations()) }
 }
 
 /// The content itself where the document embeds it, decoded, and its length in bytes; len
@@ -117,11 +120,11 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation(
 /// empty content is a pointer and 0. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_data(
-    d: *const ociimg_descriptor,
-    len: *mut usize,
+    descriptor: Option<&ociimg_descriptor>,
+    len: *mut size_t,
 ) -> *const u8 {
-    // SAFETY: a descriptor of ours or NULL, an output that is NULL or can be written.
-    unsafe { get_bytes(d, len, |d| d.0.data().map(|data| &**data)) }
+    // SAFETY: the output is NULL or can be written.
+    unsafe { get_bytes(descriptor, len, |d| d.0.data().map(|data| &**data)) }
 }
 
 /// A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
@@ -147,7 +150,7 @@ pub unsafe extern "C" fn ociimg_descriptor_new(
                     "size is {size}, expected at most {MAX_SIZE}"
                 )));
             }
-            let descriptor = Descriptor::new(kept(media_type), digest, size);
+            let descriptor = Descriptor::new(text_of_caller(media_type), digest, size);
             Ok(ociimg_descriptor(Arc::new(descriptor)))
         })
     }
@@ -155,7 +158,7 @@ pub unsafe extern "C" fn ociimg_descriptor_new(
 
 /// Frees a descriptor; NULL does nothing. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_descriptor_free(d: *mut ociimg_descriptor) {
+pub unsafe extern "C" fn ociimg_descriptor_free(descriptor: *mut ociimg_descriptor) {
     // SAFETY: a descriptor of ours or NULL, given back once.
-    unsafe { free(d) }
+    unsafe { free(descriptor) }
 }

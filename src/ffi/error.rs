@@ -1,6 +1,12 @@
-use super::{free, get, get_text};
-use crate::error::Error;
-use std::ffi::c_char;
+//! Statuses and errors: the core's, with C's numbers.
+
+use super::call::recorded_message;
+use super::kit::get::{get, get_text};
+use super::kit::handle::{free, give_some};
+use crate::error::{Error, Status};
+use libc::c_char;
+use std::ffi::CString;
+use std::sync::LazyLock;
 
 /// How a call ended: one of the OCIIMG_STATUS_ constants. More may be added: take an
 /// unknown number as a failure.
@@ -47,6 +53,50 @@ pub enum ociimg_status_values {
     /// A bug in the library, contained: the handle concerned is of no more use, all
     /// others are. What went wrong is also written to stderr.
     OCIIMG_STATUS_INTERNAL = 14,
+    /// A sink has the blob already, or a target exists that must be new.
+    OCIIMG_STATUS_EXISTS = 15,
+    /// From callbacks of a sink only: what was written is lost and must be given again.
+    OCIIMG_STATUS_RESTART = 16,
+    /// Somebody else changed the target meanwhile.
+    OCIIMG_STATUS_CONFLICT = 17,
+    /// Not logged in, or not allowed.
+    OCIIMG_STATUS_DENIED = 18,
+    /// The network or a server failed, after retries: it may work later.
+    OCIIMG_STATUS_UNAVAILABLE = 19,
+}
+
+/// The number that C has for a status.
+pub(super) fn code(status: Status) -> ociimg_status {
+    use ociimg_status_values::*;
+    let value = match status {
+        Status::InvalidArgument => OCIIMG_STATUS_INVALID_ARGUMENT,
+        Status::NotFound => OCIIMG_STATUS_NOT_FOUND,
+        Status::Unsupported => OCIIMG_STATUS_UNSUPPORTED,
+        Status::Malformed => OCIIMG_STATUS_MALFORMED,
+        Status::DigestMismatch => OCIIMG_STATUS_DIGEST_MISMATCH,
+        Status::SizeMismatch => OCIIMG_STATUS_SIZE_MISMATCH,
+        Status::LimitExceeded => OCIIMG_STATUS_LIMIT_EXCEEDED,
+        Status::Cancelled => OCIIMG_STATUS_CANCELLED,
+        Status::Callback => OCIIMG_STATUS_CALLBACK,
+        Status::CallbackContract => OCIIMG_STATUS_CALLBACK_CONTRACT,
+        Status::Io => OCIIMG_STATUS_IO,
+        Status::NotAnImage => OCIIMG_STATUS_NOT_AN_IMAGE,
+        Status::Busy => OCIIMG_STATUS_BUSY,
+        Status::Internal => OCIIMG_STATUS_INTERNAL,
+        Status::Exists => OCIIMG_STATUS_EXISTS,
+        Status::Restart => OCIIMG_STATUS_RESTART,
+        Status::Conflict => OCIIMG_STATUS_CONFLICT,
+        Status::Denied => OCIIMG_STATUS_DENIED,
+        Status::Unavailable => OCIIMG_STATUS_UNAVAILABLE,
+    };
+    value as ociimg_status
+}
+
+/// The status that has this number, if one has.
+pub(super) fn status_of(code: i32) -> Option<Status> {
+    Status::ALL
+        .into_iter()
+        .find(|&status| self::code(status) == code)
 }
 
 /// The name of a status without its prefix, "DIGEST_MISMATCH" for
@@ -54,45 +104,73 @@ pub enum ociimg_status_values {
 /// NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_status_name(status: ociimg_status) -> *const c_char {
-    let name = match status {
-        0 => c"OK",
-        1 => c"INVALID_ARGUMENT",
-        2 => c"NOT_FOUND",
-        3 => c"UNSUPPORTED",
-        4 => c"MALFORMED",
-        5 => c"DIGEST_MISMATCH",
-        6 => c"SIZE_MISMATCH",
-        7 => c"LIMIT_EXCEEDED",
-        8 => c"CANCELLED",
-        9 => c"CALLBACK",
-        10 => c"CALLBACK_CONTRACT",
-        11 => c"IO",
-        12 => c"NOT_AN_IMAGE",
-        13 => c"BUSY",
-        14 => c"INTERNAL",
-        _ => c"UNKNOWN",
-    };
-    name.as_ptr()
+    static NAMES: LazyLock<Vec<CString>> = LazyLock::new(|| {
+        let name = |status: Status| CString::new(status.name()).expect("no NUL in a name");
+        Status::ALL.into_iter().map(name).collect()
+    });
+    if status == ociimg_status_values::OCIIMG_STATUS_OK as ociimg_status {
+        return c"OK".as_ptr();
+    }
+    let place = Status::ALL
+        .into_iter()
+        .position(|known| code(known) == status);
+    place.map_or(c"UNKNOWN".as_ptr(), |place| NAMES[place].as_ptr())
 }
 
 /// Why a call failed. Immutable; several threads may read one at once. Owned by whoever
 /// got it, and freed with ociimg_error_free.
-pub struct ociimg_error(pub(super) Error);
+pub struct ociimg_error {
+    error: Error,
+    /// Usually that of `error`; an error of the program's own may have a number that this
+    /// version does not know.
+    status: ociimg_status,
+}
+
+impl From<Error> for ociimg_error {
+    fn from(error: Error) -> Self {
+        Self {
+            status: code(error.status()),
+            error,
+        }
+    }
+}
+
+/// Makes an error of the program's own, for companion libraries and bindings: it has this
+/// status, callback_code and message. status is kept as it is, also where this version does
+/// not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
+/// UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
+/// with ociimg_error_free. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_error_new(
+    status: ociimg_status,
+    callback_code: i64,
+    message: *const c_char,
+) -> *mut ociimg_error {
+    // SAFETY: NULL or a C string.
+    let message = unsafe { recorded_message(message) };
+    give_some(|| {
+        if status == ociimg_status_values::OCIIMG_STATUS_OK as ociimg_status {
+            return None;
+        }
+        let known = status_of(status).unwrap_or(Status::Callback);
+        let message = message.unwrap_or_else(|| known.to_string());
+        let error = Error::new(known, message).with_callback_code(callback_code);
+        Some(ociimg_error { error, status })
+    })
+}
 
 /// The status that the call returned; OCIIMG_STATUS_OK for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_error_status(err: *const ociimg_error) -> ociimg_status {
-    // SAFETY: an error of ours or NULL.
-    unsafe { get(err, 0, |e| e.0.status() as ociimg_status) }
+pub extern "C" fn ociimg_error_status(err: Option<&ociimg_error>) -> ociimg_status {
+    get(err, 0, |err| err.status)
 }
 
 /// What was found and what was expected, in one line of UTF-8 without control characters
-/// (what documents and callbacks say is escaped). Lives as long as the error. Never NULL:
+/// (text of documents and callbacks is escaped). Lives as long as the error. Never NULL:
 /// "" for a NULL error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_error_message(err: *const ociimg_error) -> *const c_char {
-    // SAFETY: an error of ours or NULL.
-    let message = unsafe { get_text(err, |e| Some(e.0.message())) };
+pub extern "C" fn ociimg_error_message(err: Option<&ociimg_error>) -> *const c_char {
+    let message = get_text(err, |err| Some(err.error.message()));
     if message.is_null() {
         c"".as_ptr()
     } else {
@@ -103,16 +181,21 @@ pub unsafe extern "C" fn ociimg_error_message(err: *const ociimg_error) -> *cons
 /// The digest of the content concerned, "sha256:..."; NULL where there is none. Lives as
 /// long as the error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_error_digest(err: *const ociimg_error) -> *const c_char {
-    // SAFETY: an error of ours or NULL.
-    unsafe { get_text(err, |e| e.0.digest()) }
+pub extern "C" fn ociimg_error_digest(err: Option<&ociimg_error>) -> *const c_char {
+    get_text(err, |err| err.error.digest())
 }
 
 /// The callback_code that a callback gave to ociimg_call_fail, else 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_error_callback_code(err: *const ociimg_error) -> i64 {
-    // SAFETY: an error of ours or NULL.
-    unsafe { get(err, 0, |e| e.0.callback_code()) }
+pub extern "C" fn ociimg_error_callback_code(err: Option<&ociimg_error>) -> i64 {
+    get(err, 0, |err| err.error.callback_code())
+}
+
+/// The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
+/// OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_error_errno(err: Option<&ociimg_error>) -> i32 {
+    get(err, 0, |err| err.error.errno())
 }
 
 /// Frees an error; NULL does nothing. Any thread.
@@ -124,72 +207,54 @@ pub unsafe extern "C" fn ociimg_error_free(err: *mut ociimg_error) {
 
 #[cfg(test)]
 mod tests {
-    use super::ociimg_status_values::{self, *};
     use super::*;
-    use crate::error::Status;
     use std::ffi::CStr;
 
+    fn name(status: ociimg_status) -> &'static str {
+        // SAFETY: static text.
+        let name = unsafe { CStr::from_ptr(ociimg_status_name(status)) };
+        name.to_str().unwrap()
+    }
+
     #[test]
-    fn the_core_has_the_numbers_of_the_surface() {
-        let rows: [(Status, ociimg_status_values, &str); 14] = [
-            (
-                Status::InvalidArgument,
-                OCIIMG_STATUS_INVALID_ARGUMENT,
-                "INVALID_ARGUMENT",
-            ),
-            (Status::NotFound, OCIIMG_STATUS_NOT_FOUND, "NOT_FOUND"),
-            (
-                Status::Unsupported,
-                OCIIMG_STATUS_UNSUPPORTED,
-                "UNSUPPORTED",
-            ),
-            (Status::Malformed, OCIIMG_STATUS_MALFORMED, "MALFORMED"),
-            (
-                Status::DigestMismatch,
-                OCIIMG_STATUS_DIGEST_MISMATCH,
-                "DIGEST_MISMATCH",
-            ),
-            (
-                Status::SizeMismatch,
-                OCIIMG_STATUS_SIZE_MISMATCH,
-                "SIZE_MISMATCH",
-            ),
-            (
-                Status::LimitExceeded,
-                OCIIMG_STATUS_LIMIT_EXCEEDED,
-                "LIMIT_EXCEEDED",
-            ),
-            (Status::Cancelled, OCIIMG_STATUS_CANCELLED, "CANCELLED"),
-            (Status::Callback, OCIIMG_STATUS_CALLBACK, "CALLBACK"),
-            (
-                Status::CallbackContract,
-                OCIIMG_STATUS_CALLBACK_CONTRACT,
-                "CALLBACK_CONTRACT",
-            ),
-            (Status::Io, OCIIMG_STATUS_IO, "IO"),
-            (
-                Status::NotAnImage,
-                OCIIMG_STATUS_NOT_AN_IMAGE,
-                "NOT_AN_IMAGE",
-            ),
-            (Status::Busy, OCIIMG_STATUS_BUSY, "BUSY"),
-            (Status::Internal, OCIIMG_STATUS_INTERNAL, "INTERNAL"),
-        ];
-        let name = |status| {
-            // SAFETY: static text.
-            unsafe { CStr::from_ptr(ociimg_status_name(status)) }
-                .to_str()
-                .unwrap()
-        };
-        for (i, (core, surface, text)) in rows.into_iter().enumerate() {
-            assert_eq!(
-                (core as i32, surface as i32),
-                (i as i32 + 1, i as i32 + 1),
-                "{text}"
-            );
-            assert_eq!(name(core as i32), text);
+    fn every_status_has_a_number_and_its_name() {
+        for (i, status) in Status::ALL.into_iter().enumerate() {
+            let number = i as ociimg_status + 1;
+            assert_eq!(code(status), number);
+            assert_eq!(status_of(number), Some(status));
+            assert_eq!(name(number), status.name());
         }
-        assert_eq!(name(OCIIMG_STATUS_OK as i32), "OK");
-        assert_eq!((name(-1), name(15)), ("UNKNOWN", "UNKNOWN"));
+        assert_eq!(Status::ALL.len(), 19);
+        assert_eq!((name(0), name(5)), ("OK", "DIGEST_MISMATCH"));
+        assert_eq!((name(-1), name(20)), ("UNKNOWN", "UNKNOWN"));
+        assert_eq!((status_of(0), status_of(20)), (None, None));
+    }
+
+    #[test]
+    fn an_error_of_the_program_keeps_its_number() {
+        let new = |status, message| {
+            // SAFETY: a C string or NULL.
+            unsafe { ociimg_error_new(status, -3, message) }
+        };
+        let read = |err: *mut ociimg_error| {
+            // SAFETY: an error just made, whose message lives as long.
+            unsafe {
+                let message = CStr::from_ptr(ociimg_error_message(err.as_ref()));
+                let read = (
+                    ociimg_error_status(err.as_ref()),
+                    ociimg_error_callback_code(err.as_ref()),
+                    message.to_str().unwrap().to_owned(),
+                );
+                ociimg_error_free(err);
+                read
+            }
+        };
+        assert!(new(0, c"fine".as_ptr()).is_null());
+        assert_eq!(
+            read(new(18, c"a\xff\n".as_ptr())),
+            (18, -3, "a\u{fffd}\\n".into())
+        );
+        assert_eq!(read(new(17, std::ptr::null())), (17, -3, "conflict".into()));
+        assert_eq!(read(new(77, c"".as_ptr())).0, 77);
     }
 }

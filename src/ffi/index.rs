@@ -1,16 +1,24 @@
+//! Indexes: loading and selecting.
+
 use self::ociimg_entry_kind_values::*;
-use super::context::context;
-use super::descriptor::digest_argument;
-use super::reader::how_to_read;
-use super::{
-    borrow, create, free, get, get_bytes, get_new, get_text, hold, ociimg_context,
-    ociimg_descriptor, ociimg_error, ociimg_image, ociimg_loader, ociimg_matcher, ociimg_platform,
-    ociimg_read_mode, ociimg_reader, ociimg_reader_options, ociimg_status, optional_text, options,
-};
+use super::boolean::ociimg_bool;
+use super::context::{context, ociimg_context};
+use super::descriptor::{digest_argument, ociimg_descriptor};
+use super::error::{ociimg_error, ociimg_status};
+use super::image::ociimg_image;
+use super::kit::get::{get, get_bool, get_bytes, get_new, get_text};
+use super::kit::handle::{borrow, free, hold};
+use super::kit::options;
+use super::kit::outcome::create;
+use super::kit::text::optional_text;
+use super::loader::ociimg_loader;
+use super::matcher::ociimg_matcher;
+use super::platform::ociimg_platform;
+use super::reader::{how_to_read, ociimg_read_mode, ociimg_reader, ociimg_reader_options};
 use crate::index::Index;
 use crate::load::{EntryKind, Options};
 use crate::platform::Matcher;
-use std::ffi::c_char;
+use libc::{c_char, size_t};
 use std::mem::offset_of;
 
 /// What a load may cost, and what it must find. A field that is 0 or NULL has its default.
@@ -117,19 +125,17 @@ pub unsafe extern "C" fn ociimg_index_load(
 
 /// How many entries the index has; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_entry_count(index: *const ociimg_index) -> usize {
-    // SAFETY: an index of ours or NULL.
-    unsafe { get(index, 0, |index| index.0.entries().len()) }
+pub extern "C" fn ociimg_index_entry_count(index: Option<&ociimg_index>) -> size_t {
+    get(index, 0, |index| index.0.entries().len())
 }
 
 /// What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_entry_kind(
-    index: *const ociimg_index,
-    i: usize,
+pub extern "C" fn ociimg_index_entry_kind(
+    index: Option<&ociimg_index>,
+    i: size_t,
 ) -> ociimg_entry_kind {
-    // SAFETY: an index of ours or NULL.
-    let kind = unsafe { get(index, None, |index| Some(index.0.entries().get(i)?.kind)) };
+    let kind = get(index, None, |index| Some(index.0.entries().get(i)?.kind));
     let value = match kind {
         None => OCIIMG_ENTRY_KIND_NONE,
         Some(EntryKind::Image) => OCIIMG_ENTRY_KIND_IMAGE,
@@ -144,34 +150,28 @@ pub unsafe extern "C" fn ociimg_index_entry_kind(
 /// The platform that the entry is for: as written in its descriptor, else its config's;
 /// NULL where it has none. The caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_entry_platform(
-    index: *const ociimg_index,
-    i: usize,
+pub extern "C" fn ociimg_index_entry_platform(
+    index: Option<&ociimg_index>,
+    i: size_t,
 ) -> *mut ociimg_platform {
-    // SAFETY: an index of ours or NULL.
-    unsafe {
-        get_new(index, |index| {
-            let platform = index.0.entries().get(i)?.platform.clone()?;
-            Some(platform.into())
-        })
-    }
+    get_new(index, |index| {
+        let platform = index.0.entries().get(i)?.platform.clone()?;
+        Some(platform.into())
+    })
 }
 
 /// The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
 /// the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
 /// with ociimg_descriptor_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_entry_descriptor(
-    index: *const ociimg_index,
-    i: usize,
+pub extern "C" fn ociimg_index_entry_descriptor(
+    index: Option<&ociimg_index>,
+    i: size_t,
 ) -> *mut ociimg_descriptor {
-    // SAFETY: an index of ours or NULL.
-    unsafe {
-        get_new(index, |index| {
-            let descriptor = index.0.entries().get(i)?.descriptor.clone()?;
-            Some(ociimg_descriptor(descriptor))
-        })
-    }
+    get_new(index, |index| {
+        let descriptor = index.0.entries().get(i)?.descriptor.clone()?;
+        Some(ociimg_descriptor(descriptor))
+    })
 }
 
 /// Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
@@ -179,17 +179,14 @@ pub unsafe extern "C" fn ociimg_index_entry_descriptor(
 /// OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
 /// ociimg_error_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_entry_error(
-    index: *const ociimg_index,
-    i: usize,
+pub extern "C" fn ociimg_index_entry_error(
+    index: Option<&ociimg_index>,
+    i: size_t,
 ) -> *mut ociimg_error {
-    // SAFETY: an index of ours or NULL.
-    unsafe {
-        get_new(index, |index| {
-            let error = index.0.entries().get(i)?.error.clone()?;
-            Some(ociimg_error(error))
-        })
-    }
+    get_new(index, |index| {
+        let error = index.0.entries().get(i)?.error.clone()?;
+        Some(error.into())
+    })
 }
 
 /// The images that a machine of this platform can run, best first, by
@@ -239,27 +236,25 @@ pub unsafe extern "C" fn ociimg_index_select_with(
 /// The digest of the root as it was read: sha256, or of the algorithm of the digest that
 /// was known or required. NULL for NULL. Lives as long as the index.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_root_digest(index: *const ociimg_index) -> *const c_char {
-    // SAFETY: an index of ours or NULL.
-    unsafe { get_text(index, |index| Some(index.0.root().digest.text())) }
+pub extern "C" fn ociimg_index_root_digest(index: Option<&ociimg_index>) -> *const c_char {
+    get_text(index, |index| Some(index.0.root().digest.text()))
 }
 
 /// Whether the root was checked against a digest that the loader or the caller knew. Else
 /// nobody but the source vouches for it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_index_root_is_verified(index: *const ociimg_index) -> bool {
-    // SAFETY: an index of ours or NULL.
-    unsafe { get(index, false, |index| index.0.root_is_verified()) }
+pub extern "C" fn ociimg_index_root_is_verified(index: Option<&ociimg_index>) -> ociimg_bool {
+    get_bool(index, |index| index.0.root_is_verified())
 }
 
 /// The bytes of the root as they were read, and their number; len may be NULL. Not
 /// NUL-terminated. NULL and 0 for NULL. Live as long as the index.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_root_json(
-    index: *const ociimg_index,
-    len: *mut usize,
+    index: Option<&ociimg_index>,
+    len: *mut size_t,
 ) -> *const u8 {
-    // SAFETY: an index of ours or NULL, an output that is NULL or can be written.
+    // SAFETY: the output is NULL or can be written.
     unsafe { get_bytes(index, len, |index| Some(&index.0.root().bytes)) }
 }
 
@@ -278,7 +273,7 @@ pub unsafe extern "C" fn ociimg_index_root_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_image(
     index: *const ociimg_index,
-    i: usize,
+    i: size_t,
     ctx: *const ociimg_context,
     out: *mut *mut ociimg_image,
     err: *mut *mut ociimg_error,
@@ -302,7 +297,7 @@ pub unsafe extern "C" fn ociimg_index_image(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_open_blob(
     index: *const ociimg_index,
-    d: *const ociimg_descriptor,
+    descriptor: *const ociimg_descriptor,
     mode: ociimg_read_mode,
     opts: *const ociimg_reader_options,
     ctx: *const ociimg_context,
@@ -314,7 +309,7 @@ pub unsafe extern "C" fn ociimg_index_open_blob(
     unsafe {
         create(out, err, || {
             let index = hold(index, "index")?;
-            let descriptor = borrow(d, "d")?.0.clone();
+            let descriptor = borrow(descriptor, "descriptor")?.0.clone();
             let (mode, options) = how_to_read(mode, opts)?;
             let reader = index
                 .0

@@ -1,11 +1,14 @@
-use super::context::context;
-use super::reader::how_to_read;
-use super::{
-    create, free, get, get_new, get_text, hold, ociimg_context, ociimg_descriptor, ociimg_error,
-    ociimg_read_mode, ociimg_reader, ociimg_reader_options, ociimg_status,
-};
+//! Layers.
+
+use super::context::{context, ociimg_context};
+use super::descriptor::ociimg_descriptor;
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::get::{get, get_new, get_text};
+use super::kit::handle::{free, hold};
+use super::kit::outcome::create;
+use super::reader::{how_to_read, ociimg_read_mode, ociimg_reader, ociimg_reader_options};
 use crate::layer::Layer;
-use std::ffi::c_char;
+use libc::c_char;
 
 /// A layer of an image. Immutable; any number of threads may use one at once. Owned by
 /// whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
@@ -16,45 +19,36 @@ pub struct ociimg_layer(pub(super) Layer);
 /// The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
 /// ociimg_descriptor_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_layer_descriptor(
-    layer: *const ociimg_layer,
-) -> *mut ociimg_descriptor {
-    // SAFETY: a layer of ours or NULL.
-    unsafe {
-        get_new(layer, |layer| {
-            Some(ociimg_descriptor(layer.0.descriptor().clone()))
-        })
-    }
+pub extern "C" fn ociimg_layer_descriptor(layer: Option<&ociimg_layer>) -> *mut ociimg_descriptor {
+    get_new(layer, |layer| {
+        Some(ociimg_descriptor(layer.0.descriptor().clone()))
+    })
 }
 
 /// The layer's media type under its OCI name, also where the manifest has Docker's; other
 /// types stand as they are. NULL for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_layer_oci_media_type(layer: *const ociimg_layer) -> *const c_char {
-    // SAFETY: a layer of ours or NULL.
-    unsafe { get_text(layer, |layer| Some(layer.0.oci_media_type())) }
+pub extern "C" fn ociimg_layer_oci_media_type(layer: Option<&ociimg_layer>) -> *const c_char {
+    get_text(layer, |layer| Some(layer.0.oci_media_type()))
 }
 
 /// The digest of the stored blob; NULL for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_layer_digest(layer: *const ociimg_layer) -> *const c_char {
-    // SAFETY: a layer of ours or NULL.
-    unsafe { get_text(layer, |layer| Some(layer.0.descriptor().digest.text())) }
+pub extern "C" fn ociimg_layer_digest(layer: Option<&ociimg_layer>) -> *const c_char {
+    get_text(layer, |layer| Some(layer.0.descriptor().digest.text()))
 }
 
 /// The size of the stored blob in bytes; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_layer_size(layer: *const ociimg_layer) -> u64 {
-    // SAFETY: a layer of ours or NULL.
-    unsafe { get(layer, 0, |layer| layer.0.descriptor().size) }
+pub extern "C" fn ociimg_layer_size(layer: Option<&ociimg_layer>) -> u64 {
+    get(layer, 0, |layer| layer.0.descriptor().size)
 }
 
 /// The diff ID: the digest of the uncompressed tar stream, as the config has it; NULL for
 /// NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_layer_diff_id(layer: *const ociimg_layer) -> *const c_char {
-    // SAFETY: a layer of ours or NULL.
-    unsafe { get_text(layer, |layer| Some(layer.0.diff_id()?.text())) }
+pub extern "C" fn ociimg_layer_diff_id(layer: Option<&ociimg_layer>) -> *const c_char {
+    get_text(layer, |layer| Some(layer.0.diff_id()?.text()))
 }
 
 /// Opens the layer's blob for reading; each reader is a stream of its own. mode is one of

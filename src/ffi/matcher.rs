@@ -1,6 +1,11 @@
-use super::platform::host_or_this;
-use super::{free, get, get_new, give_some, ociimg_platform};
+//! Matchers: which platforms are taken, and which is better.
+
+use super::boolean::ociimg_bool;
+use super::kit::get::{get_bool, get_new};
+use super::kit::handle::{free, give_some};
+use super::platform::{host_or_this, ociimg_platform};
 use crate::platform::{Matcher, Platform};
+use libc::size_t;
 
 /// Says which platforms are taken, and which of two is better. Immutable; several threads
 /// may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
@@ -13,74 +18,81 @@ pub struct ociimg_matcher(pub(super) Matcher);
 /// v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
 /// with ociimg_matcher_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_only(p: *const ociimg_platform) -> *mut ociimg_matcher {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_new(p, |p| Some(ociimg_matcher(Matcher::only(&p.platform)))) }
+pub extern "C" fn ociimg_matcher_only(platform: Option<&ociimg_platform>) -> *mut ociimg_matcher {
+    get_new(platform, |p| {
+        Some(ociimg_matcher(Matcher::only(&p.platform)))
+    })
 }
 
 /// Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
 /// it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_only_strict(
-    p: *const ociimg_platform,
+pub extern "C" fn ociimg_matcher_only_strict(
+    platform: Option<&ociimg_platform>,
 ) -> *mut ociimg_matcher {
-    // SAFETY: a platform of ours or NULL.
-    unsafe {
-        get_new(p, |p| {
-            Some(ociimg_matcher(Matcher::only_strict(&p.platform)))
-        })
-    }
+    get_new(platform, |p| {
+        Some(ociimg_matcher(Matcher::only_strict(&p.platform)))
+    })
 }
 
 /// Takes every platform of this one's operating system, this one first. NULL for NULL. The
 /// caller frees it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_only_os(p: *const ociimg_platform) -> *mut ociimg_matcher {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_new(p, |p| Some(ociimg_matcher(Matcher::only_os(&p.platform)))) }
+pub extern "C" fn ociimg_matcher_only_os(
+    platform: Option<&ociimg_platform>,
+) -> *mut ociimg_matcher {
+    get_new(platform, |p| {
+        Some(ociimg_matcher(Matcher::only_os(&p.platform)))
+    })
 }
 
-/// The platforms of an array; `None` where it or one of them is NULL.
+/// Reads an array of platforms; `None` where it or one of them is NULL.
 ///
 /// # Safety
-/// `ps` is NULL or points to `count` platforms, not freed during `'a`, or NULLs.
-unsafe fn platforms<'a>(
-    ps: *const *mut ociimg_platform,
-    count: usize,
+/// `platforms` is NULL or points to `count` platforms, not freed during `'a`, or NULLs.
+unsafe fn read_platforms<'a>(
+    platforms: *const *mut ociimg_platform,
+    count: size_t,
 ) -> Option<Vec<&'a Platform>> {
-    if ps.is_null() && count > 0 {
+    if platforms.is_null() && count > 0 {
         return None;
     }
     let platform = |i| {
-        // SAFETY: as the caller says.
-        let platform = unsafe { ps.add(i).read().as_ref() }?;
+        // SAFETY: below `count`, and a platform that lives long enough or NULL.
+        let platform = unsafe { platforms.add(i).read().as_ref() }?;
         Some(&*platform.platform)
     };
     (0..count).map(platform).collect()
 }
 
-/// Takes each of these platforms, earlier ones preferred. ps may be NULL if count is
+/// Takes each of these platforms, earlier ones preferred. platforms may be NULL if count is
 /// 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_matcher_ordered(
-    ps: *const *mut ociimg_platform,
-    count: usize,
+    platforms: *const *mut ociimg_platform,
+    count: size_t,
 ) -> *mut ociimg_matcher {
-    // SAFETY: an array of as many platforms as counted.
-    give_some(|| unsafe { platforms(ps, count) }.map(|ps| ociimg_matcher(Matcher::ordered(&ps))))
+    give_some(|| {
+        // SAFETY: the caller's array has `count` platforms or NULLs.
+        let platforms = unsafe { read_platforms(platforms, count) }?;
+        Some(ociimg_matcher(Matcher::ordered(&platforms)))
+    })
 }
 
-/// Takes each of these platforms, without preference. ps may be NULL if count is 0:
+/// Takes each of these platforms, without preference. platforms may be NULL if count is 0:
 /// that takes nothing. NULL where a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_matcher_any(
-    ps: *const *mut ociimg_platform,
-    count: usize,
+    platforms: *const *mut ociimg_platform,
+    count: size_t,
 ) -> *mut ociimg_matcher {
-    // SAFETY: an array of as many platforms as counted.
-    give_some(|| unsafe { platforms(ps, count) }.map(|ps| ociimg_matcher(Matcher::any(&ps))))
+    give_some(|| {
+        // SAFETY: the caller's array has `count` platforms or NULLs.
+        let platforms = unsafe { read_platforms(platforms, count) }?;
+        Some(ociimg_matcher(Matcher::any(&platforms)))
+    })
 }
 
 /// Takes every platform, without preference. The caller frees it with
@@ -94,47 +106,41 @@ pub extern "C" fn ociimg_matcher_all() -> *mut ociimg_matcher {
 /// that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux, Windows has a rule
 /// for its versions. The caller frees it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_default(
-    host: *const ociimg_platform,
-) -> *mut ociimg_matcher {
+pub extern "C" fn ociimg_matcher_default(host: Option<&ociimg_platform>) -> *mut ociimg_matcher {
     give_some(|| {
-        // SAFETY: a platform of ours or NULL.
-        let host = unsafe { host_or_this(host) };
+        let host = host_or_this(host);
         Some(ociimg_matcher(Matcher::default_for(host)))
     })
 }
 
 /// Whether the matcher takes a platform; false for NULL. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_match(
-    m: *const ociimg_matcher,
-    p: *const ociimg_platform,
-) -> bool {
-    // SAFETY: a matcher and a platform of ours or NULL.
-    unsafe { get(m, false, |m| get(p, false, |p| m.0.matches(&p.platform))) }
+pub extern "C" fn ociimg_matcher_match(
+    matcher: Option<&ociimg_matcher>,
+    platform: Option<&ociimg_platform>,
+) -> ociimg_bool {
+    get_bool(matcher, |m| {
+        platform.is_some_and(|platform| m.0.matches(&platform.platform))
+    })
 }
 
 /// Whether platform a is better than b; false for NULL. What the matcher takes is better
 /// than what it doesn't. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_less(
-    m: *const ociimg_matcher,
-    a: *const ociimg_platform,
-    b: *const ociimg_platform,
-) -> bool {
-    // SAFETY: a matcher and platforms of ours or NULL.
-    unsafe {
-        get(m, false, |m| {
-            get(a, false, |a| {
-                get(b, false, |b| m.0.less(&a.platform, &b.platform))
-            })
-        })
-    }
+pub extern "C" fn ociimg_matcher_less(
+    matcher: Option<&ociimg_matcher>,
+    a: Option<&ociimg_platform>,
+    b: Option<&ociimg_platform>,
+) -> ociimg_bool {
+    get_bool(matcher, |m| match (a, b) {
+        (Some(a), Some(b)) => m.0.less(&a.platform, &b.platform),
+        _ => false,
+    })
 }
 
 /// Frees a matcher; NULL does nothing. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_matcher_free(m: *mut ociimg_matcher) {
+pub unsafe extern "C" fn ociimg_matcher_free(matcher: *mut ociimg_matcher) {
     // SAFETY: a matcher of ours or NULL, given back once.
-    unsafe { free(m) }
+    unsafe { free(matcher) }
 }

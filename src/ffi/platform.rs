@@ -1,11 +1,14 @@
-use super::{
-    create, free, get, get_new, get_text, give_some, invalid, kept, list_item, null, ociimg_error,
-    ociimg_status, optional_text,
-};
+//! Platforms.
+
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::get::{get, get_new, get_text};
+use super::kit::handle::{free, give_some, invalid, null};
+use super::kit::outcome::create;
+use super::kit::text::{nullable_text, optional_text, text_of_caller};
 use crate::error::Result;
 use crate::platform::Platform;
 use crate::text::Text;
-use std::ffi::c_char;
+use libc::{c_char, size_t};
 use std::sync::{Arc, OnceLock};
 
 /// An operating system and processor. Immutable; several threads may read one at once.
@@ -35,12 +38,8 @@ impl From<Platform> for ociimg_platform {
 }
 
 /// The platform that stands for the machine: this one for NULL.
-///
-/// # Safety
-/// `host` is NULL or a platform that is not freed during `'a`.
-pub(super) unsafe fn host_or_this<'a>(host: *const ociimg_platform) -> &'a Platform {
-    // SAFETY: as the caller says.
-    match unsafe { host.as_ref() } {
+pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
+    match host {
         Some(host) => &host.platform,
         None => Platform::host(),
     }
@@ -56,14 +55,15 @@ pub(super) unsafe fn host_or_this<'a>(host: *const ociimg_platform) -> &'a Platf
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_parse(
     specifier: *const c_char,
-    host: *const ociimg_platform,
+    host: Option<&ociimg_platform>,
     out: *mut *mut ociimg_platform,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
     // SAFETY: a C string, a platform or NULL, outputs that are NULL or can be written.
     unsafe {
         create(out, err, || {
-            let specifier = list_item(specifier, "specifier")?.ok_or_else(|| null("specifier"))?;
+            let specifier =
+                nullable_text(specifier, "specifier")?.ok_or_else(|| null("specifier"))?;
             Ok(Platform::parse(specifier, host_or_this(host))?.into())
         })
     }
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ociimg_platform_new(
     variant: *const c_char,
     os_version: *const c_char,
     os_features: *const *const c_char,
-    os_feature_count: usize,
+    os_feature_count: size_t,
     out: *mut *mut ociimg_platform,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
@@ -90,15 +90,16 @@ pub unsafe extern "C" fn ociimg_platform_new(
     // be written.
     unsafe {
         create(out, err, || {
-            let text =
-                |text, name| -> Result<Option<Text>> { Ok(optional_text(text, name)?.map(kept)) };
+            let text = |text, name| -> Result<Option<Text>> {
+                Ok(optional_text(text, name)?.map(text_of_caller))
+            };
             if os_features.is_null() && os_feature_count > 0 {
                 return Err(null("os_features"));
             }
             let mut features = Vec::new();
             for i in 0..os_feature_count {
-                let feature = list_item(os_features.add(i).read(), "os_features")?;
-                features.push(kept(
+                let feature = nullable_text(os_features.add(i).read(), "os_features")?;
+                features.push(text_of_caller(
                     feature.ok_or_else(|| invalid(format_args!("os_features[{i}] is NULL")))?,
                 ));
             }
@@ -125,91 +126,83 @@ pub extern "C" fn ociimg_platform_host() -> *mut ociimg_platform {
 /// is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
 /// caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_normalize(
-    p: *const ociimg_platform,
+pub extern "C" fn ociimg_platform_normalize(
+    platform: Option<&ociimg_platform>,
 ) -> *mut ociimg_platform {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_new(p, |p| Some(p.platform.normalize().into())) }
+    get_new(platform, |p| Some(p.platform.normalize().into()))
 }
 
 /// The operating system ("linux"), as written; NULL where it is absent. Lives as long as
 /// the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_os(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| p.platform.os.as_ref()) }
+pub extern "C" fn ociimg_platform_os(platform: Option<&ociimg_platform>) -> *const c_char {
+    get_text(platform, |p| p.platform.os.as_ref())
 }
 
 /// The processor architecture ("amd64"), as written; NULL where it is absent. Lives as
 /// long as the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_architecture(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| p.platform.architecture.as_ref()) }
+pub extern "C" fn ociimg_platform_architecture(
+    platform: Option<&ociimg_platform>,
+) -> *const c_char {
+    get_text(platform, |p| p.platform.architecture.as_ref())
 }
 
 /// The processor's variant ("v8"), as written; NULL where it is absent. Lives as long as
 /// the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_variant(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| p.platform.variant.as_ref()) }
+pub extern "C" fn ociimg_platform_variant(platform: Option<&ociimg_platform>) -> *const c_char {
+    get_text(platform, |p| p.platform.variant.as_ref())
 }
 
 /// The version of the operating system ("10.0.17763.1397"), as written; NULL where it is
 /// absent. Lives as long as the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_os_version(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| p.platform.os_version.as_ref()) }
+pub extern "C" fn ociimg_platform_os_version(platform: Option<&ociimg_platform>) -> *const c_char {
+    get_text(platform, |p| p.platform.os_version.as_ref())
 }
 
 /// How many features of the operating system the platform names; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_os_feature_count(p: *const ociimg_platform) -> usize {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get(p, 0, |p| p.platform.os_features.len()) }
+pub extern "C" fn ociimg_platform_os_feature_count(platform: Option<&ociimg_platform>) -> size_t {
+    get(platform, 0, |p| p.platform.os_features.len())
 }
 
 /// The feature at a place of the list ("win32k"), which may be ""; NULL beyond its end.
 /// Lives as long as the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_os_feature_at(
-    p: *const ociimg_platform,
-    i: usize,
+pub extern "C" fn ociimg_platform_os_feature_at(
+    platform: Option<&ociimg_platform>,
+    i: size_t,
 ) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe { get_text(p, |p| p.platform.os_features.get(i)) }
+    get_text(platform, |p| p.platform.os_features.get(i))
 }
 
 /// "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
 /// NULL. Lives as long as the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_format(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe {
-        get_text(p, |p| {
-            Some(p.format.get_or_init(|| kept(&p.platform.format())))
-        })
-    }
+pub extern "C" fn ociimg_platform_format(platform: Option<&ociimg_platform>) -> *const c_char {
+    get_text(platform, |p| {
+        Some(
+            p.format
+                .get_or_init(|| text_of_caller(&p.platform.format())),
+        )
+    })
 }
 
 /// "os(version+feature+...)/architecture/variant", without what is absent, the features
 /// sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_format_all(p: *const ociimg_platform) -> *const c_char {
-    // SAFETY: a platform of ours or NULL.
-    unsafe {
-        get_text(p, |p| {
-            let format_all = || kept(&p.platform.format_all());
-            Some(p.format_all.get_or_init(format_all))
-        })
-    }
+pub extern "C" fn ociimg_platform_format_all(platform: Option<&ociimg_platform>) -> *const c_char {
+    get_text(platform, |p| {
+        let format_all = || text_of_caller(&p.platform.format_all());
+        Some(p.format_all.get_or_init(format_all))
+    })
 }
 
 /// Frees a platform; NULL does nothing. Any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_platform_free(p: *mut ociimg_platform) {
+pub unsafe extern "C" fn ociimg_platform_free(platform: *mut ociimg_platform) {
     // SAFETY: a platform of ours or NULL, given back once.
-    unsafe { free(p) }
+    unsafe { free(platform) }
 }

@@ -1,8 +1,16 @@
+//! Readers.
+
 use self::ociimg_read_mode_values::*;
-use super::{free, get, hold, invalid, null, ociimg_error, ociimg_status, options, set, status};
+use super::boolean::ociimg_bool;
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::get::{get, get_bool};
+use super::kit::handle::{free, hold, invalid, null, set};
+use super::kit::options;
+use super::kit::outcome::status;
 use crate::compression::DEFAULT_MAX_WINDOW_SIZE;
 use crate::error::{Error, Result};
 use crate::reader::{Mode, Progress, ReadOptions, Reader};
+use libc::size_t;
 use std::mem::offset_of;
 use std::slice;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -131,8 +139,8 @@ impl ociimg_reader {
 pub unsafe extern "C" fn ociimg_reader_read(
     reader: *mut ociimg_reader,
     buf: *mut u8,
-    cap: usize,
-    n: *mut usize,
+    cap: size_t,
+    n: *mut size_t,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
     // SAFETY: a reader of ours or NULL; a buffer of as many bytes as it is said to have;
@@ -159,17 +167,15 @@ pub unsafe extern "C" fn ociimg_reader_read(
 /// Whether the end was reached and everything was verified; false for NULL. Any thread,
 /// callbacks too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_reader_is_verified(reader: *const ociimg_reader) -> bool {
-    // SAFETY: a reader of ours or NULL.
-    unsafe { get(reader, false, |reader| reader.progress.is_verified()) }
+pub extern "C" fn ociimg_reader_is_verified(reader: Option<&ociimg_reader>) -> ociimg_bool {
+    get_bool(reader, |reader| reader.progress.is_verified())
 }
 
 /// How many bytes of the stored blob were read so far, of the size that its descriptor
 /// says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ociimg_reader_stored_read(reader: *const ociimg_reader) -> u64 {
-    // SAFETY: a reader of ours or NULL.
-    unsafe { get(reader, 0, |reader| reader.progress.stored_read()) }
+pub extern "C" fn ociimg_reader_stored_read(reader: Option<&ociimg_reader>) -> u64 {
+    get(reader, 0, |reader| reader.progress.stored_read())
 }
 
 /// Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a

@@ -1,6 +1,11 @@
-use super::{
-    create, invalid, null, ociimg_error, ociimg_loader, ociimg_status, optional_text, options,
-};
+//! The built-in sources.
+
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::handle::{invalid, null};
+use super::kit::options;
+use super::kit::outcome::create;
+use super::kit::text::optional_text;
+use super::loader::ociimg_loader;
 use crate::error::Result;
 use crate::loader::Loader;
 use crate::source::{self, Options};

@@ -1,4 +1,6 @@
-use std::ffi::c_char;
+//! The version of the library.
+
+use libc::c_char;
 
 /// The version of the library in use, as "major.minor.patch". Static text, never NULL.
 /// Any thread.

@@ -79,6 +79,8 @@ static void getters_of_nothing(void) {
   CHECK_TEXT(ociimg_error_message(NULL), "");
   CHECK(!ociimg_error_digest(NULL));
   CHECK(ociimg_error_callback_code(NULL) == 0);
+  CHECK(ociimg_error_errno(NULL) == 0);
+  CHECK(!ociimg_error_new(OCIIMG_STATUS_OK, 1, NULL));
 
   CHECK(!ociimg_context_clone(NULL));
   ociimg_context_cancel(NULL);
@@ -244,7 +246,7 @@ static void beyond_the_end(void) {
   ociimg_config_free(config);
 
   CHECK_TEXT(ociimg_status_name(OCIIMG_STATUS_INTERNAL), "INTERNAL");
-  CHECK_TEXT(ociimg_status_name(15), "UNKNOWN");
+  CHECK_TEXT(ociimg_status_name(20), "UNKNOWN");
   CHECK_TEXT(ociimg_status_name(-1), "UNKNOWN");
   CHECK_TEXT(ociimg_status_name(INT32_MAX), "UNKNOWN");
 }

@@ -3,6 +3,7 @@
 #define CHECK_H
 
 #include "ociimg.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 //! Structs that say how large they are: an old program runs against a new library, and
 //! the other way round.
 
-use super::invalid;
+use super::handle::invalid;
 use crate::error::{Error, Result};
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
@@ -11,20 +11,20 @@ use std::ptr;
 /// # Safety
 /// It is `repr(C)`, its first field is a `usize`, all its bytes being zero is a value of
 /// it, and so is every content of its other fields that C can write.
-pub(super) unsafe trait Published: Copy {
+pub unsafe trait Published: Copy {
     /// Its size when it was first published; it never shrinks.
     const FIRST_PUBLISHED: usize;
     const NAME: &'static str;
 }
 
 /// No struct of ours will ever be larger: what says so is not one.
-const LARGEST: usize = 4096;
+const MAX_STRUCT_SIZE: usize = 4096;
 
 /// The struct as the caller knows it, completed with zeros.
 ///
 /// # Safety
 /// `given` is NULL or points to as many readable bytes as its `struct_size` says.
-pub(super) unsafe fn read<T: Published>(given: *const T) -> Result<T> {
+pub unsafe fn read<T: Published>(given: *const T) -> Result<T> {
     let mut known = MaybeUninit::<T>::zeroed();
     if given.is_null() {
         // SAFETY: all zeros is a value of it.
@@ -32,9 +32,9 @@ pub(super) unsafe fn read<T: Published>(given: *const T) -> Result<T> {
     }
     // SAFETY: it starts with its size; nothing is known of its alignment.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
-    if !(T::FIRST_PUBLISHED..=LARGEST).contains(&size) {
+    if !(T::FIRST_PUBLISHED..=MAX_STRUCT_SIZE).contains(&size) {
         return Err(invalid(format_args!(
-            "struct_size of {} is {size}, expected {} to {LARGEST}",
+            "struct_size of {} is {size}, expected {} to {MAX_STRUCT_SIZE}",
             T::NAME,
             T::FIRST_PUBLISHED
         )));

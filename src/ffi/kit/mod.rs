@@ -1,0 +1,10 @@
+//! What all files of the C surface are made with. From the ground up: panics and callbacks
+//! (`guard`), handles (`handle`), texts (`text`), sized structs (`options`), getters
+//! (`get`), and functions that return a status (`outcome`).
+
+pub mod get;
+pub mod guard;
+pub mod handle;
+pub mod options;
+pub mod outcome;
+pub mod text;
