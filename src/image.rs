@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::descriptor::Annotations;
 use crate::document::Manifest;
 use crate::error::Result;
-use crate::layer::Layer;
+use crate::layer::{self, Layer};
 use crate::load::Verified;
 use crate::loader::Loader;
 use crate::platform::Platform;
@@ -31,11 +31,12 @@ impl Image {
             .content
             .expect_layers(descriptors.len())
             .map_err(|e| e.with_digest(manifest.digest.text()))?;
-        let layers = descriptors
+        let mut layers: Vec<_> = descriptors
             .iter()
             .zip(&config.content.diff_ids)
             .map(|(d, diff_id)| Layer::new(d.clone(), Some(diff_id.clone()), loader.clone()))
             .collect();
+        layer::stack(&mut layers, None);
         Ok(Self {
             manifest: Arc::new(manifest),
             config: Arc::new(config),

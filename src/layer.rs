@@ -2,26 +2,31 @@
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::digest::Digest;
-use crate::error::Result;
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, Result, Status};
 use crate::load;
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
 use crate::reader::{Expected, Mode, ReadOptions, Reader};
-use crate::text::Text;
+use crate::text::{Escaped, Text};
 use std::sync::Arc;
+
+/// URLs of a foreign layer that an error names; a descriptor may have any number.
+const MAX_URLS_NAMED: usize = 3;
 
 /// A layer: the blob that a manifest names, and the diff ID that the config has for it.
 #[derive(Clone)]
 pub struct Layer {
     descriptor: Arc<Descriptor>,
     diff_id: Option<Digest>,
+    chain_id: Option<Digest>,
     /// The OCI name of the descriptor's media type.
     oci_media_type: Text,
     loader: Arc<dyn Loader>,
 }
 
 impl Layer {
+    /// A layer with none below it.
     pub fn new(
         descriptor: Arc<Descriptor>,
         diff_id: Option<Digest>,
@@ -35,6 +40,7 @@ impl Layer {
         };
         Self {
             descriptor,
+            chain_id: diff_id.clone(),
             diff_id,
             oci_media_type,
             loader,
@@ -54,20 +60,191 @@ impl Layer {
         self.diff_id.as_ref()
     }
 
+    /// The digest that names this layer and all below it; `None` without a diff ID.
+    ///
+    /// <https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid>
+    pub fn chain_id(&self) -> Option<&Digest> {
+        self.chain_id.as_ref()
+    }
+
     pub fn oci_media_type(&self) -> &Text {
         &self.oci_media_type
     }
 
+    /// Where the layer's blob comes from.
+    pub fn loader(&self) -> &Arc<dyn Loader> {
+        &self.loader
+    }
+
     /// Opens the blob. In uncompressed mode the diff ID is checked beside size and digest.
     pub fn open(&self, mode: Mode, options: ReadOptions, ctx: Arc<Context>) -> Result<Reader> {
+        let d = &self.descriptor;
+        if mode == Mode::Uncompressed && media_type::is_encrypted(&d.media_type) {
+            return Err(Error::unsupported(format_args!(
+                "layer of type {} is encrypted: only its stored bytes can be read",
+                Escaped(&d.media_type)
+            ))
+            .with_digest(d.digest.text()));
+        }
         let expected = Expected {
-            digest: self.descriptor.digest.clone(),
-            size: self.descriptor.size,
+            digest: d.digest.clone(),
+            size: d.size,
             diff_id: self.diff_id.clone(),
         };
         expected.check(mode)?;
-        let stream = load::open(&*self.loader, &self.descriptor, Kind::Other, &ctx)?;
+        let stream =
+            load::open(&*self.loader, d, Kind::Other, &ctx).map_err(|e| name_urls(e, d))?;
         let reader = Reader::open(stream, expected, mode, options, ctx)?;
         Ok(reader.holding(self.loader.clone()))
+    }
+}
+
+/// Gives `layers` their chain IDs, which depend on the layers below: the first lies on the
+/// layer with chain ID `below`. Layers without a diff ID are passed over.
+pub fn stack(layers: &mut [Layer], below: Option<&Digest>) {
+    let mut below = below.cloned();
+    for layer in layers {
+        let Some(diff_id) = &layer.diff_id else {
+            layer.chain_id = None;
+            continue;
+        };
+        let chain_id = match &below {
+            None => diff_id.clone(),
+            Some(below) => Digest::of(Algorithm::Sha256, format!("{below} {diff_id}").as_bytes()),
+        };
+        layer.chain_id = Some(chain_id.clone());
+        below = Some(chain_id);
+    }
+}
+
+/// Says where a foreign layer may be found that the source doesn't have.
+fn name_urls(e: Error, d: &Descriptor) -> Error {
+    if e.status() != Status::NotFound || d.urls().is_empty() {
+        return e;
+    }
+    let urls = d.urls().iter().take(MAX_URLS_NAMED);
+    let urls: Vec<_> = urls.map(|url| Escaped(&url).to_string()).collect();
+    let more = match d.urls().len().saturating_sub(MAX_URLS_NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    e.context(format_args!(
+        "foreign layer, to be fetched from {}{more}",
+        urls.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loader::Stream;
+    use crate::text_list::TextList;
+    use std::io::Cursor;
+
+    struct Only(&'static [u8]);
+
+    impl Loader for Only {
+        fn open_root_manifest(&self, _: &Context) -> Result<Box<dyn Stream>> {
+            Err(Error::not_found("no root"))
+        }
+        fn open_manifest(&self, _: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+            Err(Error::not_found("no manifests"))
+        }
+        fn open_blob(&self, digest: &Digest, _: &Context) -> Result<Box<dyn Stream>> {
+            match Digest::of(Algorithm::Sha256, self.0) == *digest {
+                true => Ok(Box::new(Cursor::new(self.0))),
+                false => Err(Error::not_found("no such blob")),
+            }
+        }
+    }
+
+    fn text(text: &str) -> Text {
+        Text::new(text).unwrap()
+    }
+
+    fn layer(media_type: &str, content: &[u8], diff_id: Option<Digest>) -> Layer {
+        let digest = Digest::of(Algorithm::Sha256, content);
+        let d = Descriptor::new(text(media_type), digest, content.len() as u64);
+        Layer::new(Arc::new(d), diff_id, Arc::new(Only(b"content")))
+    }
+
+    fn open(layer: &Layer, mode: Mode) -> Result<()> {
+        layer
+            .open(mode, ReadOptions::default(), Arc::default())?
+            .finish()
+    }
+
+    #[test]
+    fn chain_ids_pass_over_layers_without_a_diff_id() {
+        let of = |content: &[u8]| Digest::of(Algorithm::Sha256, content);
+        let [a, b] = [of(b"a"), of(b"b")];
+        let made = |diff_id: Option<&Digest>| layer("x/tar", b"content", diff_id.cloned());
+        let mut layers = [made(None), made(Some(&a)), made(None), made(Some(&b))];
+        stack(&mut layers, None);
+        let both = of(format!("{a} {b}").as_bytes());
+        let ids: Vec<_> = layers.iter().map(Layer::chain_id).collect();
+        assert_eq!(ids, [None, Some(&a), None, Some(&both)]);
+        // On other layers.
+        let mut upper = [made(Some(&b))];
+        assert_eq!(upper[0].chain_id(), Some(&b));
+        stack(&mut upper, Some(&a));
+        assert_eq!(upper[0].chain_id(), Some(&both));
+    }
+
+    #[test]
+    fn without_a_diff_id_size_and_digest_are_checked() {
+        open(&layer("x/tar", b"content", None), Mode::Uncompressed).unwrap();
+        let other = Digest::of(Algorithm::Sha256, b"other");
+        let e = open(&layer("x/tar", b"content", Some(other)), Mode::Uncompressed).unwrap_err();
+        assert_eq!(e.status(), Status::DigestMismatch);
+    }
+
+    #[test]
+    fn encrypted_layers_are_only_read_as_stored() {
+        for (media_type, encrypted) in [
+            (
+                "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+                true,
+            ),
+            (
+                "application/vnd.docker.image.rootfs.diff.tar.gzip+enc",
+                true,
+            ),
+            ("application/vnd.oci.image.layer.v1.tar+encoded", false),
+        ] {
+            let layer = layer(media_type, b"content", None);
+            open(&layer, Mode::Stored).unwrap();
+            match open(&layer, Mode::Uncompressed) {
+                Ok(()) => assert!(!encrypted, "{media_type}"),
+                Err(e) => {
+                    assert!(encrypted, "{media_type}");
+                    assert_eq!(e.status(), Status::Unsupported);
+                    assert!(e.message().contains("encrypted"), "{e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_for_a_missing_foreign_layer_names_its_urls() {
+        let missing = layer("x/tar", b"missing", None);
+        let e = open(&missing, Mode::Stored).unwrap_err();
+        assert_eq!(&**e.message(), "no such blob");
+        for (count, named, more) in [(1, 1, ""), (3, 3, ""), (5, 3, " and 2 more")] {
+            let urls: TextList = (0..count)
+                .map(|i| text(&format!("https://{i}/\n")))
+                .collect();
+            let d = (**missing.descriptor()).clone().with_urls(urls);
+            let layer = Layer::new(Arc::new(d), None, missing.loader().clone());
+            let e = open(&layer, Mode::Stored).unwrap_err();
+            assert_eq!(e.status(), Status::NotFound);
+            assert_eq!(e.message().matches("https://").count(), named, "{e}");
+            assert!(e.message().contains("https://0/\\n"), "{e}");
+            assert!(
+                e.message().contains(&format!("{more}: no such blob")),
+                "{e}"
+            );
+            assert!(e.digest().is_some());
+        }
     }
 }

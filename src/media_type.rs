@@ -63,6 +63,12 @@ pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
         || (media_type == OCTET_STREAM && manifest == DOCKER_MANIFEST)
 }
 
+/// Whether content of this type is encrypted, by the suffix that ocicrypt (`+encrypted`)
+/// or Docker's tools (`+enc`) add.
+pub fn is_encrypted(media_type: &str) -> bool {
+    media_type.ends_with("+encrypted") || media_type.ends_with("+enc")
+}
+
 /// The OCI name of a Docker layer type; any other type is its own name.
 pub fn oci_layer(media_type: &str) -> &str {
     match media_type {

@@ -7,6 +7,7 @@ use super::kit::get::{get, get_new, get_text};
 use super::kit::handle::{free, hold};
 use super::kit::outcome::create;
 use super::reader::{how_to_read, ociimg_read_mode, ociimg_reader, ociimg_reader_options};
+use crate::digest::Digest;
 use crate::layer::Layer;
 use libc::c_char;
 
@@ -51,17 +52,28 @@ pub extern "C" fn ociimg_layer_diff_id(layer: Option<&ociimg_layer>) -> *const c
     get_text(layer, |layer| Some(layer.0.diff_id()?.text()))
 }
 
-/// Opens the layer's blob for reading; each reader is a stream of its own. mode is one of
+/// The chain ID: the digest that names this layer and all below it in its image. Layers
+/// without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
+///
+/// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_layer_chain_id(layer: Option<&ociimg_layer>) -> *const c_char {
+    get_text(layer, |layer| layer.0.chain_id().map(Digest::text))
+}
+
+/// Opens the layer's blob for reading. Each reader is a stream of its own. mode is one of
 /// the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
-/// until it is freed. The caller frees *out with ociimg_reader_free.
+/// until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
+/// *out with ociimg_reader_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
 /// (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
-/// be checked; a sparse entry of an archive; an option that this version does not know),
-/// OCIIMG_STATUS_NOT_FOUND (as is to be expected of a nondistributable layer),
-/// OCIIMG_STATUS_MALFORMED (the source has no regular file there),
-/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or
-/// OCIIMG_STATUS_IO.
+/// be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer, by its media type; an
+/// option that this version does not know), OCIIMG_STATUS_NOT_FOUND (to be expected of a
+/// nondistributable layer: the message then names the URLs of its descriptor),
+/// OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_MALFORMED (the source has
+/// no regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_open(
     layer: *const ociimg_layer,

@@ -26,8 +26,8 @@ pub type ociimg_read_mode = i32;
 pub enum ociimg_read_mode_values {
     /// The blob as stored; its size and digest are checked.
     OCIIMG_READ_MODE_STORED = 0,
-    /// The tar stream; size, digest and diff ID are checked. What the blob is (gzip, zstd
-    /// or plain) is told by its content, not by its media type.
+    /// The tar stream; size, digest and diff ID are checked. Whether the blob is compressed
+    /// (with gzip, zstd, bzip2 or xz) is decided by its content, not by its media type.
     OCIIMG_READ_MODE_UNCOMPRESSED = 1,
 }
 
@@ -40,8 +40,8 @@ pub struct ociimg_reader_options {
     /// Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
     /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
     pub max_uncompressed_size: u64,
-    /// Bytes that a zstd frame's window may have; more is OCIIMG_STATUS_LIMIT_EXCEEDED,
-    /// before the memory is taken. Default: 128 MiB.
+    /// Bytes that the window of a zstd frame or the dictionary of an xz block may have;
+    /// more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
     pub max_window_size: u64,
     /// Threads that the library may start for this reader, to hash beside decompressing:
     /// no more than one is, and only for content long enough to be worth it. It ends
@@ -109,9 +109,9 @@ impl From<Reader> for ociimg_reader {
 }
 
 impl ociimg_reader {
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
+    fn with<R>(&self, run: impl FnOnce(&mut Reader) -> Result<R>) -> Result<R> {
         match self.reader.try_lock() {
-            Ok(mut reader) => reader.read(buf),
+            Ok(mut reader) => run(&mut reader),
             Err(TryLockError::WouldBlock) => Err(Error::busy(
                 "the reader is in use by the call that runs this callback",
             )),
@@ -130,10 +130,12 @@ impl ociimg_reader {
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
 /// inside a callback that serves this reader), which both leave the reader as it was;
 /// OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
-/// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
-/// OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
-/// reader's options; no memory for a window), OCIIMG_STATUS_CANCELLED,
-/// OCIIMG_STATUS_NOT_FOUND (said by the callback), OCIIMG_STATUS_CALLBACK,
+/// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED
+/// (compressed data), OCIIMG_STATUS_UNSUPPORTED (compressed data; a reader with a worker
+/// in a child process after fork), OCIIMG_STATUS_LIMIT_EXCEEDED (of the reader's options;
+/// no memory for a window), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND,
+/// OCIIMG_STATUS_DENIED or OCIIMG_STATUS_UNAVAILABLE (given by the callback),
+/// OCIIMG_STATUS_CALLBACK,
 /// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_read(
@@ -158,8 +160,28 @@ pub unsafe extern "C" fn ociimg_reader_read(
             // Nothing below reads a byte of the buffer that it has not written before, as
             // C may hand over one that holds nothing yet. No object has more bytes.
             let buf = slice::from_raw_parts_mut(buf, cap.min(isize::MAX as usize));
-            n.write(reader.read(buf)?);
+            n.write(reader.with(|reader| reader.read(buf))?);
             Ok(())
+        })
+    }
+}
+
+/// Reads the rest of the blob, hands it to nobody, and succeeds if everything was verified.
+/// For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
+/// archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
+/// was altered. At the end already, it does nothing; after a failure it fails the same way.
+/// Runs the loader's callbacks on this thread, as a read does.
+///
+/// Fails as ociimg_reader_read does, and with OCIIMG_STATUS_INVALID_ARGUMENT for NULL alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_reader_finish(
+    reader: *mut ociimg_reader,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: a reader of ours or NULL; an output that is NULL or can be written.
+    unsafe {
+        status(err, || {
+            hold(reader.cast_const(), "reader")?.with(Reader::finish)
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Readers: the bytes of one blob, verified while they stream.
 //!
-//! What a reader hands out before its end is not yet verified. Its end says that all of
-//! it was, and an error that it was not; either then stays.
+//! Bytes that a reader hands out before its end are not yet verified. Its end means that
+//! all of them are, an error that they are not; either is final.
 //!
-//! Errors come as the bytes do: what breaks a compression or a limit is told when it is
-//! met, whatever the rest of the blob would have been. Where the stored blob ends, its
-//! size and digest are judged first: what ends within a gzip member is MALFORMED only if
-//! it is the very blob that was asked for. The diff ID comes last.
+//! Errors come in the order of the bytes: data that breaks a compression or a limit fails
+//! when it is read, whatever the rest of the blob is. At the end of the stored blob, size
+//! and digest are checked first: a blob that ends within a gzip member is MALFORMED only
+//! if it is the very blob that was asked for. The diff ID comes last.
 
 mod blob;
 mod content;
@@ -141,6 +141,18 @@ impl Reader {
         }
     }
 
+    /// Reads the rest and hands it to nobody. Succeeds if everything was verified, and
+    /// fails as [`read`](Self::read) does. For callers who stop before the end, as tar
+    /// readers do at the blocks of zeros.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.progress.is_verified() {
+            return Ok(());
+        }
+        let mut unused = vec![0; blob::PIECE];
+        while self.read(&mut unused)? > 0 {}
+        Ok(())
+    }
+
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -215,6 +227,41 @@ mod tests {
         assert_eq!(drain(&mut reader, &[10]).0, b"abc");
         let e = reader.read(&mut []).unwrap_err();
         assert_eq!(e.status(), Status::InvalidArgument);
+    }
+
+    #[test]
+    fn finish_reads_the_rest_and_verifies_it() {
+        let content = noise(300_000);
+        let right = expected(&content, b"");
+        for before in [0, 1, 100_000, 300_000] {
+            let mut reader = stored(Script::new(content.clone(), [70_000]), &right);
+            let mut read = 0;
+            while read < before {
+                read += reader.read(&mut vec![0; before - read]).unwrap();
+            }
+            assert!(!reader.progress().is_verified());
+            for _ in 0..2 {
+                reader.finish().unwrap();
+                assert!(reader.progress().is_verified());
+            }
+            assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn finish_fails_as_a_read_does_and_goes_on_failing() {
+        let mut content = noise(300_000);
+        let right = expected(&content, b"");
+        content[299_999] ^= 1;
+        let mut reader = stored(Script::new(content, [70_000]), &right);
+        assert!(reader.read(&mut [0; 10]).unwrap() > 0);
+        for _ in 0..2 {
+            let e = reader.finish().unwrap_err();
+            assert_eq!(e.status(), Status::DigestMismatch);
+            let e = reader.read(&mut [0; 10]).unwrap_err();
+            assert_eq!(e.status(), Status::DigestMismatch);
+        }
+        assert!(!reader.progress().is_verified());
     }
 
     #[test]
