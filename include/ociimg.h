@@ -224,8 +224,8 @@ enum ociimg_read_mode_values
    */
   OCIIMG_READ_MODE_STORED = 0,
   /**
-   * The tar stream; size, digest and diff ID are checked. What the blob is (gzip, zstd
-   * or plain) is told by its content, not by its media type.
+   * The tar stream; size, digest and diff ID are checked. Whether the blob is compressed
+   * (with gzip, zstd, bzip2 or xz) is decided by its content, not by its media type.
    */
   OCIIMG_READ_MODE_UNCOMPRESSED = 1,
 };
@@ -505,8 +505,8 @@ typedef struct ociimg_reader_options {
    */
   uint64_t max_uncompressed_size;
   /**
-   * Bytes that a zstd frame's window may have; more is OCIIMG_STATUS_LIMIT_EXCEEDED,
-   * before the memory is taken. Default: 128 MiB.
+   * Bytes that the window of a zstd frame or the dictionary of an xz block may have;
+   * more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
    */
   uint64_t max_window_size;
   /**
@@ -1365,17 +1365,27 @@ uint64_t ociimg_layer_size(const struct ociimg_layer *layer);
 const char *ociimg_layer_diff_id(const struct ociimg_layer *layer);
 
 /**
- * Opens the layer's blob for reading; each reader is a stream of its own. mode is one of
+ * The chain ID: the digest that names this layer and all below it in its image. Layers
+ * without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
+ */
+const char *ociimg_layer_chain_id(const struct ociimg_layer *layer);
+
+/**
+ * Opens the layer's blob for reading. Each reader is a stream of its own. mode is one of
  * the OCIIMG_READ_MODE_ constants; opts and ctx may be NULL. The reader runs under ctx
- * until it is freed. The caller frees *out with ociimg_reader_free.
+ * until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
+ * *out with ociimg_reader_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
  * (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
- * be checked; a sparse entry of an archive; an option that this version does not know),
- * OCIIMG_STATUS_NOT_FOUND (as is to be expected of a nondistributable layer),
- * OCIIMG_STATUS_MALFORMED (the source has no regular file there),
- * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT or
- * OCIIMG_STATUS_IO.
+ * be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer, by its media type; an
+ * option that this version does not know), OCIIMG_STATUS_NOT_FOUND (to be expected of a
+ * nondistributable layer: the message then names the URLs of its descriptor),
+ * OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_MALFORMED (the source has
+ * no regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
+ * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_layer_open(const struct ociimg_layer *layer,
                                 ociimg_read_mode mode,
@@ -1398,10 +1408,12 @@ void ociimg_layer_free(struct ociimg_layer *layer);
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
  * inside a callback that serves this reader), which both leave the reader as it was;
  * OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
- * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED and
- * OCIIMG_STATUS_UNSUPPORTED (compressed data), OCIIMG_STATUS_LIMIT_EXCEEDED (of the
- * reader's options; no memory for a window), OCIIMG_STATUS_CANCELLED,
- * OCIIMG_STATUS_NOT_FOUND (said by the callback), OCIIMG_STATUS_CALLBACK,
+ * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED
+ * (compressed data), OCIIMG_STATUS_UNSUPPORTED (compressed data; a reader with a worker
+ * in a child process after fork), OCIIMG_STATUS_LIMIT_EXCEEDED (of the reader's options;
+ * no memory for a window), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_DENIED or OCIIMG_STATUS_UNAVAILABLE (given by the callback),
+ * OCIIMG_STATUS_CALLBACK,
  * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
 ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
@@ -1409,6 +1421,18 @@ ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
                                  size_t cap,
                                  size_t *n,
                                  struct ociimg_error **err);
+
+/**
+ * Reads the rest of the blob, hands it to nobody, and succeeds if everything was verified.
+ * For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
+ * archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
+ * was altered. At the end already, it does nothing; after a failure it fails the same way.
+ * Runs the loader's callbacks on this thread, as a read does.
+ *
+ * Fails as ociimg_reader_read does, and with OCIIMG_STATUS_INVALID_ARGUMENT for NULL alone.
+ */
+ociimg_status ociimg_reader_finish(struct ociimg_reader *reader,
+                                   struct ociimg_error **err);
 
 /**
  * Whether the end was reached and everything was verified; false for NULL. Any thread,

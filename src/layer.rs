@@ -71,11 +71,6 @@ impl Layer {
         &self.oci_media_type
     }
 
-    /// Where the layer's blob comes from.
-    pub fn loader(&self) -> &Arc<dyn Loader> {
-        &self.loader
-    }
-
     /// Opens the blob. In uncompressed mode the diff ID is checked beside size and digest.
     pub fn open(&self, mode: Mode, options: ReadOptions, ctx: Arc<Context>) -> Result<Reader> {
         let d = &self.descriptor;
