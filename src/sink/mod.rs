@@ -5,8 +5,16 @@
 //! writes to it.
 
 pub mod copy;
+mod entry;
+pub mod layout;
+mod layout_format;
+pub mod options;
 pub mod shared;
+mod system_error;
 pub mod target;
+mod temporary;
 
+pub use layout::LayoutSink;
+pub use options::{OuterCompression, SinkOptions};
 pub use shared::SharedSink;
 pub use target::{Begin, BlobWriter, Sink};

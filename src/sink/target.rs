@@ -42,6 +42,18 @@ pub trait Sink: Send + Sync {
         ctx: &Context,
     ) -> Result<()>;
 
+    /// Lists a root under a name that the same copy has put before (several platforms under
+    /// one name): adds an entry where [`put_root`](Self::put_root) would replace one.
+    fn add_root(
+        &self,
+        d: &Arc<Descriptor>,
+        bytes: &[u8],
+        name: Option<&str>,
+        ctx: &Context,
+    ) -> Result<()> {
+        self.put_root(d, bytes, name, ctx)
+    }
+
     /// Completes the target; nothing is written afterwards. A second call is
     /// INVALID_ARGUMENT.
     fn finish(&self, ctx: &Context) -> Result<()>;

@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod cc;
+pub mod image;
 pub mod library;
 pub mod loader;
 mod skip;

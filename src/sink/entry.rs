@@ -1,0 +1,137 @@
+//! A root as index.json lists it: its descriptor, under a name.
+
+use crate::descriptor::Descriptor;
+use crate::platform::Platform;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::fmt::Write;
+
+/// The name of an entry.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The whole name, of which [`REF_NAME`] is then the tag, for containerd and docker.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// The annotations that give an entry its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryName {
+    pub ref_name: Option<String>,
+    pub containerd_name: Option<String>,
+}
+
+impl EntryName {
+    /// The name as given, in the annotation that every reader knows.
+    pub fn plain(name: Option<&str>) -> Self {
+        Self {
+            ref_name: name.map(str::to_owned),
+            containerd_name: None,
+        }
+    }
+}
+
+/// The descriptor as JSON: unchanged, but with this name in the place of any other.
+pub fn entry(d: &Descriptor, name: &EntryName) -> String {
+    let mut json = JsonObject::default();
+    json.text("mediaType", &d.media_type);
+    json.text("digest", d.digest.text());
+    json.raw("size", &d.size.to_string());
+    if !d.urls.is_empty() {
+        json.raw("urls", &list(d.urls.iter().map(|url| &**url)));
+    }
+    if let Some(annotations) = annotations(d, name) {
+        json.raw("annotations", &annotations);
+    }
+    if let Some(data) = &d.data {
+        json.text("data", &STANDARD.encode(data));
+    }
+    if let Some(platform) = &d.platform {
+        json.raw("platform", &platform_object(platform));
+    }
+    if let Some(artifact_type) = &d.artifact_type {
+        json.text("artifactType", artifact_type);
+    }
+    json.finish()
+}
+
+/// The annotations in their order; names are replaced where they are, new ones go last.
+fn annotations(d: &Descriptor, name: &EntryName) -> Option<String> {
+    let mut json = JsonObject::default();
+    let mut names = [
+        (REF_NAME, name.ref_name.as_deref()),
+        (CONTAINERD_NAME, name.containerd_name.as_deref()),
+    ];
+    for (key, value) in &d.annotations {
+        match names.iter_mut().find(|(name, _)| *name == &**key) {
+            None => json.text(key, value),
+            Some((_, name)) => {
+                if let Some(name) = name.take() {
+                    json.text(key, name);
+                }
+            }
+        }
+    }
+    for (key, value) in names {
+        if let Some(value) = value {
+            json.text(key, value);
+        }
+    }
+    (!json.is_empty()).then(|| json.finish())
+}
+
+fn platform_object(platform: &Platform) -> String {
+    let mut json = JsonObject::default();
+    for (key, value) in [
+        ("architecture", &platform.architecture),
+        ("os", &platform.os),
+        ("os.version", &platform.os_version),
+    ] {
+        if let Some(value) = value {
+            json.text(key, value);
+        }
+    }
+    if !platform.os_features.is_empty() {
+        let features = platform.os_features.iter().map(|feature| &**feature);
+        json.raw("os.features", &list(features));
+    }
+    if let Some(variant) = &platform.variant {
+        json.text("variant", variant);
+    }
+    json.finish()
+}
+
+/// A JSON object whose members stay in the order in which they are added.
+#[derive(Default)]
+struct JsonObject(String);
+
+impl JsonObject {
+    fn text(&mut self, key: &str, value: &str) {
+        self.raw(key, &quoted(value));
+    }
+
+    fn raw(&mut self, key: &str, json: &str) {
+        let separator = if self.0.is_empty() { '{' } else { ',' };
+        let _ = write!(self.0, "{separator}{}:{json}", quoted(key));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn finish(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push('{');
+        }
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// An array of strings.
+pub fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let texts: Vec<_> = texts.map(quoted).collect();
+    format!("[{}]", texts.join(","))
+}
+
+/// A JSON string.
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is JSON")
+}

@@ -1,0 +1,54 @@
+//! Failures of the operating system, as the built-in sinks report them.
+
+use crate::error::{Error, Status};
+use crate::text::Escaped;
+use rustix::io::Errno;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Why a file or folder of this name could not be written or read.
+pub fn name_error(name: &str, e: impl Into<io::Error>) -> Error {
+    let e = e.into();
+    let errno = Errno::from_io_error(&e);
+    let status = match (e.kind(), errno) {
+        // cap-std reports a link that leaves the folder this way, without an errno.
+        (ErrorKind::PermissionDenied, None) => Status::Malformed,
+        (_, Some(Errno::XDEV)) => Status::Malformed,
+        (_, Some(Errno::LOOP | Errno::NOTDIR | Errno::NXIO | Errno::NODEV | Errno::ISDIR)) => {
+            Status::Malformed
+        }
+        _ => Status::Io,
+    };
+    let error = Error::new(status, format_args!("{}: {}", Escaped(name), os_message(&e)));
+    error.with_errno(errno.map_or(0, Errno::raw_os_error))
+}
+
+/// Why nothing could be made at a path that the caller gave.
+pub fn path_error(path: &Path, e: impl Into<io::Error>) -> Error {
+    let e = e.into();
+    let errno = Errno::from_io_error(&e);
+    let status = match errno {
+        Some(Errno::NOENT) => Status::NotFound,
+        Some(Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL) => {
+            Status::InvalidArgument
+        }
+        _ => Status::Io,
+    };
+    let error = Error::new(status, format_args!("{}: {}", shown(path), os_message(&e)));
+    error.with_errno(errno.map_or(0, Errno::raw_os_error))
+}
+
+/// A path, which may be any bytes, for an error message.
+pub fn shown(path: &Path) -> String {
+    Escaped(&String::from_utf8_lossy(path.as_os_str().as_bytes())).to_string()
+}
+
+/// The system's own words, without the number that Rust adds.
+fn os_message(e: &io::Error) -> String {
+    let message = e.to_string();
+    match message.rsplit_once(" (os error ") {
+        Some((message, _)) => message.to_owned(),
+        None => message,
+    }
+}
