@@ -117,7 +117,10 @@ fn digests_of_other_algorithms_have_folders_of_their_own() {
     for algorithm in [Algorithm::Sha512, Algorithm::Blake3] {
         let blob = Blob::with_algorithm(LAYER_TYPE, "content", algorithm);
         put_blob(&sink, &blob, &Context::default()).unwrap();
-        assert_eq!(fs::read(folder.path().join(blob.path())).unwrap(), blob.bytes);
+        assert_eq!(
+            fs::read(folder.path().join(blob.path())).unwrap(),
+            blob.bytes
+        );
     }
     check_blobs(folder.path());
 }
@@ -182,7 +185,11 @@ fn a_blob_that_is_dropped_leaves_nothing() {
     };
     writer.write(b"x", &Context::default()).unwrap();
     drop(writer);
-    assert!(!sink.has_blob(&blob.descriptor, &Context::default()).unwrap());
+    assert!(
+        !sink
+            .has_blob(&blob.descriptor, &Context::default())
+            .unwrap()
+    );
     let blobs = fs::read_dir(folder.path().join("blobs/sha256")).unwrap();
     assert_eq!(blobs.count(), 0);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
@@ -270,11 +277,31 @@ fn a_hostile_layout_leads_nowhere_and_is_not_waited_for() {
     // What a layout has in it before, beside a folder that nothing may be written to.
     let rows: [(&str, Make<'_>, Option<Status>); 15] = [
         ("nothing", &|_, _| (), None),
-        ("blobs leads out", &|layout, outside| symlink(outside, layout.join("blobs")).unwrap(), malformed),
-        ("blobs leads up", &|layout, _| symlink("../outside", layout.join("blobs")).unwrap(), malformed),
-        ("blobs leads nowhere", &|layout, _| symlink("none", layout.join("blobs")).unwrap(), malformed),
-        ("blobs leads to itself", &|layout, _| symlink("blobs", layout.join("blobs")).unwrap(), malformed),
-        ("blobs is a file", &|layout, _| fs::write(layout.join("blobs"), "").unwrap(), malformed),
+        (
+            "blobs leads out",
+            &|layout, outside| symlink(outside, layout.join("blobs")).unwrap(),
+            malformed,
+        ),
+        (
+            "blobs leads up",
+            &|layout, _| symlink("../outside", layout.join("blobs")).unwrap(),
+            malformed,
+        ),
+        (
+            "blobs leads nowhere",
+            &|layout, _| symlink("none", layout.join("blobs")).unwrap(),
+            malformed,
+        ),
+        (
+            "blobs leads to itself",
+            &|layout, _| symlink("blobs", layout.join("blobs")).unwrap(),
+            malformed,
+        ),
+        (
+            "blobs is a file",
+            &|layout, _| fs::write(layout.join("blobs"), "").unwrap(),
+            malformed,
+        ),
         (
             "blobs leads elsewhere inside",
             &|layout, _| {
@@ -316,13 +343,25 @@ fn a_hostile_layout_leads_nowhere_and_is_not_waited_for() {
         (
             "index.json leads out",
             &|layout, outside| {
-                fs::write(outside.join("index"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+                fs::write(
+                    outside.join("index"),
+                    r#"{"schemaVersion":2,"manifests":[]}"#,
+                )
+                .unwrap();
                 symlink(outside.join("index"), layout.join("index.json")).unwrap();
             },
             malformed,
         ),
-        ("index.json is a FIFO", &|layout, _| fifo(&layout.join("index.json")), malformed),
-        ("index.json is no index", &|layout, _| fs::write(layout.join("index.json"), "[]").unwrap(), malformed),
+        (
+            "index.json is a FIFO",
+            &|layout, _| fifo(&layout.join("index.json")),
+            malformed,
+        ),
+        (
+            "index.json is no index",
+            &|layout, _| fs::write(layout.join("index.json"), "[]").unwrap(),
+            malformed,
+        ),
         (
             "index.json is huge",
             &|layout, _| {
@@ -373,13 +412,26 @@ const WRITERS: usize = 32;
 fn write_as(i: usize, path: &Path) {
     let sink = open(path);
     // All share one image; each has another of its own.
-    put_image(&sink, &image("shared", "amd64", 2), Some(&format!("shared-{i}"))).unwrap();
-    put_image(&sink, &image(&format!("{i}"), "amd64", 1), Some(&format!("own-{i}"))).unwrap();
+    put_image(
+        &sink,
+        &image("shared", "amd64", 2),
+        Some(&format!("shared-{i}")),
+    )
+    .unwrap();
+    put_image(
+        &sink,
+        &image(&format!("{i}"), "amd64", 1),
+        Some(&format!("own-{i}")),
+    )
+    .unwrap();
     sink.finish(&Context::default()).unwrap();
 }
 
 fn check_all_names(path: &Path) {
-    let mut names: Vec<_> = check_layout(path).into_iter().map(|(name, _)| name).collect();
+    let mut names: Vec<_> = check_layout(path)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     names.sort();
     let mut expected: Vec<_> = (0..WRITERS)
         .flat_map(|i| [format!("own-{i}"), format!("shared-{i}")])

@@ -5,6 +5,7 @@ use crate::platform::Platform;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
+use std::ops::Deref;
 
 /// The name of an entry.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -34,19 +35,19 @@ pub fn entry(d: &Descriptor, name: &EntryName) -> String {
     json.text("mediaType", &d.media_type);
     json.text("digest", d.digest.text());
     json.raw("size", &d.size.to_string());
-    if !d.urls.is_empty() {
-        json.raw("urls", &list(d.urls.iter().map(|url| &**url)));
+    if !d.urls().is_empty() {
+        json.raw("urls", &list(d.urls().iter()));
     }
     if let Some(annotations) = annotations(d, name) {
         json.raw("annotations", &annotations);
     }
-    if let Some(data) = &d.data {
+    if let Some(data) = d.data() {
         json.text("data", &STANDARD.encode(data));
     }
-    if let Some(platform) = &d.platform {
+    if let Some(platform) = d.platform() {
         json.raw("platform", &platform_object(platform));
     }
-    if let Some(artifact_type) = &d.artifact_type {
+    if let Some(artifact_type) = d.artifact_type() {
         json.text("artifactType", artifact_type);
     }
     json.finish()
@@ -59,12 +60,12 @@ fn annotations(d: &Descriptor, name: &EntryName) -> Option<String> {
         (REF_NAME, name.ref_name.as_deref()),
         (CONTAINERD_NAME, name.containerd_name.as_deref()),
     ];
-    for (key, value) in &d.annotations {
-        match names.iter_mut().find(|(name, _)| *name == &**key) {
-            None => json.text(key, value),
+    for (key, value) in d.annotations().iter() {
+        match names.iter_mut().find(|(name, _)| *name == &*key) {
+            None => json.text(&key, &value),
             Some((_, name)) => {
                 if let Some(name) = name.take() {
-                    json.text(key, name);
+                    json.text(&key, name);
                 }
             }
         }
@@ -89,7 +90,10 @@ fn platform_object(platform: &Platform) -> String {
         }
     }
     if !platform.os_features.is_empty() {
-        let features = platform.os_features.iter().map(|feature| &**feature);
+        let features = platform
+            .os_features
+            .iter()
+            .map(|feature| feature.to_string());
         json.raw("os.features", &list(features));
     }
     if let Some(variant) = &platform.variant {
@@ -126,8 +130,8 @@ impl JsonObject {
 }
 
 /// An array of strings.
-pub fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let texts: Vec<_> = texts.map(quoted).collect();
+pub fn list(texts: impl Iterator<Item = impl Deref<Target = str>>) -> String {
+    let texts: Vec<_> = texts.map(|text| quoted(&text)).collect();
     format!("[{}]", texts.join(","))
 }
 

@@ -20,7 +20,10 @@ pub fn name_error(name: &str, e: impl Into<io::Error>) -> Error {
         }
         _ => Status::Io,
     };
-    let error = Error::new(status, format_args!("{}: {}", Escaped(name), os_message(&e)));
+    let error = Error::new(
+        status,
+        format_args!("{}: {}", Escaped(name), os_message(&e)),
+    );
     error.with_errno(errno.map_or(0, Errno::raw_os_error))
 }
 

@@ -34,11 +34,8 @@ impl TempFile {
             });
         }
         let (file, name) = unique(|name| {
-            let flags = OFlags::WRONLY
-                | OFlags::CREATE
-                | OFlags::EXCL
-                | OFlags::NOFOLLOW
-                | OFlags::CLOEXEC;
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::fs::openat(folder, name, flags, MODE)
         })?;
         Ok(Self {

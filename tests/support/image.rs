@@ -75,7 +75,10 @@ pub struct TestImage {
 pub fn image(seed: &str, architecture: &str, layers: usize) -> TestImage {
     let (mut blobs, mut diff_ids) = (Vec::new(), Vec::new());
     for i in 0..layers {
-        let tar = tar_of(&format!("file-{i}"), &format!("{seed} {i} ").repeat(200)[..200]);
+        let tar = tar_of(
+            &format!("file-{i}"),
+            &format!("{seed} {i} ").repeat(200)[..200],
+        );
         diff_ids.push(format!(r#""{}""#, Digest::of(Algorithm::Sha256, &tar)));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         std::io::Write::write_all(&mut encoder, &tar).unwrap();
@@ -116,9 +119,7 @@ pub fn index_of(images: &[TestImage], architectures: &[&str]) -> Blob {
         .map(|(image, architecture)| {
             let entry = image.manifest.json();
             let entry = entry.trim_end_matches('}');
-            format!(
-                r#"{entry},"platform":{{"architecture":"{architecture}","os":"linux"}}}}"#
-            )
+            format!(r#"{entry},"platform":{{"architecture":"{architecture}","os":"linux"}}}}"#)
         })
         .collect();
     let index = format!(

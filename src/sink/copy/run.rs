@@ -11,6 +11,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::sink::SharedSink;
 use crate::sink::shared::POLL;
+use crate::text::Text;
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -31,6 +33,8 @@ struct State {
     walk: Option<Box<Walk>>,
     /// Whether the walk gave all its steps.
     walked: bool,
+    /// Names of roots that were put.
+    names: HashSet<Text>,
     /// What a thread that comes now takes part in.
     run: Arc<Run>,
     /// The threads at work.
@@ -74,6 +78,7 @@ impl Copy {
                 queue: Queue::default(),
                 walk: Some(Box::new(walk)),
                 walked: false,
+                names: HashSet::new(),
                 run: Arc::default(),
                 threads: Vec::new(),
                 spoiled: false,
@@ -234,8 +239,17 @@ impl Copy {
         };
         let _alone = self.alone(run, ctx)?;
         let sink = self.sink.sink();
-        sink.put_root(d, &bytes, root.name.as_deref(), ctx)
-            .map_err(|e| e.with_digest(d.digest.text()))?;
+        let name = root.name.as_deref();
+        // Several platforms under one name: only entries from before are replaced.
+        let is_repeated = name.is_some_and(|name| self.lock().names.contains(name));
+        let put = match is_repeated {
+            true => sink.add_root(d, &bytes, name, ctx),
+            false => sink.put_root(d, &bytes, name, ctx),
+        };
+        put.map_err(|e| e.with_digest(d.digest.text()))?;
+        if let Some(name) = &root.name {
+            self.lock().names.insert(name.clone());
+        }
         self.meter.report(Event::Root, d, d.size, |_| {});
         Ok(())
     }

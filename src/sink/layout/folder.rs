@@ -191,7 +191,8 @@ fn is_abandoned(folder: &OwnedFd, name: &std::ffi::OsStr) -> bool {
     let Ok(stat) = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
         return false;
     };
-    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
+    let changed =
+        SystemTime::UNIX_EPOCH + Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && changed.elapsed().is_ok_and(|age| age > MAX_AGE)
 }

@@ -40,8 +40,7 @@ pub fn merge(index: &[u8], new: &NewEntry<'_>) -> Result<Option<String>> {
         let is_same = match new.name {
             None => has_digest(list.at(i), new.digest),
             Some(name) => {
-                has_name(list.at(i), name)
-                    && (!new.keep_name || has_digest(list.at(i), new.digest))
+                has_name(list.at(i), name) && (!new.keep_name || has_digest(list.at(i), new.digest))
             }
         };
         match (is_same, first) {
@@ -140,7 +139,10 @@ mod tests {
     fn without_a_name_a_digest_is_listed_once() {
         let a = listed("a", "1");
         let before = index(&[&a]);
-        assert_eq!(merge(before.as_bytes(), &new("NEW", "a", None)).unwrap(), None);
+        assert_eq!(
+            merge(before.as_bytes(), &new("NEW", "a", None)).unwrap(),
+            None
+        );
         assert_eq!(merged(&before, &new("NEW", "b", None)), index(&[&a, "NEW"]));
     }
 
@@ -165,7 +167,10 @@ mod tests {
             r#"{"schemaVersion":2,"manifests":[]} x"#,
             r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#,
         ] {
-            assert!(merge(document.as_bytes(), &new("1", "a", None)).is_err(), "{document}");
+            assert!(
+                merge(document.as_bytes(), &new("1", "a", None)).is_err(),
+                "{document}"
+            );
         }
     }
 }

@@ -222,7 +222,10 @@ mod tests {
             thread::sleep(Duration::from_millis(30));
             assert!(!waiting.is_finished());
             ctx.cancel();
-            assert_eq!(waiting.join().unwrap().unwrap_err().status(), Status::Cancelled);
+            assert_eq!(
+                waiting.join().unwrap().unwrap_err().status(),
+                Status::Cancelled
+            );
         });
     }
 
