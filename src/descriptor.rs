@@ -237,7 +237,7 @@ pub fn platform(object: &Object<'_>) -> Result<Platform, Fault> {
 }
 
 pub fn digest(value: Value<'_>) -> Result<Digest, Fault> {
-    Ok(Digest::parse(&value.string()?)?)
+    Digest::parse(&value.string()?).map_err(Fault::malformed)
 }
 
 fn size(value: Value<'_>) -> Result<u64, Fault> {

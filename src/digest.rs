@@ -7,6 +7,10 @@ use crate::text::{Escaped, Text};
 use sha2::Digest as _;
 use std::fmt;
 
+/// Longer ones are refused. Documents repeat digests, and made documents repeat those of
+/// others: no real algorithm needs as much as this.
+pub const MAX_LEN: usize = 255;
+
 /// The algorithms whose digests can be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -42,8 +46,32 @@ impl Algorithm {
     }
 }
 
-/// `algorithm:encoded`, of the grammar and, where the algorithm is one that can be
-/// checked, of its length and alphabet. Nothing else reaches a loader or a path.
+/// Why a text is no digest. The text's owner knows the status: MALFORMED in a document,
+/// INVALID_ARGUMENT from a caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("digest \"{text}\": expected {expected}")]
+pub struct ParseError {
+    /// Escaped, and cut where it is long.
+    text: String,
+    expected: Expected,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Expected {
+    #[error("algorithm:encoded")]
+    Colon,
+    #[error("an algorithm of [a-z0-9]+ joined by one of + . _ -")]
+    Algorithm,
+    #[error("[a-zA-Z0-9=_-]+ after the colon")]
+    Encoded,
+    #[error("{} digits of [0-9a-f] after {}:", .0.hex_len(), .0.name())]
+    Hex(Algorithm),
+    #[error("at most {MAX_LEN} bytes, found {0}")]
+    Shorter(usize),
+}
+
+/// A digest that follows the grammar `algorithm:encoded` and, where the algorithm can be
+/// checked, has its length and alphabet. Nothing else reaches a loader or a path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Digest {
     text: Text,
@@ -51,47 +79,17 @@ pub struct Digest {
 }
 
 impl Digest {
-    pub fn parse(text: &str) -> Result<Self> {
-        let fail = |expected: fmt::Arguments<'_>| {
-            Error::malformed(format_args!(
-                "digest \"{}\": expected {expected}",
-                Escaped(text)
-            ))
-        };
-        let Some((algorithm, encoded)) = text.split_once(':') else {
-            return Err(fail(format_args!("algorithm:encoded")));
-        };
-        let component = |c: &str| {
-            !c.is_empty()
-                && c.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        };
-        if !algorithm.split(['+', '.', '_', '-']).all(component) {
-            return Err(fail(format_args!(
-                "an algorithm of [a-z0-9]+ joined by one of + . _ -"
-            )));
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        match check(text) {
+            Ok(algorithm) => Ok(Self {
+                text: Text::new(text).expect("the grammar has no NUL"),
+                algorithm,
+            }),
+            Err(expected) => Err(ParseError {
+                text: Escaped(text).to_string(),
+                expected,
+            }),
         }
-        let algorithm = Algorithm::by_name(algorithm);
-        match algorithm {
-            Some(a) => {
-                let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-                if encoded.len() != a.hex_len() || !encoded.bytes().all(hex) {
-                    return Err(fail(format_args!(
-                        "{} digits of [0-9a-f] after {}:",
-                        a.hex_len(),
-                        a.name()
-                    )));
-                }
-            }
-            None => {
-                let allowed = |b: u8| b.is_ascii_alphanumeric() || b"=_-".contains(&b);
-                if encoded.is_empty() || !encoded.bytes().all(allowed) {
-                    return Err(fail(format_args!("[a-zA-Z0-9=_-]+ after the colon")));
-                }
-            }
-        }
-        let text = Text::new(text).expect("the grammar has no NUL");
-        Ok(Self { text, algorithm })
     }
 
     /// The digest of `content` by `algorithm`.
@@ -105,12 +103,12 @@ impl Digest {
         &self.text
     }
 
-    /// What stands before and behind the colon.
+    /// The texts before and after the colon.
     pub fn parts(&self) -> (&str, &str) {
         self.text.split_once(':').expect("checked when parsed")
     }
 
-    /// The algorithm to check it with; UNSUPPORTED where it is none of ours.
+    /// The algorithm to check content with; UNSUPPORTED where it is unknown.
     pub fn algorithm(&self) -> Result<Algorithm> {
         self.algorithm.ok_or_else(|| {
             Error::unsupported(format_args!(
@@ -131,6 +129,37 @@ impl Digest {
                 .with_digest(&self.text),
         )
     }
+}
+
+/// Checks the grammar, and returns the algorithm where it is known.
+fn check(text: &str) -> Result<Option<Algorithm>, Expected> {
+    if text.len() > MAX_LEN {
+        return Err(Expected::Shorter(text.len()));
+    }
+    let (algorithm, encoded) = text.split_once(':').ok_or(Expected::Colon)?;
+    let is_component = |component: &str| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        !component.is_empty() && component.bytes().all(allowed)
+    };
+    if !algorithm.split(['+', '.', '_', '-']).all(is_component) {
+        return Err(Expected::Algorithm);
+    }
+    let known = Algorithm::by_name(algorithm);
+    match known {
+        Some(known) => {
+            let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            if encoded.len() != known.hex_len() || !encoded.bytes().all(is_hex) {
+                return Err(Expected::Hex(known));
+            }
+        }
+        None => {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"=_-".contains(&b);
+            if encoded.is_empty() || !encoded.bytes().all(allowed) {
+                return Err(Expected::Encoded);
+            }
+        }
+    }
+    Ok(known)
 }
 
 impl fmt::Display for Digest {
@@ -187,11 +216,14 @@ impl Hasher {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, b| {
-        use fmt::Write;
-        let _ = write!(hex, "{b:02x}");
-        hex
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for &byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(DIGITS[usize::from(digit)].into());
+        }
+    }
+    hex
 }
 
 #[cfg(test)]
@@ -260,8 +292,39 @@ mod tests {
             "x:\u{e9}".into(),
         ];
         for text in &refused {
-            let e = Digest::parse(text).unwrap_err();
-            assert_eq!(e.status(), Status::Malformed, "{text}");
+            assert!(Digest::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_has_at_most_255_bytes() {
+        let longest = format!("x:{}", "y".repeat(253));
+        assert!(Digest::parse(&longest).is_ok());
+        let message = Digest::parse(&format!("{longest}y"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.ends_with("expected at most 255 bytes, found 256"),
+            "{message}"
+        );
+        let huge = Digest::parse(&format!("x:{}", "y".repeat(4 << 20))).unwrap_err();
+        assert!(huge.to_string().len() < 1000);
+    }
+
+    #[test]
+    fn errors_name_what_was_expected() {
+        for (text, expected) in [
+            ("sha256", "algorithm:encoded"),
+            (
+                "sha-:00",
+                "an algorithm of [a-z0-9]+ joined by one of + . _ -",
+            ),
+            ("sha256:00", "64 digits of [0-9a-f] after sha256:"),
+            ("x:\n", "[a-zA-Z0-9=_-]+ after the colon"),
+        ] {
+            let message = Digest::parse(text).unwrap_err().to_string();
+            let text = Escaped(text);
+            assert_eq!(message, format!("digest \"{text}\": expected {expected}"));
         }
     }
 

@@ -64,7 +64,8 @@ pub unsafe extern "C" fn ociimg_platform_parse(
         create(out, err, || {
             let specifier =
                 nullable_text(specifier, "specifier")?.ok_or_else(|| null("specifier"))?;
-            Ok(Platform::parse(specifier, host_or_this(host))?.into())
+            let platform = Platform::parse(specifier, host_or_this(host)).map_err(invalid)?;
+            Ok(platform.into())
         })
     }
 }

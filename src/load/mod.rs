@@ -119,14 +119,17 @@ fn read_root(
     let known = match &options.root_digest {
         Some(required) => Some(required.clone()),
         None => match loader.root_digest(ctx)? {
-            Some(text) => Some(Digest::parse(&text).map_err(|e| e.context("the root's digest"))?),
+            Some(text) => Some(
+                Digest::parse(&text)
+                    .map_err(|e| Error::malformed(e).context("the root's digest"))?,
+            ),
             None => None,
         },
     };
     let algorithm = match &known {
         Some(digest) => digest
             .algorithm()
-            .map_err(|e| e.context("the root's digest"))?,
+            .map_err(|e| Error::malformed(e).context("the root's digest"))?,
         None => Algorithm::Sha256,
     };
     let concern = |e: Error| match &known {

@@ -1,6 +1,6 @@
 //! Platforms as text.
 
-use super::{Platform, or_empty};
+use super::fields::{Platform, or_empty};
 
 impl Platform {
     /// `os/architecture/variant`, of what is there.
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn versions_and_features_are_escaped_sorted_and_made_unique() {
         let mut p = of(["win..", "a", ""]);
-        p.os_version = super::super::field("1%+()/ *é");
+        p.os_version = crate::platform::fields::field("1%+()/ *é");
         p.os_features = ["b", "", "a+", "b", "B"]
             .map(|f| crate::text::Text::new(f).unwrap())
             .into();

@@ -1,6 +1,7 @@
 //! The platform of this machine.
 
-use super::{Platform, field, normalize};
+use super::fields::{Platform, field};
+use super::normalize;
 use std::env::consts;
 use std::sync::LazyLock;
 
@@ -126,6 +127,7 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::fields::or_empty;
 
     #[test]
     fn this_machine_has_names_that_specifiers_know() {
@@ -134,9 +136,9 @@ mod tests {
             host.format(),
             Platform::parse(&host.format(), host).unwrap().format()
         );
-        let os = Platform::parse(super::super::or_empty(&host.os), host).unwrap();
+        let os = Platform::parse(or_empty(&host.os), host).unwrap();
         assert_eq!(os.architecture, host.architecture);
-        let architecture = Platform::parse(super::super::or_empty(&host.architecture), host);
+        let architecture = Platform::parse(or_empty(&host.architecture), host);
         assert_eq!(architecture.unwrap().os, host.os);
     }
 

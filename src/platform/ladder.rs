@@ -47,8 +47,8 @@ impl Ladder {
         }
     }
 
-    /// Where a candidate stands below the platform itself, which is 0; both normalized,
-    /// `is_same` saying that they are equal.
+    /// Rank of a candidate: 0 is the platform itself, higher is worse. Both are normalized,
+    /// `is_same` compares them.
     pub fn rank(
         self,
         is_same: impl FnOnce() -> bool,
@@ -119,7 +119,8 @@ impl Arm64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::{or_empty, oracle, samples};
+    use crate::platform::fields::or_empty;
+    use crate::platform::{oracle, samples};
     use proptest::prelude::*;
 
     proptest! {

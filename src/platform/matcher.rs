@@ -1,10 +1,13 @@
 //! Which platforms match, and which of them are preferred.
 
+use super::fields::{Platform, field, or_empty};
 use super::ladder::Ladder;
+use super::normalize;
 use super::windows::Version;
-use super::{Platform, field, normalize, or_empty};
 use crate::text::Text;
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::mem;
 use std::ptr;
 
 /// Filters and orders candidates. What it was made of is worked out once, a candidate is
@@ -140,16 +143,11 @@ impl Matcher {
 
     /// The items whose platform matches, the preferred first, ties as they came.
     pub fn select<'a, T>(&self, candidates: impl IntoIterator<Item = (&'a Platform, T)>) -> Vec<T> {
-        // The entries of an index share a handful of platforms, whose keys are worked out
-        // once. Any two of them may fall on one place, at no more than the cost of both.
-        let mut known: [Option<(&Platform, Key<'a>)>; 256] = [None; 256];
+        // The entries of an index share a handful of platforms: each gets its key once.
+        let mut keys: HashMap<*const Platform, Key<'a>> = HashMap::new();
         let mut key = |platform: &'a Platform| {
-            let address = ptr::from_ref(platform) as usize;
-            let place = &mut known[address / align_of::<Platform>() % 256];
-            match *place {
-                Some((same, key)) if ptr::eq(same, platform) => key,
-                _ => place.insert((platform, self.key(platform))).1,
-            }
+            let key = keys.entry(ptr::from_ref(platform));
+            *key.or_insert_with(|| self.key(platform))
         };
         let mut matching: Vec<(Key<'a>, T)> = candidates
             .into_iter()
@@ -160,53 +158,31 @@ impl Matcher {
         matching.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// Worked out once for each candidate, it filters and sorts them.
+    /// Where the platform belongs in the order: enough to filter and sort by.
     pub fn key<'a>(&self, platform: &'a Platform) -> Key<'a> {
-        let mut candidate = Candidate {
+        let candidate = Candidate {
             host_os: &self.host_os,
             platform,
             features: &platform.os_features,
         };
-        let more_features = Reverse(platform.os_features.len());
         match &self.rule {
             Rule::All => Key::of(0),
-            Rule::Ordered(wanted) => {
-                let rank = |candidate: &Candidate| {
-                    let mut ranks = (0..)
-                        .zip(wanted)
-                        .map(|(place, w)| (place, w.rank(candidate)));
-                    // Only one that stands alone has ranks other than 0.
-                    ranks.find_map(|(place, rank)| Some(place + rank?))
-                };
-                match rank(&candidate) {
-                    Some(rank) => Key {
-                        features: more_features,
-                        ..Key::of(rank)
-                    },
-                    None => Key::failure(candidate.drop_features().and_then(rank).unwrap_or(LAST)),
-                }
-            }
-            Rule::Any(wanted) => {
-                let is_wanted = |c: &Candidate| wanted.iter().any(|w| w.rank(c).is_some());
-                if is_wanted(&candidate) {
-                    Key {
-                        features: more_features,
-                        ..Key::of(0)
-                    }
-                } else if candidate.drop_features().is_some_and(is_wanted) {
-                    Key::failure(0)
-                } else {
-                    Key::failure(LAST)
-                }
-            }
+            Rule::Ordered(wanted) => candidate.key_by(|candidate| {
+                // Only a platform that stands alone has ranks other than 0.
+                let mut places = (0..).zip(wanted);
+                places.find_map(|(place, wanted)| Some(place + wanted.rank(candidate)?))
+            }),
+            Rule::Any(wanted) => candidate.key_by(|candidate| {
+                let mut wanted = wanted.iter();
+                wanted
+                    .any(|wanted| wanted.rank(candidate).is_some())
+                    .then_some(0)
+            }),
             Rule::Os(wanted) => {
                 if !wanted.has_os_of(&candidate) || !wanted.has_all(candidate.features, None) {
                     Key::failure(LAST)
                 } else if wanted.rank(&candidate).is_some() {
-                    Key {
-                        features: more_features,
-                        ..Key::of(0)
-                    }
+                    candidate.matching(0)
                 } else {
                     Key::of(LAST)
                 }
@@ -223,17 +199,30 @@ impl Matcher {
 }
 
 /// What is compared of a platform.
-struct Candidate<'a> {
-    host_os: &'a str,
+struct Candidate<'m, 'a> {
+    host_os: &'m str,
     platform: &'a Platform,
     features: &'a [Text],
 }
 
-impl Candidate<'_> {
-    /// Itself without its features where it has any: one that did not match may do so
-    /// then, and stands before the others that did not.
-    fn drop_features(&mut self) -> Option<&Self> {
-        (!std::mem::take(&mut self.features).is_empty()).then_some(self)
+impl<'a> Candidate<'_, 'a> {
+    /// The key by a rank, which only matching candidates have. Those that would match
+    /// without their features come first among the others.
+    fn key_by(mut self, rank: impl Fn(&Self) -> Option<u64>) -> Key<'a> {
+        if let Some(rank) = rank(&self) {
+            return self.matching(rank);
+        }
+        let had_features = !mem::take(&mut self.features).is_empty();
+        let bare = had_features.then(|| rank(&self)).flatten();
+        Key::failure(bare.unwrap_or(LAST))
+    }
+
+    /// The key of a match: of one rank, the more features needed the better.
+    fn matching(&self, rank: u64) -> Key<'a> {
+        Key {
+            features: Reverse(self.features.len()),
+            ..Key::of(rank)
+        }
     }
 }
 
@@ -289,7 +278,7 @@ impl Wanted {
         let lower = [&platform.architecture, &platform.variant]
             .map(|name| normalize::lower(or_empty(name)));
         let (architecture, variant) = normalize::architecture(&lower[0], &lower[1]);
-        let is_same = || same(architecture, &self.architecture) && same(variant, &self.variant);
+        let is_same = || *architecture == *self.architecture && *variant == *self.variant;
         let rank = self.ladder.rank(is_same, architecture, variant)?;
         // An image that names win32k runs on Windows hosts that do not.
         let is_win32k = |f: &Text| self.windows.is_some() && f.as_str() == "win32k";
@@ -299,7 +288,7 @@ impl Wanted {
 
     fn has_os_of(&self, candidate: &Candidate) -> bool {
         let os = or_empty(&candidate.platform.os);
-        let is_own = |os: &str| same(os, &self.os);
+        let is_own = |os: &str| *os == *self.os;
         // A text that is somebody's normal form is its own as well.
         let named = is_own(os) || is_own(normalize::os(&normalize::lower(os), candidate.host_os));
         let runs = |host: Version| host.runs(or_empty(&candidate.platform.os_version));
@@ -312,12 +301,6 @@ impl Wanted {
             .zip(features)
             .all(|(i, feature)| Some(i) == implied || self.features.binary_search(feature).is_ok())
     }
-}
-
-/// Equality without a call of `memcmp`: names are short, and a call for an empty text at
-/// the address that an absent one has costs more than all else done with a candidate.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| a == b)
 }
 
 #[cfg(test)]

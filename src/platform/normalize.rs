@@ -1,6 +1,6 @@
 //! The normal form, in which platforms are compared.
 
-use super::{Platform, field, or_empty};
+use super::fields::{Platform, field, or_empty};
 use std::borrow::Cow;
 
 impl Platform {

@@ -1,8 +1,9 @@
 //! containerd's comparers written out as they stand there, lists, copies and recursion
 //! included: what the matchers are held to.
 
+use super::fields::{Platform, or_empty};
+use super::samples;
 use super::windows::Version;
-use super::{Platform, or_empty, samples};
 use crate::text::Text;
 
 /// `platformVector` of a normalized platform.

@@ -1,7 +1,7 @@
 //! Specifiers: platforms as people write them.
 
-use super::{Platform, field, normalize, or_empty};
-use crate::error::{Error, Result};
+use super::fields::{Platform, field, or_empty};
+use super::normalize;
 use crate::text::{Escaped, Text};
 
 /// The names that one word alone may be, as Go's toolchain knows them.
@@ -51,89 +51,59 @@ const ARCHITECTURES: [&str; 24] = [
     "wasm",
 ];
 
+/// Why a text is no specifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("platform \"{specifier}\": {flaw}")]
+pub struct ParseError {
+    /// Escaped, and cut where it is long; so are the texts of the flaw.
+    specifier: String,
+    flaw: Flaw,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Flaw {
+    #[error("wildcard \"*\": expected names, wildcards are not supported")]
+    Wildcard,
+    #[error(
+        "operating system \"{0}\": \
+         expected [A-Za-z0-9_-]+, then nothing or (version+feature...) of [A-Za-z0-9_.%-]"
+    )]
+    OperatingSystem(String),
+    #[error("{part} \"{text}\": expected {expected}")]
+    Escape {
+        part: &'static str,
+        text: String,
+        expected: &'static str,
+    },
+    #[error("{part} \"{text}\": expected [A-Za-z0-9_.-]+ between the slashes")]
+    Component { part: &'static str, text: String },
+    #[error("fourth part \"{0}\": expected os/architecture/variant at most")]
+    FourthPart(String),
+    #[error(
+        "word \"{0}\": expected os/architecture, or one of the operating systems {os} \
+         or of the architectures {architectures}",
+        os = OPERATING_SYSTEMS.join(" "),
+        architectures = ARCHITECTURES.join(" ")
+    )]
+    Word(String),
+}
+
+fn quoted(text: &str) -> String {
+    Escaped(text).to_string()
+}
+
 impl Platform {
     /// Reads `os[(version+feature...)][/architecture[/variant]]`, or an architecture alone.
     /// What is left out is `host`'s.
     ///
-    /// The names are normalized, the result is not wholly: `arm` is kept without its `v7`
-    /// where no variant was written, `arm64` gets a `v8` where one was.
-    pub fn parse(specifier: &str, host: &Platform) -> Result<Self> {
-        let fail = |found: &str, part: &str, expected: &str| {
-            Error::invalid_argument(format_args!(
-                "platform \"{}\": {found} \"{}\": expected {expected}",
-                Escaped(specifier),
-                Escaped(part)
-            ))
-        };
-        if specifier.contains('*') {
-            return Err(fail("wildcard", "*", "names, wildcards are not supported"));
-        }
-        let mut parts = specifier.splitn(4, '/');
-        let first = parts.next().unwrap_or_default();
-        let Some(OsPart {
-            name,
-            version,
-            features,
-        }) = OsPart::split(first)
-        else {
-            return Err(fail(
-                "operating system",
-                first,
-                "[A-Za-z0-9_-]+, then nothing or (version+feature...) of [A-Za-z0-9_.%-]",
-            ));
-        };
-        let decoded = |found: &str, text: &str| {
-            unescape(text).map_err(|expected| fail(found, text, expected))
-        };
-        let mut platform = Self {
-            os: field(normalize::os(&normalize::lower(name), "")),
-            os_version: (!version.is_empty())
-                .then(|| decoded("version", version))
-                .transpose()?,
-            os_features: features
-                .into_iter()
-                .flat_map(|features| features.split('+'))
-                .map(|feature| decoded("feature", feature))
-                .collect::<Result<_>>()?,
-            ..Self::default()
-        };
-        let mut next = |found: &str| match parts.next() {
-            Some(part) if !is_component(part) => {
-                Err(fail(found, part, "[A-Za-z0-9_.-]+ between the slashes"))
-            }
-            part => Ok(part),
-        };
-        let (architecture, variant) = (next("architecture")?, next("variant")?);
-        if let Some(part) = next("fourth part")? {
-            return Err(fail("fourth part", part, "os/architecture/variant at most"));
-        }
-        match architecture {
-            Some(architecture) => platform.set_architecture(architecture, variant),
-            None if OPERATING_SYSTEMS.contains(&or_empty(&platform.os)) => {
-                let host = host.normalize();
-                if or_empty(&host.architecture) == "arm" {
-                    platform.variant = host.variant.filter(|v| v.as_str() != "v7");
-                }
-                platform.architecture = host.architecture;
-            }
-            None => {
-                platform = Self::default();
-                platform.set_architecture(first, None);
-                if !ARCHITECTURES.contains(&or_empty(&platform.architecture)) {
-                    return Err(fail(
-                        "word",
-                        first,
-                        &format!(
-                            "os/architecture, or one of the operating systems {} or of the architectures {}",
-                            OPERATING_SYSTEMS.join(" "),
-                            ARCHITECTURES.join(" ")
-                        ),
-                    ));
-                }
-                platform.os = host.normalize().os;
-            }
-        }
-        Ok(platform)
+    /// The names are normalized, but not completely: `arm` is kept without its `v7` where
+    /// no variant was written, `arm64` gets a `v8` where one was.
+    pub fn parse(specifier: &str, host: &Platform) -> Result<Self, ParseError> {
+        let parsed = Specifier::split(specifier).and_then(|parts| parts.resolve(host));
+        parsed.map_err(|flaw| ParseError {
+            specifier: quoted(specifier),
+            flaw,
+        })
     }
 
     fn set_architecture(&mut self, architecture: &str, variant: Option<&str>) {
@@ -151,11 +121,90 @@ impl Platform {
     }
 }
 
-/// What stands before the first slash, its version and features still escaped.
+/// The parts of a specifier as written, but for percent escapes.
+struct Specifier<'a> {
+    /// All before the first slash, which may be an architecture alone.
+    first: &'a str,
+    os: &'a str,
+    version: Option<Text>,
+    features: Box<[Text]>,
+    architecture: Option<&'a str>,
+    variant: Option<&'a str>,
+}
+
+impl<'a> Specifier<'a> {
+    /// Checks the grammar. Of several flaws the first is reported: containerd's order.
+    fn split(specifier: &'a str) -> Result<Self, Flaw> {
+        if specifier.contains('*') {
+            return Err(Flaw::Wildcard);
+        }
+        let mut parts = specifier.splitn(4, '/');
+        let first = parts.next().unwrap_or_default();
+        let os = OsPart::split(first).ok_or_else(|| Flaw::OperatingSystem(quoted(first)))?;
+        let version = match os.version {
+            "" => None,
+            version => Some(unescape("version", version)?),
+        };
+        let features = os.features.into_iter().flat_map(|all| all.split('+'));
+        let features = features
+            .map(|feature| unescape("feature", feature))
+            .collect::<Result<_, _>>()?;
+        let mut next = |part| match parts.next() {
+            Some(text) if !is_component(text) => Err(Flaw::Component {
+                part,
+                text: quoted(text),
+            }),
+            text => Ok(text),
+        };
+        let (architecture, variant) = (next("architecture")?, next("variant")?);
+        if let Some(text) = next("fourth part")? {
+            return Err(Flaw::FourthPart(quoted(text)));
+        }
+        Ok(Self {
+            first,
+            os: os.name,
+            version,
+            features,
+            architecture,
+            variant,
+        })
+    }
+
+    /// Normalizes the names, and takes what is left out from `host`.
+    fn resolve(self, host: &Platform) -> Result<Platform, Flaw> {
+        let mut platform = Platform {
+            os: field(normalize::os(&normalize::lower(self.os), "")),
+            os_version: self.version,
+            os_features: self.features,
+            ..Platform::default()
+        };
+        if let Some(architecture) = self.architecture {
+            platform.set_architecture(architecture, self.variant);
+            return Ok(platform);
+        }
+        if OPERATING_SYSTEMS.contains(&or_empty(&platform.os)) {
+            let host = host.normalize();
+            if or_empty(&host.architecture) == "arm" {
+                platform.variant = host.variant.filter(|v| v.as_str() != "v7");
+            }
+            platform.architecture = host.architecture;
+            return Ok(platform);
+        }
+        let mut platform = Platform::default();
+        platform.set_architecture(self.first, None);
+        if !ARCHITECTURES.contains(&or_empty(&platform.architecture)) {
+            return Err(Flaw::Word(quoted(self.first)));
+        }
+        platform.os = host.normalize().os;
+        Ok(platform)
+    }
+}
+
+/// The text before the first slash, its version and features still escaped.
 struct OsPart<'a> {
     name: &'a str,
     version: &'a str,
-    /// What follows the first `+`.
+    /// All after the first `+`.
     features: Option<&'a str>,
 }
 
@@ -191,8 +240,13 @@ fn is_component(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(allowed)
 }
 
-/// Resolves percent escapes, or says what was expected of them.
-fn unescape(text: &str) -> Result<Text, &'static str> {
+/// Resolves the percent escapes of a version or feature.
+fn unescape(part: &'static str, text: &str) -> Result<Text, Flaw> {
+    let fail = |expected| Flaw::Escape {
+        part,
+        text: quoted(text),
+        expected,
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut pieces = text.split('%');
     bytes.extend(pieces.next().unwrap_or_default().bytes());
@@ -203,21 +257,20 @@ fn unescape(text: &str) -> Result<Text, &'static str> {
             }
             _ => None,
         };
-        bytes.push(byte.ok_or("two hexadecimal digits after each %")?);
+        bytes.push(byte.ok_or_else(|| fail("two hexadecimal digits after each %"))?);
         bytes.extend(piece[2..].bytes());
     }
-    let text = str::from_utf8(&bytes).map_err(|_| "escapes that give UTF-8")?;
-    Text::new(text).ok_or("escapes that give no NUL")
+    let text = str::from_utf8(&bytes).map_err(|_| fail("escapes that give UTF-8"))?;
+    Text::new(text).ok_or_else(|| fail("escapes that give no NUL"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Status;
     use crate::platform::samples::of;
     use proptest::prelude::*;
 
-    fn parse(specifier: &str) -> Result<Platform> {
+    fn parse(specifier: &str) -> Result<Platform, ParseError> {
         Platform::parse(specifier, &of(["Linux", "x86_64", ""]))
     }
 
@@ -339,9 +392,11 @@ mod tests {
             ("arm64()", "word \"arm64()\""),
         ] {
             let error = parse(specifier).unwrap_err();
-            assert_eq!(error.status(), Status::InvalidArgument);
             let message = format!("\": {message}");
-            assert!(error.message().contains(&message), "{specifier:?}: {error}");
+            assert!(
+                error.to_string().contains(&message),
+                "{specifier:?}: {error}"
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! Platforms for the tests: near each other, so that rules meet.
 
-use super::{Platform, field};
+use super::fields::{Platform, field};
 use crate::text::Text;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
