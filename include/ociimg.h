@@ -654,6 +654,19 @@ ociimg_bool ociimg_call_is_cancelled(const struct ociimg_call *call);
 void *ociimg_call_user_data(const struct ociimg_call *call);
 
 /**
+ * The media type of indexes at a place of the list of those that are understood, OCI's
+ * first; NULL beyond its end. For the Accept header of a request, with those of
+ * ociimg_supported_manifest_media_type_at. Static text. Any thread.
+ */
+const char *ociimg_supported_index_media_type_at(size_t i);
+
+/**
+ * The media type of manifests at a place of the list of those that are understood, OCI's
+ * first; NULL beyond its end. Static text. Any thread.
+ */
+const char *ociimg_supported_manifest_media_type_at(size_t i);
+
+/**
  * A loader that asks the program's own callbacks. The table is copied; state is handed to
  * each callback and owned by the loader on success only: destroy is then called with it
  * once, when the last handle that could use the loader is gone. The caller frees *out

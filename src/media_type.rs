@@ -37,6 +37,16 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The media types of a kind of document that are understood, OCI's first.
+pub fn supported(kind: Kind) -> Vec<String> {
+    let (oci, docker) = match kind {
+        Kind::Index => (MediaType::ImageIndex, DOCKER_MANIFEST_LIST),
+        Kind::Manifest => (MediaType::ImageManifest, DOCKER_MANIFEST),
+        Kind::Schema1 | Kind::Other => return Vec::new(),
+    };
+    vec![oci.to_string(), docker.to_owned()]
+}
+
 pub fn kind(media_type: &str) -> Kind {
     match media_type {
         _ if is(media_type, MediaType::ImageIndex) => Kind::Index,

@@ -29,6 +29,8 @@ mod context;
 
 mod call;
 
+mod media_type;
+
 mod loader_vtable;
 
 mod loader;
@@ -63,6 +65,7 @@ pub use layer::*;
 pub use loader::*;
 pub use loader_vtable::ociimg_loader_vtable;
 pub use matcher::*;
+pub use media_type::*;
 pub use platform::*;
 pub use reader::*;
 pub use source::*;

@@ -80,6 +80,15 @@ static void getters_of_nothing(void) {
   CHECK(!ociimg_error_digest(NULL));
   CHECK(ociimg_error_callback_code(NULL) == 0);
   CHECK(ociimg_error_errno(NULL) == 0);
+  CHECK_TEXT(ociimg_supported_index_media_type_at(0), "application/vnd.oci.image.index.v1+json");
+  CHECK_TEXT(ociimg_supported_index_media_type_at(1),
+             "application/vnd.docker.distribution.manifest.list.v2+json");
+  CHECK(!ociimg_supported_index_media_type_at(2));
+  CHECK_TEXT(ociimg_supported_manifest_media_type_at(0),
+             "application/vnd.oci.image.manifest.v1+json");
+  CHECK_TEXT(ociimg_supported_manifest_media_type_at(1),
+             "application/vnd.docker.distribution.manifest.v2+json");
+  CHECK(!ociimg_supported_manifest_media_type_at(SIZE_MAX));
   CHECK(!ociimg_error_new(OCIIMG_STATUS_OK, 1, NULL));
 
   CHECK(!ociimg_context_clone(NULL));
