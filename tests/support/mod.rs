@@ -7,6 +7,7 @@ pub mod cc;
 pub mod image;
 pub mod library;
 pub mod loader;
+pub mod sink;
 mod skip;
 
 pub use skip::{has, skip};
