@@ -238,6 +238,87 @@ typedef int32_t ociimg_read_mode_values;
 #endif // __cplusplus
 
 /**
+ * What a report of a copy is about: the values of ociimg_copy_progress.event. More may be
+ * added.
+ */
+enum ociimg_copy_event_values
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Bytes of a blob were read, and written unless the sink had them from before.
+   */
+  OCIIMG_COPY_BLOB = 1,
+  /**
+   * A blob was copied: read, verified, written and committed.
+   */
+  OCIIMG_COPY_BLOB_DONE = 2,
+  /**
+   * A blob was not copied: the sink has it already (blob_bytes is its size), or it is
+   * left out (blob_bytes is 0).
+   */
+  OCIIMG_COPY_BLOB_SKIPPED = 3,
+  /**
+   * What was written of a blob is lost, since the sink asked for it again or an earlier
+   * run failed in the middle of it. The one report with which bytes_done and
+   * bytes_skipped may fall.
+   */
+  OCIIMG_COPY_RESTARTED = 4,
+  /**
+   * A manifest or index below a root was put.
+   */
+  OCIIMG_COPY_MANIFEST = 5,
+  /**
+   * A root was put, under one of its names.
+   */
+  OCIIMG_COPY_ROOT = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ociimg_copy_event_values ociimg_copy_event_values;
+#else
+typedef int32_t ociimg_copy_event_values;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The bits of ociimg_copy_options.flags.
+ */
+enum ociimg_copy_flag_values
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Of a selection: copies its root as it is, and below it only what was selected.
+   */
+  OCIIMG_COPY_SPARSE = 1,
+  /**
+   * Goes on without content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and without
+   * BROKEN entries. Content that is there and wrong still fails.
+   */
+  OCIIMG_COPY_LEAVE_OUT_MISSING = 2,
+  /**
+   * Leaves nondistributable ("foreign") layers out. By default those that the source has
+   * are copied.
+   */
+  OCIIMG_COPY_SKIP_FOREIGN = 4,
+  /**
+   * Unpacks the layers of images on the way, and checks their diff IDs. Layers that the
+   * sink has already are not read.
+   */
+  OCIIMG_COPY_CHECK_DIFF_IDS = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ociimg_copy_flag_values ociimg_copy_flag_values;
+#else
+typedef int32_t ociimg_copy_flag_values;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * An immutable list of texts; clones share it. Each text has a NUL behind it.
  */
 typedef struct TextList TextList;
@@ -270,6 +351,12 @@ typedef struct ociimg_config ociimg_config;
  * readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
  */
 typedef struct ociimg_context ociimg_context;
+
+/**
+ * A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
+ * any time: runs go on.
+ */
+typedef struct ociimg_copy ociimg_copy;
 
 /**
  * What names a piece of content: media type, digest and size, and what else a document
@@ -338,6 +425,16 @@ typedef struct ociimg_platform ociimg_platform;
  * always the same. Freed with ociimg_reader_free, at any time.
  */
 typedef struct ociimg_reader ociimg_reader;
+
+/**
+ * Where images go: a program's table of callbacks, or a built-in sink. Any number of copies
+ * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
+ * time: copies keep what they need.
+ *
+ * What is copied is visible when the copy put its root; the sinks of archives and some of a
+ * program's own need ociimg_sink_finish for that.
+ */
+typedef struct ociimg_sink ociimg_sink;
 
 /**
  * How a call ended: one of the OCIIMG_STATUS_ constants. More may be added: take an
@@ -521,6 +618,192 @@ typedef struct ociimg_reader_options {
    */
   uint32_t reserved;
 } ociimg_reader_options;
+
+/**
+ * The callbacks of a sink: where blobs, manifests and roots go. The rules of
+ * ociimg_loader_vtable hold.
+ *
+ * Each callback with a result returns OCIIMG_STATUS_OK or another number, best by way of
+ * ociimg_call_fail. They run on the threads that run a copy, at once on several of them;
+ * the callbacks of one stream never run at once, but not always on the thread that began
+ * the blob. No lock is held meanwhile: a callback may call the library and free handles.
+ * Running the copy that it serves, or finishing the sink, is OCIIMG_STATUS_BUSY there.
+ * Nothing may unwind or longjmp out of a callback: a C++ exception ends the program.
+ *
+ * state and streams are never looked into; integers other than 0 will do for streams. d,
+ * buf, name and call are valid until the callback returns; d is not to be freed. A
+ * successful begin_blob is followed by exactly one commit_blob or abort_blob. A success
+ * that leaves *stream NULL, or an *offset above the size of the blob, is
+ * OCIIMG_STATUS_CALLBACK_CONTRACT, and so is OCIIMG_STATUS_RESTART from any callback but
+ * write and commit_blob.
+ */
+typedef struct ociimg_sink_vtable {
+  /**
+   * sizeof(ociimg_sink_vtable).
+   */
+  size_t struct_size;
+  /**
+   * How many blobs may be open at once, over all copies to the sink. 0 is any number.
+   * With 1, blobs and manifests come one at a time and in a fixed order, however many
+   * threads copy.
+   */
+  uint32_t max_streams;
+  /**
+   * 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
+   */
+  uint32_t reserved;
+  /**
+   * Optional. Sets *present (0 on entry) to 1 if the blob is there, whole: its source is
+   * not read then.
+   */
+  int32_t (*has_blob)(void *state,
+                      const struct ociimg_descriptor *d,
+                      ociimg_bool *present,
+                      struct ociimg_call *call);
+  /**
+   * Required. Begins a blob; *stream is not NULL on success. OCIIMG_STATUS_EXISTS: the
+   * blob is there, and there is no stream. *offset is 0 on entry; a sink that has the
+   * first bytes of the blob from before sets it to their number. The library still reads
+   * and hashes them, and writes those behind them.
+   */
+  int32_t (*begin_blob)(void *state,
+                        const struct ociimg_descriptor *d,
+                        void **stream,
+                        uint64_t *offset,
+                        struct ociimg_call *call);
+  /**
+   * Required. Takes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: what was
+   * written is lost; abort_blob is called, then begin_blob again, at most max_restarts
+   * times.
+   */
+  int32_t (*write)(void *state,
+                   void *stream,
+                   const uint8_t *buf,
+                   size_t len,
+                   struct ociimg_call *call);
+  /**
+   * Required. Makes the blob visible: its size and digest were right. Ends the stream,
+   * whatever it returns: after OCIIMG_STATUS_RESTART begin_blob comes again, without
+   * abort_blob. OCIIMG_STATUS_EXISTS (somebody else was faster) counts as success.
+   */
+  int32_t (*commit_blob)(void *state, void *stream, struct ociimg_call *call);
+  /**
+   * Required. Ends the stream without making anything visible.
+   */
+  void (*abort_blob)(void *state, void *stream);
+  /**
+   * Required. Stores a manifest or index below the root: whole and verified, after all
+   * that it names.
+   */
+  int32_t (*put_manifest)(void *state,
+                          const struct ociimg_descriptor *d,
+                          const uint8_t *buf,
+                          size_t len,
+                          struct ociimg_call *call);
+  /**
+   * Required. Stores a root, after everything else, once for each name; name is NULL
+   * where it has none. A name that is there from before is replaced.
+   */
+  int32_t (*put_root)(void *state,
+                      const struct ociimg_descriptor *d,
+                      const uint8_t *buf,
+                      size_t len,
+                      const char *name,
+                      struct ociimg_call *call);
+  /**
+   * Optional. Called once, by ociimg_sink_finish; no callback but destroy comes after it.
+   */
+  int32_t (*finish)(void *state, struct ociimg_call *call);
+  /**
+   * Optional. Called once, when the last handle that could use the sink is gone: the sink
+   * itself or a copy. Without finish before it, what is not visible yet is to be undone.
+   * The other functions must stay callable until it has returned.
+   */
+  void (*destroy)(void *state);
+} ociimg_sink_vtable;
+
+/**
+ * How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
+ * manifests), each digest once; when it is done, done and skipped together are the total.
+ */
+typedef struct ociimg_copy_progress {
+  /**
+   * sizeof(ociimg_copy_progress), as the library knows it.
+   */
+  size_t struct_size;
+  /**
+   * What this is about. Valid until the callback returns; not to be freed.
+   */
+  const struct ociimg_descriptor *descriptor;
+  /**
+   * Bytes of it that are in the sink so far.
+   */
+  uint64_t blob_bytes;
+  /**
+   * Bytes that were written.
+   */
+  uint64_t bytes_done;
+  /**
+   * Bytes that the sink had already, and those of blobs that are left out.
+   */
+  uint64_t bytes_skipped;
+  /**
+   * Bytes of all blobs that are known; grows while documents are read.
+   */
+  uint64_t bytes_total;
+  /**
+   * Blobs that were copied.
+   */
+  uint32_t blobs_done;
+  /**
+   * Blobs that the sink had already, or that are left out.
+   */
+  uint32_t blobs_skipped;
+  /**
+   * All blobs that are known; grows while documents are read.
+   */
+  uint32_t blobs_total;
+  /**
+   * One of OCIIMG_COPY_BLOB, OCIIMG_COPY_BLOB_DONE, OCIIMG_COPY_BLOB_SKIPPED,
+   * OCIIMG_COPY_RESTARTED, OCIIMG_COPY_MANIFEST and OCIIMG_COPY_ROOT.
+   */
+  int32_t event;
+} ociimg_copy_progress;
+
+/**
+ * How to copy. A field that is 0 or NULL has its default.
+ */
+typedef struct ociimg_copy_options {
+  /**
+   * sizeof(ociimg_copy_options).
+   */
+  size_t struct_size;
+  /**
+   * The names under which the root is put; copied. A layout or archive that is copied
+   * from must list exactly one root then. Default: the names that a layout or archive has
+   * for its roots; of other sources none.
+   */
+  const char *const *names;
+  size_t name_count;
+  /**
+   * OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
+   * OCIIMG_COPY_CHECK_DIFF_IDS, or'ed. Other bits are OCIIMG_STATUS_UNSUPPORTED.
+   */
+  uint32_t flags;
+  /**
+   * How often a sink may ask for one blob again (OCIIMG_STATUS_RESTART). Default: 3.
+   */
+  uint32_t max_restarts;
+  /**
+   * Called with user_data as the copy goes on, on the threads that run it: one call at a
+   * time, in the order in which the counters change. A thread may report what another did.
+   * No lock is held meanwhile; it may free handles and cancel the context, but not run
+   * the copy. p is valid until it returns. The function must stay callable until the copy
+   * is freed and runs no more.
+   */
+  void (*progress)(void *user_data, const struct ociimg_copy_progress *p);
+  void *user_data;
+} ociimg_copy_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1464,6 +1747,144 @@ uint64_t ociimg_reader_stored_read(const struct ociimg_reader *reader);
  * callback that serves this reader, the stream is closed when the call is over.
  */
 void ociimg_reader_free(struct ociimg_reader *reader);
+
+/**
+ * A sink that hands everything to the program's own callbacks. The table is copied; state
+ * is handed to each callback and owned by the sink on success only: destroy is then called
+ * with it once, when the last handle that could use the sink is gone. Runs no callback. The
+ * caller frees *out with ociimg_sink_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
+ * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
+ * version does not know, a reserved field that is not 0).
+ */
+ociimg_status ociimg_sink_new(const struct ociimg_sink_vtable *vtable,
+                              void *state,
+                              struct ociimg_sink **out,
+                              struct ociimg_error **err);
+
+/**
+ * Completes the sink: an archive stands at its path when this succeeded, not before.
+ * Nothing more can be written. To be called once, when all copies to it are done; whether
+ * it succeeds or fails, there is no second time. May run the sink's callbacks, on this
+ * thread. ctx may be NULL.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
+ * OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
+ * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
+ * sink of callbacks with what finish returned: OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE,
+ * OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_EXISTS,
+ * OCIIMG_STATUS_CONFLICT, OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT. Of a
+ * layout or an archive with OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the
+ * path of an archive that must be new), or the status with which writing failed before.
+ */
+ociimg_status ociimg_sink_finish(struct ociimg_sink *sink,
+                                 const struct ociimg_context *ctx,
+                                 struct ociimg_error **err);
+
+/**
+ * Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
+ * is gone and ociimg_sink_finish did not succeed, what is not visible yet is undone. Any
+ * thread, callbacks too.
+ */
+void ociimg_sink_free(struct ociimg_sink *sink);
+
+/**
+ * A copy of an index with all that is below its root: nested indexes, images, artifacts,
+ * attestations, and unknown content as it is. Nothing is read or written before
+ * ociimg_copy_run, and no callback runs. What index.json of a layout or archive lists are
+ * roots of their own, each put under its name. index, sink and options may be freed
+ * afterwards. opts may be NULL. The caller frees *out with ociimg_copy_free.
+ *
+ * Bytes and digests never change. Blobs come first, then each manifest after all that it
+ * names; the roots come last. Each digest is written once, however often it is named, and
+ * every blob is verified on the way. A manifest that the sink has already says nothing
+ * about what it names: that is looked for nevertheless.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, names that are NULL, "" or not UTF-8; a
+ * struct_size that can't be right; a selection without OCIIMG_COPY_SPARSE, since it has no
+ * document of its own; names for a layout or archive that lists several roots) or
+ * OCIIMG_STATUS_UNSUPPORTED (a flag or option that this version does not know).
+ */
+ociimg_status ociimg_copy_new(const struct ociimg_index *index,
+                              const struct ociimg_sink *sink,
+                              const struct ociimg_copy_options *opts,
+                              struct ociimg_copy **out,
+                              struct ociimg_error **err);
+
+/**
+ * As ociimg_copy_new, of a single image as it is now: what is changed afterwards does not
+ * show. Its manifest is the root.
+ *
+ * Fails as ociimg_copy_new does.
+ */
+ociimg_status ociimg_copy_new_image(const struct ociimg_image *image,
+                                    const struct ociimg_sink *sink,
+                                    const struct ociimg_copy_options *opts,
+                                    struct ociimg_copy **out,
+                                    struct ociimg_error **err);
+
+/**
+ * Works until all is copied. Any number of the program's threads may run one copy at once:
+ * each takes the next blob, and all return when everything is copied or one of them failed.
+ * The library starts no thread; callbacks of loader, sink and progress run on the threads
+ * that run the copy, under the context of their thread. ctx may be NULL; cancelling that of
+ * one thread ends the run of all with OCIIMG_STATUS_CANCELLED. Memory does not grow with
+ * the sizes of blobs.
+ *
+ * After a failure the next call goes on where it stopped: what was committed is not copied
+ * again. A call when everything is copied does nothing.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
+ * OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
+ * another copy to a sink whose streams are all in use by the call that runs the callback.
+ * As loads and readers do, with OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED (a
+ * digest or, with OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked),
+ * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH,
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (the load's max_document_size; more than 1048576 blobs),
+ * and with the error of a BROKEN entry. Both source and sink may fail it with
+ * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE (a sink that
+ * asks for a blob more than max_restarts times, too), OCIIMG_STATUS_IO,
+ * OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT; a sink also with
+ * OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT. When one thread fails, all give its
+ * error.
+ */
+ociimg_status ociimg_copy_run(const struct ociimg_copy *copy,
+                              const struct ociimg_context *ctx,
+                              struct ociimg_error **err);
+
+/**
+ * Frees this handle of a copy; NULL does nothing. A run that is going on is not ended. Any
+ * thread, callbacks too.
+ */
+void ociimg_copy_free(struct ociimg_copy *copy);
+
+/**
+ * Copies an index on this thread: ociimg_copy_new with this one name, ociimg_copy_run and
+ * ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
+ * an archive is only there after ociimg_sink_finish.
+ *
+ * Fails as ociimg_copy_new and ociimg_copy_run do.
+ */
+ociimg_status ociimg_index_write(const struct ociimg_index *index,
+                                 const struct ociimg_sink *sink,
+                                 const char *name,
+                                 const struct ociimg_context *ctx,
+                                 struct ociimg_error **err);
+
+/**
+ * Copies an image on this thread, as it is now: ociimg_copy_new_image with this one name,
+ * ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
+ * sink is not finished: an archive is only there after ociimg_sink_finish.
+ *
+ * Fails as ociimg_copy_new_image and ociimg_copy_run do.
+ */
+ociimg_status ociimg_image_write(const struct ociimg_image *image,
+                                 const struct ociimg_sink *sink,
+                                 const char *name,
+                                 const struct ociimg_context *ctx,
+                                 struct ociimg_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

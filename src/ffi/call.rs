@@ -123,7 +123,6 @@ pub extern "C" fn ociimg_call_user_data(call: Option<&ociimg_call>) -> *mut c_vo
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Loader,
-    #[allow(dead_code)] // until the sink's table is here
     Sink,
 }
 

@@ -75,7 +75,7 @@ pub enum ociimg_entry_kind_values {
 /// All that stands below a root: a list of images and other things, nested indexes laid
 /// out in document order; or those of them that were selected. Immutable; any number of
 /// threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
-pub struct ociimg_index(Index);
+pub struct ociimg_index(pub(super) Index);
 
 /// Loads the root and all indexes below it. Manifests are read only where the index does
 /// not say which platform they are for. A single manifest is an index of one entry. opts

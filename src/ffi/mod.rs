@@ -53,10 +53,17 @@ mod layer;
 
 mod reader;
 
+mod sink_vtable;
+
+mod sink;
+
+mod copy;
+
 pub use boolean::*;
 pub use call::{ociimg_call, ociimg_call_fail, ociimg_call_is_cancelled, ociimg_call_user_data};
 pub use config::*;
 pub use context::*;
+pub use copy::*;
 pub use descriptor::*;
 pub use error::*;
 pub use image::*;
@@ -68,5 +75,7 @@ pub use matcher::*;
 pub use media_type::*;
 pub use platform::*;
 pub use reader::*;
+pub use sink::*;
+pub use sink_vtable::ociimg_sink_vtable;
 pub use source::*;
 pub use version::*;

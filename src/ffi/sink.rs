@@ -1,0 +1,84 @@
+//! The handle of a sink.
+
+use super::context::{context, ociimg_context};
+use super::error::{ociimg_error, ociimg_status};
+use super::kit::handle::{free, hold, null};
+use super::kit::options;
+use super::kit::outcome::{create, status};
+use super::sink_vtable::{CallbackSink, ociimg_sink_vtable};
+use crate::sink::SharedSink;
+use libc::c_void;
+use std::sync::Arc;
+
+/// Where images go: a program's table of callbacks, or a built-in sink. Any number of copies
+/// may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
+/// time: copies keep what they need.
+///
+/// What is copied is visible when the copy put its root; the sinks of archives and some of a
+/// program's own need ociimg_sink_finish for that.
+pub struct ociimg_sink(pub(super) Arc<SharedSink>);
+
+/// A sink that hands everything to the program's own callbacks. The table is copied; state
+/// is handed to each callback and owned by the sink on success only: destroy is then called
+/// with it once, when the last handle that could use the sink is gone. Runs no callback. The
+/// caller frees *out with ociimg_sink_free.
+///
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
+/// struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
+/// version does not know, a reserved field that is not 0).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_sink_new(
+    vtable: *const ociimg_sink_vtable,
+    state: *mut c_void,
+    out: *mut *mut ociimg_sink,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: the table says how large it is; outputs are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            if vtable.is_null() {
+                return Err(null("vtable"));
+            }
+            let sink = CallbackSink::new(options::read(vtable)?, state)?;
+            Ok(ociimg_sink(Arc::new(SharedSink::new(sink))))
+        })
+    }
+}
+
+/// Completes the sink: an archive stands at its path when this succeeded, not before.
+/// Nothing more can be written. To be called once, when all copies to it are done; whether
+/// it succeeds or fails, there is no second time. May run the sink's callbacks, on this
+/// thread. ctx may be NULL.
+///
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
+/// OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
+/// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
+/// sink of callbacks with what finish returned: OCIIMG_STATUS_NOT_FOUND,
+/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE,
+/// OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_EXISTS,
+/// OCIIMG_STATUS_CONFLICT, OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT. Of a
+/// layout or an archive with OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the
+/// path of an archive that must be new), or the status with which writing failed before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_sink_finish(
+    sink: *mut ociimg_sink,
+    ctx: *const ociimg_context,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, an output that is NULL or can be written.
+    unsafe {
+        status(err, || {
+            let sink = hold(sink.cast_const(), "sink")?;
+            sink.0.finish(&context(ctx))
+        })
+    }
+}
+
+/// Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
+/// is gone and ociimg_sink_finish did not succeed, what is not visible yet is undone. Any
+/// thread, callbacks too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_sink_free(sink: *mut ociimg_sink) {
+    // SAFETY: a sink of ours or NULL, given back once.
+    unsafe { free(sink) }
+}
