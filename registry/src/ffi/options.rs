@@ -1,0 +1,204 @@
+use super::kit::optional_text;
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::reference::Mirror;
+use std::ffi::{CStr, OsStr, c_char};
+use std::mem::{MaybeUninit, offset_of};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::ptr;
+use std::time::Duration;
+
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=None
+/// Bits of `flags` in ociimg_registry_options.
+#[repr(i32)]
+#[derive(Clone, Copy)]
+pub enum ociimg_registry_flags {
+    /// http and never https. Without it http is asked on loopback alone (localhost,
+    /// 127.0.0.0/8, ::1), where https was refused or answered by something that is not TLS.
+    OCIIMG_REGISTRY_PLAIN_HTTP = 1,
+    /// Certificates are not checked.
+    OCIIMG_REGISTRY_INSECURE_TLS = 2,
+    /// The default files with logins are not read; `auth_file` is, where it is given.
+    OCIIMG_REGISTRY_NO_AUTH_FILES = 4,
+    /// No docker-credential-* program is started.
+    OCIIMG_REGISTRY_NO_CREDENTIAL_HELPERS = 8,
+    /// No proxy, neither `proxy` nor the environment's.
+    OCIIMG_REGISTRY_NO_PROXY = 16,
+}
+
+use ociimg_registry_flags::*;
+
+/// How ociimg_registry_new makes a handle. Zero it and set struct_size: a field that is 0,
+/// NULL or "" has its default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ociimg_registry_options {
+    /// sizeof(ociimg_registry_options), as your program knows it.
+    pub struct_size: usize,
+    /// For the registry of a reference, never for a mirror. Default: what the auth files
+    /// have.
+    pub username: *const c_char,
+    /// Goes with `username`.
+    pub password: *const c_char,
+    /// A bearer token for the registry, in place of both.
+    pub token: *const c_char,
+    /// The one file with logins. Default: REGISTRY_AUTH_FILE,
+    /// XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json,
+    /// DOCKER_CONFIG/config.json and ~/.docker/config.json, in this order until one has a
+    /// login.
+    pub auth_file: *const c_char,
+    /// Certificate authorities in PEM, trusted beside the system's and beside those of
+    /// certs.d (~/.config/containers, /etc/containers, /etc/docker).
+    pub ca_file: *const c_char,
+    /// A certificate of the client's in PEM, for the registry alone. Default: certs.d.
+    pub client_cert: *const c_char,
+    /// Its key in PEM; default: in the same file.
+    pub client_key: *const c_char,
+    /// "http://host:port", for every host. Default: https_proxy, http_proxy, all_proxy and
+    /// no_proxy, as libcurl reads them.
+    pub proxy: *const c_char,
+    /// Default: "ociimg-registry/" and the version.
+    pub user_agent: *const c_char,
+    /// "host[:port][/prefix]", asked first for blobs, and for manifests by digest.
+    pub mirrors: *const *const c_char,
+    /// How many there are.
+    pub mirror_count: usize,
+    /// Bytes of a manifest or index; default 4 MiB.
+    pub max_manifest_size: u64,
+    /// OCIIMG_REGISTRY_ bits.
+    pub flags: u32,
+    /// Default 30,000.
+    pub connect_timeout_ms: u32,
+    /// How long a server or credential helper may be silent; default 60,000.
+    pub stall_timeout_ms: u32,
+    /// Tries after the first, without progress between them; default 5.
+    pub max_retries: u32,
+}
+
+/// No struct of ours is larger.
+const MAX_SIZE: usize = 4096;
+
+/// Its size when it was first published.
+const MIN_SIZE: usize = 120;
+
+const _: () = assert!(offset_of!(ociimg_registry_options, max_retries) + 4 == MIN_SIZE);
+
+/// # Safety
+/// `given` is NULL or points to as many readable bytes as its `struct_size` says, with texts
+/// as the struct has them.
+pub(super) unsafe fn read(given: *const ociimg_registry_options) -> Result<Options> {
+    // SAFETY: as the caller says.
+    let given = unsafe { completed(given) }?;
+    const KNOWN: u32 = OCIIMG_REGISTRY_PLAIN_HTTP as u32
+        | OCIIMG_REGISTRY_INSECURE_TLS as u32
+        | OCIIMG_REGISTRY_NO_AUTH_FILES as u32
+        | OCIIMG_REGISTRY_NO_CREDENTIAL_HELPERS as u32
+        | OCIIMG_REGISTRY_NO_PROXY as u32;
+    if given.flags & !KNOWN != 0 {
+        let unknown = given.flags & !KNOWN;
+        return Err(Error::unsupported(format!("flags of ociimg_registry_options has the unknown bits {unknown:#x}")));
+    }
+    let has = |flag: ociimg_registry_flags| given.flags & flag as u32 != 0;
+    let default = Options::default();
+    let or = |value: u32, default: Duration| match value {
+        0 => default,
+        value => Duration::from_millis(value.into()),
+    };
+    // SAFETY: texts, as the caller says.
+    unsafe {
+        let options = Options {
+            username: owned(given.username, "username")?,
+            password: owned(given.password, "password")?,
+            token: owned(given.token, "token")?,
+            auth_file: path(given.auth_file),
+            ca_file: path(given.ca_file),
+            client_cert: path(given.client_cert),
+            client_key: path(given.client_key),
+            proxy: owned(given.proxy, "proxy")?,
+            user_agent: owned(given.user_agent, "user_agent")?.unwrap_or(default.user_agent),
+            mirrors: mirrors(given.mirrors, given.mirror_count)?,
+            max_manifest_size: match given.max_manifest_size {
+                0 => default.max_manifest_size,
+                size => size,
+            },
+            is_plain_http: has(OCIIMG_REGISTRY_PLAIN_HTTP),
+            is_insecure_tls: has(OCIIMG_REGISTRY_INSECURE_TLS),
+            no_auth_files: has(OCIIMG_REGISTRY_NO_AUTH_FILES),
+            no_credential_helpers: has(OCIIMG_REGISTRY_NO_CREDENTIAL_HELPERS),
+            no_proxy: has(OCIIMG_REGISTRY_NO_PROXY),
+            connect_timeout: or(given.connect_timeout_ms, default.connect_timeout),
+            stall_timeout: or(given.stall_timeout_ms, default.stall_timeout),
+            max_retries: match given.max_retries {
+                0 => default.max_retries,
+                retries => retries,
+            },
+        };
+        options.check()?;
+        Ok(options)
+    }
+}
+
+/// # Safety
+/// As for [`read`].
+unsafe fn completed(given: *const ociimg_registry_options) -> Result<ociimg_registry_options> {
+    let mut known = MaybeUninit::<ociimg_registry_options>::zeroed();
+    if given.is_null() {
+        // SAFETY: all zeros is a value of it.
+        return Ok(unsafe { known.assume_init() });
+    }
+    // SAFETY: it starts with its size; nothing is known of its alignment.
+    let size = unsafe { given.cast::<usize>().read_unaligned() };
+    if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
+        return Err(Error::invalid(format!(
+            "struct_size of ociimg_registry_options is {size}, expected {MIN_SIZE} to {MAX_SIZE}"
+        )));
+    }
+    let own = size_of::<ociimg_registry_options>();
+    // SAFETY: `size` bytes can be read, and no more than `known` has are copied.
+    unsafe { ptr::copy_nonoverlapping(given.cast::<u8>(), known.as_mut_ptr().cast(), size.min(own)) };
+    for at in own..size {
+        // SAFETY: below `size`.
+        if unsafe { given.cast::<u8>().add(at).read() } != 0 {
+            return Err(Error::unsupported(format!(
+                "ociimg_registry_options sets a field at byte {at}, which this version of the library does not know"
+            )));
+        }
+    }
+    // SAFETY: zeros, with what C wrote over them.
+    Ok(unsafe { known.assume_init() })
+}
+
+/// # Safety
+/// `text` is NULL or a text.
+unsafe fn owned(text: *const c_char, name: &str) -> Result<Option<String>> {
+    // SAFETY: as the caller says.
+    Ok(unsafe { optional_text(text, name) }?.map(str::to_owned))
+}
+
+/// # Safety
+/// `text` is NULL or a text.
+unsafe fn path(text: *const c_char) -> Option<PathBuf> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller says.
+    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+    (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+/// # Safety
+/// `list` is NULL or has `count` texts.
+unsafe fn mirrors(list: *const *const c_char, count: usize) -> Result<Vec<Mirror>> {
+    if list.is_null() && count > 0 {
+        return Err(super::kit::null("mirrors"));
+    }
+    (0..count)
+        .map(|i| {
+            // SAFETY: as the caller says.
+            let text = unsafe { super::kit::text(*list.add(i), "a mirror") }?;
+            Mirror::parse(text)
+        })
+        .collect()
+}

@@ -1,0 +1,65 @@
+use super::kit::{Context, c_text, clear, guard, null, returned, text};
+use super::registry::{client, ociimg_registry};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::ociimg_sys::*;
+use crate::reference::Repository;
+use crate::tags;
+use std::ffi::{c_char, c_void};
+
+/// Gives each tag of a repository to `visit`, page after page, on this thread, in the
+/// registry's order. The tag is valid until `visit` returns. `visit` returns OCIIMG_STATUS_OK,
+/// or another number, which ends it: OCIIMG_STATUS_CALLBACK, with that number as
+/// callback_code. `visit` may call the library and free `registry`, and must not unwind.
+/// `ctx` may be NULL.
+///
+/// OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
+/// OCIIMG_STATUS_NOT_FOUND: there is no such repository; of one without tags registries say
+/// so, too, or give none. OCIIMG_STATUS_DENIED: not logged in, or not allowed.
+/// OCIIMG_STATUS_MALFORMED: the answer is no list of tags. OCIIMG_STATUS_LIMIT_EXCEEDED: a
+/// page is larger than 4 MiB. OCIIMG_STATUS_UNAVAILABLE: the network or the registry failed,
+/// after retries, or its pages don't end. OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_CALLBACK:
+/// as above, or the registry refused with another HTTP status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_registry_list_tags(
+    registry: *const ociimg_registry,
+    repository: *const c_char,
+    visit: Option<unsafe extern "C-unwind" fn(state: *mut c_void, tag: *const c_char) -> i32>,
+    state: *mut c_void,
+    ctx: *const ociimg_context,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: the caller's pointers, as the header has them.
+    unsafe {
+        clear(err);
+        let result = guard(|| {
+            let client = client(registry)?;
+            let repository = Repository::parse(text(repository, "repository")?)?;
+            let visit = visit.ok_or_else(|| null("visit"))?;
+            let endpoint = Endpoint::of_registry(&repository);
+            tags::list(&client, &endpoint, &Context(ctx), |tag| {
+                let tag = c_text(tag);
+                match call_out(|| visit(state, tag.as_ptr())) {
+                    OCIIMG_STATUS_OK => Ok(()),
+                    code => Err(Error::callback("visit ended the list of tags").with_code(code.into())),
+                }
+            })
+        });
+        returned(result, err)
+    }
+}
+
+/// Runs a function of the program's. What unwinds out of it ends the program here.
+fn call_out<R>(callback: impl FnOnce() -> R) -> R {
+    struct Unwinding;
+    impl Drop for Unwinding {
+        fn drop(&mut self) {
+            eprintln!("ociimg-registry: something unwinds out of a callback, which is not allowed");
+            std::process::abort();
+        }
+    }
+    let unwinding = Unwinding;
+    let returned = callback();
+    std::mem::forget(unwinding);
+    returned
+}

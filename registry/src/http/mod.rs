@@ -1,0 +1,8 @@
+//! What HTTP says, apart from how it is transferred: addresses, hosts, fields.
+
+pub mod head;
+pub mod host;
+pub mod link;
+pub mod range;
+pub mod retry_after;
+pub mod url;

@@ -1,0 +1,112 @@
+//! Foreign text in messages: short, on one line, and without secrets.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+
+const MAX_QUOTE: usize = 300;
+
+/// Text of a server, of a document or of the program as it stands in a message: control
+/// characters and quotes are escaped, a long one is cut.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if out.len() >= MAX_QUOTE {
+            out.push_str("...");
+            break;
+        }
+        match c {
+            '\\' | '"' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if c.is_control() || is_invisible(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that change how the text around them is shown.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// What must not stand in a message: passwords and tokens, as they are and as they are sent.
+#[derive(Default)]
+pub struct Secrets(Mutex<Vec<String>>);
+
+/// Tokens are renewed now and then: the oldest ones are forgotten.
+const MAX_SECRETS: usize = 256;
+
+impl Secrets {
+    pub fn add(&self, secret: &str) {
+        // What is as short as this would blot out half of every message.
+        if secret.len() < 3 {
+            return;
+        }
+        let mut secrets = self.0.lock().expect("no panic while it is held");
+        if secrets.iter().any(|known| known == secret) {
+            return;
+        }
+        if secrets.len() >= MAX_SECRETS {
+            secrets.remove(0);
+        }
+        secrets.push(secret.to_owned());
+    }
+
+    /// The text with every secret in it replaced.
+    pub fn redact(&self, text: &str) -> String {
+        let secrets = self.0.lock().expect("no panic while it is held");
+        let mut longest_first: Vec<&String> = secrets.iter().collect();
+        longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut text = text.to_owned();
+        for secret in longest_first {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "***");
+            }
+        }
+        text
+    }
+}
+
+/// Percent-encoded as the value of a query or form.
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(escaped("a\u{1b}[31m\n\"\u{202e}"), "a\\u{1b}[31m\\n\\\"\\u{202e}");
+        assert!(escaped(&"a".repeat(1000)).len() < 310);
+    }
+
+    #[test]
+    fn secrets_are_replaced_the_longest_first() {
+        let secrets = Secrets::default();
+        secrets.add("secret");
+        secrets.add("secret-and-more");
+        assert_eq!(secrets.redact("x secret-and-more y secret"), "x *** y ***");
+    }
+
+    #[test]
+    fn values_are_percent_encoded() {
+        assert_eq!(percent_encoded("repository:a/b:pull,push"), "repository%3Aa%2Fb%3Apull%2Cpush");
+    }
+}

@@ -1,0 +1,268 @@
+//! Requests to servers, and the redirects that they answer with.
+
+use crate::cancel::Cancel;
+use crate::certificates::{Certificates, folders};
+use crate::error::{Error, Result};
+use crate::http::head::Head;
+use crate::http::host;
+use crate::http::url::{Scheme, Url};
+use crate::options::Options;
+use crate::refusal;
+use crate::retry::Trouble;
+use crate::text::{Secrets, escaped};
+use crate::transfer::{Failure, Method, Pool, Proxy, Request, Settings, Transfer};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const MAX_REDIRECTS: usize = 10;
+
+/// What is read of a body that nobody wants, to keep its connection.
+const MAX_DRAINED: usize = 64 * 1024;
+
+/// Connections, and what is known of the servers at their ends.
+pub struct Web {
+    pool: Arc<Pool>,
+    settings: Settings,
+    pub secrets: Secrets,
+    home: Option<PathBuf>,
+    common: Certificates,
+    client: Option<(PathBuf, Option<PathBuf>)>,
+    certificates: Mutex<HashMap<(String, bool), Arc<Certificates>>>,
+}
+
+/// Where a request goes, for whom, and what it may show.
+pub struct Ask<'a> {
+    pub method: Method,
+    pub url: &'a Url,
+    /// The registry's address: what it leads to is held against it.
+    pub home: &'a Url,
+    pub headers: &'a [String],
+    pub body: crate::transfer::Body<'a>,
+    /// The value of the Authorization field; for the origin of `url` alone.
+    pub authorization: Option<&'a str>,
+    /// Whether it is sent along a redirect that stays at that origin.
+    pub keeps_login: bool,
+}
+
+/// An answer whose head is there.
+pub struct Answer {
+    pub method: Method,
+    /// Where it came from, after redirects.
+    pub url: Url,
+    /// Whether it is of the origin that was asked.
+    pub is_direct: bool,
+    pub head: Head,
+    pub transfer: Transfer,
+}
+
+/// A request that got no answer.
+pub struct Unanswered {
+    pub failure: Failure,
+    pub trouble: Trouble,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self {
+            failure: Failure::Broken(String::new()),
+            trouble: Trouble::Fatal(error),
+        }
+    }
+}
+
+impl Web {
+    pub fn new(options: &Options) -> Result<Self> {
+        let mut common = Certificates::default();
+        if let Some(file) = &options.ca_file {
+            common.add_authorities(file)?;
+        }
+        let proxy = match &options.proxy {
+            _ if options.no_proxy => Proxy::None,
+            None => Proxy::Environment,
+            Some(proxy) => Proxy::This(proxy.clone()),
+        };
+        let client = options.client_cert.clone();
+        Ok(Self {
+            pool: Arc::default(),
+            settings: Settings {
+                user_agent: options.user_agent.clone(),
+                connect_timeout: options.connect_timeout,
+                stall_timeout: options.stall_timeout,
+                is_insecure: options.is_insecure_tls,
+                proxy,
+            },
+            secrets: Secrets::default(),
+            home: std::env::home_dir(),
+            common,
+            client: client.map(|certificate| (certificate, options.client_key.clone())),
+            certificates: Mutex::default(),
+        })
+    }
+
+    /// Foreign text as it may stand in a message.
+    pub fn quoted(&self, text: &str) -> String {
+        escaped(&self.secrets.redact(text))
+    }
+
+    /// The address as it may stand in a message.
+    pub fn shown(&self, url: &Url) -> String {
+        self.secrets.redact(&url.for_message())
+    }
+
+    /// Starts a request, whose answer is not waited for.
+    pub fn start(&self, ask: &Ask<'_>, url: &Url, is_direct: bool) -> Result<Transfer, Unanswered> {
+        let mut headers = ask.headers.to_vec();
+        if let Some(authorization) = ask.authorization.filter(|_| is_direct) {
+            headers.push(format!("Authorization: {authorization}"));
+        }
+        let certificates = self.certificates(url, ask.home)?;
+        let request = Request {
+            method: ask.method,
+            url,
+            headers: &headers,
+            body: ask.body,
+        };
+        Transfer::start(&self.pool, &self.settings, &certificates, &request)
+            .map_err(|failure| self.unanswered(ask.method, url, failure))
+    }
+
+    /// Sends a request and follows where its answer leads, for GET and HEAD.
+    pub fn send(&self, ask: &Ask<'_>, ctx: &dyn Cancel) -> Result<Answer, Unanswered> {
+        let mut url = ask.url.clone();
+        let mut is_direct = true;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut transfer = self.start(ask, &url, is_direct)?;
+            let head = transfer
+                .head(ctx)
+                .map_err(|failure| self.unanswered(ask.method, &url, failure))?
+                .clone();
+            let is_redirect = matches!(head.status, 301 | 302 | 303 | 307 | 308)
+                && matches!(ask.method, Method::Get | Method::Head);
+            if !is_redirect {
+                return Ok(Answer {
+                    method: ask.method,
+                    url,
+                    is_direct,
+                    head,
+                    transfer,
+                });
+            }
+            let next = self.led_to(&url, ask, head.get("location"))?;
+            is_direct &= ask.keeps_login && next.has_origin_of(ask.url);
+            drain(&mut transfer, ctx);
+            url = next;
+        }
+        let (method, url) = (ask.method.name(), self.shown(ask.url));
+        Err(Error::unavailable(format!("{method} {url}: more than {MAX_REDIRECTS} redirects")).into())
+    }
+
+    fn led_to(&self, from: &Url, ask: &Ask<'_>, location: Option<&str>) -> Result<Url> {
+        let place = || format!("{} {}", ask.method.name(), self.shown(from));
+        let location = location
+            .ok_or_else(|| Error::unavailable(format!("{}: a redirect without Location", place())))?;
+        self.next(from, ask.home, location)
+            .map_err(|why| Error::unavailable(format!("{}: {why}", place())))
+    }
+
+    /// The address that a server leads to, if it may; else why not.
+    pub fn next(&self, from: &Url, home: &Url, location: &str) -> Result<Url, String> {
+        let Some(next) = from.join(location) else {
+            return Err(format!("led to \"{}\", expected an address in http or https", self.quoted(without_query(location))));
+        };
+        if from.scheme() == Scheme::Https && next.scheme() == Scheme::Http {
+            return Err(format!("led from https to {}", self.shown(&next)));
+        }
+        check_reach(home, &next).map_err(|why| format!("led to {}, {why}", self.shown(&next)))?;
+        Ok(next)
+    }
+
+    pub fn unanswered(&self, method: Method, url: &Url, failure: Failure) -> Unanswered {
+        let trouble = self.trouble(method, url, &failure);
+        Unanswered { failure, trouble }
+    }
+
+    pub fn trouble(&self, method: Method, url: &Url, failure: &Failure) -> Trouble {
+        let (place, text) = (format!("{} {}", method.name(), self.shown(url)), self.quoted(failure.message()));
+        match failure {
+            Failure::Cancelled => Error::cancelled().into(),
+            Failure::Certificate(_) => Error::unavailable(format!("{place}: certificate: {text}")).into(),
+            _ => Trouble::retry(Error::unavailable(format!("{place}: {text}"))),
+        }
+    }
+
+    /// Why a server's answer is no success.
+    pub fn refused(&self, answer: Answer, ctx: &dyn Cancel) -> Trouble {
+        refusal::of(self, answer, ctx)
+    }
+
+    fn certificates(&self, url: &Url, home: &Url) -> Result<Arc<Certificates>> {
+        let is_home = url.has_origin_of(home);
+        if url.scheme() == Scheme::Http {
+            return Ok(Arc::default());
+        }
+        let key = (url.authority(), is_home);
+        let known = |web: &Self| web.certificates.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(certificates) = known(self) {
+            return Ok(certificates);
+        }
+        let mut certificates = self.common.clone();
+        if let Some((certificate, private_key)) = self.client.as_ref().filter(|_| is_home) {
+            certificates.set_client(certificate, private_key.as_deref());
+        }
+        let hub = (url.host() == "registry-1.docker.io").then_some("docker.io");
+        for host in [Some(&*key.0), hub].into_iter().flatten() {
+            for folder in folders(self.home.as_deref(), host) {
+                certificates
+                    .add_folder(&folder)
+                    .map_err(|e| Error::unavailable(format!("certificate: {e}")))?;
+            }
+        }
+        let certificates = Arc::new(certificates);
+        let mut all = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(all.entry(key).or_insert(certificates).clone())
+    }
+}
+
+/// A registry with a public name leads nobody into a private network.
+pub fn check_reach(home: &Url, next: &Url) -> Result<(), &'static str> {
+    match host::is_public_name(home.host()) && host::is_inner(next.host()) {
+        true => Err("a private address, from a public registry"),
+        false => Ok(()),
+    }
+}
+
+fn without_query(location: &str) -> &str {
+    location.split('?').next().unwrap_or_default()
+}
+
+/// Reads what is left of a short body, so that its connection serves the next request.
+pub fn drain(transfer: &mut Transfer, ctx: &dyn Cancel) {
+    let mut buf = [0; 4096];
+    let mut left = MAX_DRAINED;
+    while left > 0 {
+        match transfer.read(&mut buf, ctx) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => left = left.saturating_sub(n),
+        }
+    }
+}
+
+impl Answer {
+    /// The body; of a longer one the first `limit` + 1 bytes.
+    pub fn read_to_end(&mut self, limit: u64, ctx: &dyn Cancel) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        let mut buf = vec![0; 16 * 1024];
+        loop {
+            let n = self.transfer.read(&mut buf, ctx)?;
+            body.extend_from_slice(&buf[..n]);
+            if n == 0 {
+                return Ok(body);
+            }
+            if body.len() as u64 > limit {
+                body.truncate(usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX));
+                return Ok(body);
+            }
+        }
+    }
+}
