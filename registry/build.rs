@@ -10,12 +10,18 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=OCIIMG_LIB_DIR");
     if let Some(folder) = env::var_os("OCIIMG_LIB_DIR") {
-        println!("cargo::rustc-link-search=native={}", PathBuf::from(folder).display());
+        println!(
+            "cargo::rustc-link-search=native={}",
+            PathBuf::from(folder).display()
+        );
     }
     // target/PROFILE/build/NAME-HASH/out: the shared library is built into target/PROFILE/deps.
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     if let Some(profile) = out.ancestors().nth(3) {
-        println!("cargo::rustc-link-search=native={}", profile.join("deps").display());
+        println!(
+            "cargo::rustc-link-search=native={}",
+            profile.join("deps").display()
+        );
     }
     println!("cargo::rustc-link-lib=dylib=ociimg");
     let os = env::var("CARGO_CFG_TARGET_OS").expect("cargo sets it");

@@ -112,7 +112,13 @@ impl Blob {
     }
 
     fn ask_for_the_rest(&mut self, ctx: &dyn Cancel) -> Result<(), Trouble> {
-        let answer = request(&self.client, &self.endpoints[0], &self.digest, self.offset, ctx)?;
+        let answer = request(
+            &self.client,
+            &self.endpoints[0],
+            &self.digest,
+            self.offset,
+            ctx,
+        )?;
         let wrong = |what: &str| {
             let (method, url) = (answer.method.name(), self.client.web.shown(&answer.url));
             Error::unavailable(format!("{method} {url}: {what}"))
@@ -125,7 +131,10 @@ impl Blob {
             });
             let Some(range) = range else {
                 let (field, offset) = (self.client.web.quoted(field), self.offset);
-                return Err(wrong(&format!("Content-Range \"{field}\", expected a range from {offset}")).into());
+                return Err(wrong(&format!(
+                    "Content-Range \"{field}\", expected a range from {offset}"
+                ))
+                .into());
             };
             self.total = self.total.or(range.total);
             self.answer = answer;
@@ -135,7 +144,10 @@ impl Blob {
         if let Some((one, other)) = total.zip(self.total)
             && one != other
         {
-            return Err(wrong(&format!("{one} bytes, and {other} when it was asked before")).into());
+            return Err(wrong(&format!(
+                "{one} bytes, and {other} when it was asked before"
+            ))
+            .into());
         }
         self.total = self.total.or(total);
         self.answer = answer;

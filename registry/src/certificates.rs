@@ -24,7 +24,9 @@ impl Certificates {
         let pem = read_bounded(path).map_err(|e| Error::invalid(format!("{file}: {e}")))?;
         const BEGIN: &[u8] = b"-----BEGIN ";
         if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
-            return Err(Error::invalid(format!("{file}: found no certificate in PEM")));
+            return Err(Error::invalid(format!(
+                "{file}: found no certificate in PEM"
+            )));
         }
         self.authorities.extend_from_slice(&pem);
         self.authorities.push(b'\n');
@@ -42,7 +44,9 @@ impl Certificates {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return Ok(());
         };
-        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let mut files: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect();
         files.sort();
         for file in files {
             match file.extension().and_then(|extension| extension.to_str()) {
@@ -71,7 +75,9 @@ impl Certificates {
     fn with_those_of_the_system(&self) -> Vec<u8> {
         let mut all = self.authorities.clone();
         let version = curl::Version::get();
-        let has_folder = version.capath().is_some_and(|folder| Path::new(folder).is_dir());
+        let has_folder = version
+            .capath()
+            .is_some_and(|folder| Path::new(folder).is_dir());
         if !has_folder
             && let Some(file) = version.cainfo()
             && let Ok(pem) = read_bounded(Path::new(file))
@@ -93,6 +99,8 @@ pub fn folders(home: Option<&Path>, host: &str) -> Vec<PathBuf> {
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut content = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut content)?;
+    std::fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_end(&mut content)?;
     Ok(content)
 }

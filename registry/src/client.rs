@@ -94,10 +94,18 @@ impl Client {
     }
 
     /// Starts an upload, whose answer and login its sender sees to.
-    pub fn start_upload(&self, call: &Call<'_>, url: &Url, home: &Url, ctx: &dyn Cancel) -> Result<Transfer, Trouble> {
+    pub fn start_upload(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        home: &Url,
+        ctx: &dyn Cancel,
+    ) -> Result<Transfer, Trouble> {
         let is_home = url.has_origin_of(home);
         let authorization = match is_home {
-            true => self.auth.current(&self.web, call.endpoint, call.scope, home, ctx)?,
+            true => self
+                .auth
+                .current(&self.web, call.endpoint, call.scope, home, ctx)?,
             false => None,
         };
         let ask = Ask {
@@ -119,11 +127,20 @@ impl Client {
     }
 
     fn address(&self, endpoint: &Endpoint, scheme: Scheme, target: String) -> Result<Url> {
-        Url::new(scheme, &endpoint.host, target)
-            .ok_or_else(|| Error::invalid(format!("\"{}\" is no host", crate::text::escaped(&endpoint.host))))
+        Url::new(scheme, &endpoint.host, target).ok_or_else(|| {
+            Error::invalid(format!(
+                "\"{}\" is no host",
+                crate::text::escaped(&endpoint.host)
+            ))
+        })
     }
 
-    fn in_right_scheme(&self, call: &Call<'_>, path: &str, ctx: &dyn Cancel) -> Result<Answer, Trouble> {
+    fn in_right_scheme(
+        &self,
+        call: &Call<'_>,
+        path: &str,
+        ctx: &dyn Cancel,
+    ) -> Result<Answer, Trouble> {
         let endpoint = call.endpoint;
         let target = format!("/v2/{}/{path}", endpoint.name);
         let schemes = self.schemes(&endpoint.host);
@@ -137,13 +154,17 @@ impl Client {
                     }
                     return Ok(answer);
                 }
-                Err(Unanswered { failure: Failure::Refused(_) | Failure::NotTls(_), trouble })
-                    if first.is_none() && schemes.len() > 1 =>
-                {
+                Err(Unanswered {
+                    failure: Failure::Refused(_) | Failure::NotTls(_),
+                    trouble,
+                }) if first.is_none() && schemes.len() > 1 => {
                     first = Some(trouble);
                 }
                 // Nobody is there in either scheme: what was said of https counts.
-                Err(Unanswered { failure: Failure::Refused(_), trouble }) => {
+                Err(Unanswered {
+                    failure: Failure::Refused(_),
+                    trouble,
+                }) => {
                     return Err(first.unwrap_or(trouble));
                 }
                 Err(unanswered) => return Err(unanswered.trouble),
@@ -175,7 +196,12 @@ impl Client {
     }
 
     /// One request; with a new login, once, where it is asked for.
-    fn logged_in(&self, call: &Call<'_>, url: &Url, ctx: &dyn Cancel) -> Result<Answer, Unanswered> {
+    fn logged_in(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        ctx: &dyn Cancel,
+    ) -> Result<Answer, Unanswered> {
         let home = match call.place {
             Place::Path(_) => url.clone(),
             Place::Url(_) => self.home(call.endpoint)?,
@@ -205,7 +231,15 @@ impl Client {
             }
             drain(&mut answer.transfer, ctx);
             self.auth
-                .login(&self.web, call.endpoint, call.scope, authorization.as_deref(), &answer.head, &home, ctx)
+                .login(
+                    &self.web,
+                    call.endpoint,
+                    call.scope,
+                    authorization.as_deref(),
+                    &answer.head,
+                    &home,
+                    ctx,
+                )
                 .map_err(of_login)?;
             has_logged_in = true;
         }

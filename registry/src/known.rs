@@ -21,7 +21,9 @@ impl KnownBlobs {
             return;
         }
         let repositories = known.entry(key).or_default();
-        if repositories.len() < MAX_REPOSITORIES && !repositories.iter().any(|name| name == repository) {
+        if repositories.len() < MAX_REPOSITORIES
+            && !repositories.iter().any(|name| name == repository)
+        {
             repositories.push(repository.to_owned());
         }
     }
@@ -30,7 +32,10 @@ impl KnownBlobs {
     pub fn elsewhere(&self, host: &str, repository: &str, digest: &str) -> Option<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let repositories = known.get(&(host.to_owned(), digest.to_owned()))?;
-        repositories.iter().find(|name| *name != repository).cloned()
+        repositories
+            .iter()
+            .find(|name| *name != repository)
+            .cloned()
     }
 }
 

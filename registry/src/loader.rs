@@ -25,9 +25,17 @@ enum Root {
 }
 
 pub enum Stream {
-    Bytes { bytes: Arc<[u8]>, read: usize },
+    Bytes {
+        bytes: Arc<[u8]>,
+        read: usize,
+    },
     /// The beginning of a manifest that is too large: its reader need not want more.
-    Beginning { bytes: Arc<[u8]>, read: usize, digest: String, limit: u64 },
+    Beginning {
+        bytes: Arc<[u8]>,
+        read: usize,
+        digest: String,
+        limit: u64,
+    },
     Blob(Box<Blob>),
 }
 
@@ -82,12 +90,19 @@ impl Loader {
     pub fn open_manifest(&self, digest: &str, ctx: &dyn Cancel) -> Result<Stream> {
         let (registry, mirrors) = self.endpoints.split_last().expect("the registry is in it");
         for endpoint in mirrors {
-            if let Some(bytes) = mirror::manifest(&self.client, endpoint, digest, &self.media_types, ctx)? {
-                return Ok(Stream::Bytes { bytes: bytes.into(), read: 0 });
+            if let Some(bytes) =
+                mirror::manifest(&self.client, endpoint, digest, &self.media_types, ctx)?
+            {
+                return Ok(Stream::Bytes {
+                    bytes: bytes.into(),
+                    read: 0,
+                });
             }
         }
-        let Manifest { bytes, is_too_large } =
-            manifest::get(&self.client, registry, digest, &self.media_types, ctx)?;
+        let Manifest {
+            bytes,
+            is_too_large,
+        } = manifest::get(&self.client, registry, digest, &self.media_types, ctx)?;
         let (bytes, read) = (bytes.into(), 0);
         Ok(match is_too_large {
             false => Stream::Bytes { bytes, read },
@@ -105,7 +120,10 @@ impl Loader {
         while endpoints.len() > 1 {
             match mirror::blob(&self.client, &endpoints[0], digest, ctx)? {
                 mirror::Found::Whole(bytes) => {
-                    return Ok(Stream::Bytes { bytes: bytes.into(), read: 0 });
+                    return Ok(Stream::Bytes {
+                        bytes: bytes.into(),
+                        read: 0,
+                    });
                 }
                 mirror::Found::Large(answer) => {
                     let blob = Blob::of_answer(&self.client, endpoints, digest, answer);
@@ -116,7 +134,9 @@ impl Loader {
         }
         let blob = Blob::open(&self.client, endpoints, digest, ctx)?;
         let registry = blob.endpoint();
-        self.client.known.add(&registry.host, &registry.name, digest);
+        self.client
+            .known
+            .add(&registry.host, &registry.name, digest);
         Ok(Stream::Blob(Box::new(blob)))
     }
 }
@@ -126,7 +146,12 @@ impl Stream {
         match self {
             Self::Blob(blob) => blob.read(buf, ctx),
             Self::Bytes { bytes, read } => Ok(take(bytes, read, buf)),
-            Self::Beginning { bytes, read, digest, limit } => match take(bytes, read, buf) {
+            Self::Beginning {
+                bytes,
+                read,
+                digest,
+                limit,
+            } => match take(bytes, read, buf) {
                 0 => Err(manifest::too_large(digest, *limit)),
                 n => Ok(n),
             },

@@ -59,9 +59,14 @@ pub fn try_once(
     if is_too_large {
         bytes.pop();
     }
-    Ok(Manifest { bytes, is_too_large })
+    Ok(Manifest {
+        bytes,
+        is_too_large,
+    })
 }
 
 pub fn too_large(reference: &str, limit: u64) -> Error {
-    Error::limit_exceeded(format!("manifest {reference}: larger than the limit of {limit} bytes"))
+    Error::limit_exceeded(format!(
+        "manifest {reference}: larger than the limit of {limit} bytes"
+    ))
 }

@@ -28,7 +28,9 @@ pub fn manifest(
     ctx: &dyn Cancel,
 ) -> Result<Option<Vec<u8>>> {
     match manifest::try_once(client, endpoint, digest, media_types, ctx) {
-        Ok(manifest) if !manifest.is_too_large && fits(&manifest.bytes, digest) => Ok(Some(manifest.bytes)),
+        Ok(manifest) if !manifest.is_too_large && fits(&manifest.bytes, digest) => {
+            Ok(Some(manifest.bytes))
+        }
         Ok(_) => Ok(None),
         Err(trouble) => passed_over(trouble.into_error()).map(|()| None),
     }
@@ -49,7 +51,11 @@ pub fn blob(client: &Client, endpoint: &Endpoint, digest: &str, ctx: &dyn Cancel
         Ok(_) => return Ok(Found::Nothing),
         Err(trouble) => return passed_over(trouble.into_error()).map(|()| Found::Nothing),
     };
-    if answer.head.content_length().is_none_or(|length| length > MAX_WHOLE) {
+    if answer
+        .head
+        .content_length()
+        .is_none_or(|length| length > MAX_WHOLE)
+    {
         return Ok(Found::Large(answer));
     }
     match answer.read_to_end(MAX_WHOLE, ctx) {

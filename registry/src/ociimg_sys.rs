@@ -50,20 +50,10 @@ pub struct ociimg_loader_vtable {
     pub open_root_manifest:
         Option<unsafe extern "C" fn(*mut c_void, *mut *mut c_void, *mut ociimg_call) -> i32>,
     pub open_manifest: Option<
-        unsafe extern "C" fn(
-            *mut c_void,
-            *const c_char,
-            *mut *mut c_void,
-            *mut ociimg_call,
-        ) -> i32,
+        unsafe extern "C" fn(*mut c_void, *const c_char, *mut *mut c_void, *mut ociimg_call) -> i32,
     >,
     pub open_blob: Option<
-        unsafe extern "C" fn(
-            *mut c_void,
-            *const c_char,
-            *mut *mut c_void,
-            *mut ociimg_call,
-        ) -> i32,
+        unsafe extern "C" fn(*mut c_void, *const c_char, *mut *mut c_void, *mut ociimg_call) -> i32,
     >,
     pub read: Option<
         unsafe extern "C" fn(
@@ -102,13 +92,7 @@ pub struct ociimg_sink_vtable {
         ) -> i32,
     >,
     pub write: Option<
-        unsafe extern "C" fn(
-            *mut c_void,
-            *mut c_void,
-            *const u8,
-            usize,
-            *mut ociimg_call,
-        ) -> i32,
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *const u8, usize, *mut ociimg_call) -> i32,
     >,
     pub commit_blob:
         Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut ociimg_call) -> i32>,

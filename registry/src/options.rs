@@ -59,7 +59,10 @@ impl Default for Options {
 impl Options {
     /// What would be a header field of its own, or can't be used.
     pub fn check(&self) -> Result<()> {
-        let texts = [("token", self.token.as_deref()), ("user_agent", Some(&*self.user_agent))];
+        let texts = [
+            ("token", self.token.as_deref()),
+            ("user_agent", Some(&*self.user_agent)),
+        ];
         for (name, text) in texts {
             if text.is_some_and(|text| !is_header_value(text)) {
                 return Err(Error::invalid(format!("{name} holds a control character")));

@@ -142,7 +142,9 @@ fn is_path_component(text: &str) -> bool {
 
 pub fn is_tag(text: &str) -> bool {
     (1..=MAX_TAG).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
         && !text.starts_with(['.', '-'])
 }
 
@@ -172,8 +174,12 @@ impl Mirror {
         let (host, prefix) = text.split_once('/').unwrap_or((text, ""));
         let prefix = prefix.trim_end_matches('/');
         let is_prefix = prefix.is_empty()
-            || prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-~".contains(&b))
-                && prefix.split('/').all(|part| !matches!(part, "" | "." | ".."));
+            || prefix
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"/._-~".contains(&b))
+                && prefix
+                    .split('/')
+                    .all(|part| !matches!(part, "" | "." | ".."));
         match url::split_authority(host) {
             Some((name, _)) if is_prefix && host::is_well_formed(name) => Ok(Self {
                 host: host.to_owned(),
@@ -197,7 +203,12 @@ mod tests {
         for (text, registry, name, target) in [
             ("busybox", "docker.io", "library/busybox", "latest"),
             ("a/b:c", "docker.io", "a/b", "c"),
-            ("index.docker.io/busybox", "docker.io", "library/busybox", "latest"),
+            (
+                "index.docker.io/busybox",
+                "docker.io",
+                "library/busybox",
+                "latest",
+            ),
             ("localhost/a", "localhost", "a", "latest"),
             ("localhost:5000/a/b:c", "localhost:5000", "a/b", "c"),
             ("[::1]:5000/a:1", "[::1]:5000", "a", "1"),
@@ -211,10 +222,26 @@ mod tests {
         }
         let both = Reference::parse(&format!("a:1@{digest}")).unwrap();
         assert_eq!(both.target, Target::Digest(digest.clone()));
-        assert_eq!(Repository::parse("busybox").unwrap().host(), "registry-1.docker.io");
+        assert_eq!(
+            Repository::parse("busybox").unwrap().host(),
+            "registry-1.docker.io"
+        );
         for text in [
-            "", "A", "a b", "a:", "a@", "a@sha256:00", "/a", "a/", "a..b/c/", "a:b:1/c", "[::g]/a",
-            "[::1]:/a", "a:-1", "a\n", &"0".repeat(64),
+            "",
+            "A",
+            "a b",
+            "a:",
+            "a@",
+            "a@sha256:00",
+            "/a",
+            "a/",
+            "a..b/c/",
+            "a:b:1/c",
+            "[::g]/a",
+            "[::1]:/a",
+            "a:-1",
+            "a\n",
+            &"0".repeat(64),
         ] {
             assert!(Reference::parse(text).is_err(), "{text}");
         }

@@ -34,7 +34,11 @@ pub fn of(web: &Web, mut answer: Answer, ctx: &dyn Cancel) -> Trouble {
         Err(Failure::Cancelled) => return Error::cancelled().into(),
         Err(_) => Vec::new(),
     };
-    let mut message = format!("{} {}: HTTP {code}", answer.method.name(), web.shown(&answer.url));
+    let mut message = format!(
+        "{} {}: HTTP {code}",
+        answer.method.name(),
+        web.shown(&answer.url)
+    );
     for text in texts(&body) {
         message.push_str(": ");
         message.push_str(&web.quoted(&text));

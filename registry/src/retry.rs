@@ -72,7 +72,9 @@ impl Retries {
             let message = format!("{error}; Retry-After of {seconds} seconds is too long to wait");
             return Err(Error::unavailable(message));
         }
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failed.min(10)).min(MAX_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << self.failed.min(10))
+            .min(MAX_PAUSE);
         self.failed += 1;
         sleep(after.unwrap_or_default().max(pause), ctx)
     }

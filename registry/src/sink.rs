@@ -62,7 +62,9 @@ impl Sink {
         let head = match head {
             Ok(head) => head,
             // The server answered, and not that it is there.
-            Err(error) if error.code() != 0 && error.status() != Status::Denied => return Ok(false),
+            Err(error) if error.code() != 0 && error.status() != Status::Denied => {
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         let is_there = head.status == 200 && head.content_length().is_none_or(|n| n == blob.size);
@@ -89,7 +91,16 @@ impl Sink {
         let upload = loop {
             let BlobName { digest, size } = &blob;
             let (client, endpoint, location) = (&self.client, &self.endpoint, location.clone());
-            match Upload::start(client, endpoint, &self.scope, digest, *size, location, offset, ctx) {
+            match Upload::start(
+                client,
+                endpoint,
+                &self.scope,
+                digest,
+                *size,
+                location,
+                offset,
+                ctx,
+            ) {
                 Ok(upload) => break upload,
                 Err(trouble) => retries.wait(trouble, ctx)?,
             }
@@ -139,11 +150,18 @@ impl Sink {
     ) -> Result<()> {
         if !is_header_value(media_type) {
             let media_type = escaped(media_type);
-            return Err(Error::invalid(format!("manifest {reference}: media type \"{media_type}\"")));
+            return Err(Error::invalid(format!(
+                "manifest {reference}: media type \"{media_type}\""
+            )));
         }
         let path = format!("manifests/{reference}");
         let headers = [format!("Content-Type: {media_type}")];
-        let call = self.call(Method::Put, Place::Path(&path), &headers, Body::Bytes(bytes));
+        let call = self.call(
+            Method::Put,
+            Place::Path(&path),
+            &headers,
+            Body::Bytes(bytes),
+        );
         self.client.send(&call, ctx, |mut answer| {
             if !is_success(answer.head.status) {
                 return Err(self.client.web.refused(answer, ctx));
@@ -167,7 +185,9 @@ impl Sink {
             Some(tag) if is_tag(tag) => self.put_manifest(media_type, tag, bytes, ctx),
             Some(other) => {
                 let name = escaped(other);
-                Err(Error::invalid(format!("name \"{name}\": expected a tag of a registry")))
+                Err(Error::invalid(format!(
+                    "name \"{name}\": expected a tag of a registry"
+                )))
             }
         }
     }
@@ -201,10 +221,11 @@ impl Sink {
             }
         }
         let call = self.post("blobs/uploads/", &self.scope);
-        self.client.send(&call, ctx, |mut answer| match answer.head.status {
-            202 => self.location(&mut answer, ctx).map(Some),
-            _ => Err(self.unexpected(answer, ctx)),
-        })
+        self.client
+            .send(&call, ctx, |mut answer| match answer.head.status {
+                202 => self.location(&mut answer, ctx).map(Some),
+                _ => Err(self.unexpected(answer, ctx)),
+            })
     }
 
     fn mount(&self, digest: &str, from: &str, ctx: &dyn Cancel) -> Result<Option<Url>> {
@@ -215,15 +236,16 @@ impl Sink {
             percent_encoded(from)
         );
         let call = self.post(&path, &scope);
-        self.client.send(&call, ctx, |mut answer| match answer.head.status {
-            201 => {
-                self.remember(digest);
-                drain(&mut answer.transfer, ctx);
-                Ok(None)
-            }
-            202 => self.location(&mut answer, ctx).map(Some),
-            _ => Err(self.unexpected(answer, ctx)),
-        })
+        self.client
+            .send(&call, ctx, |mut answer| match answer.head.status {
+                201 => {
+                    self.remember(digest);
+                    drain(&mut answer.transfer, ctx);
+                    Ok(None)
+                }
+                202 => self.location(&mut answer, ctx).map(Some),
+                _ => Err(self.unexpected(answer, ctx)),
+            })
     }
 
     fn post<'a>(&'a self, path: &'a str, scope: &'a str) -> Call<'a> {
@@ -240,10 +262,9 @@ impl Sink {
     fn location(&self, answer: &mut Answer, ctx: &dyn Cancel) -> Result<Url, Trouble> {
         let web = &self.client.web;
         let place = || format!("{} {}", answer.method.name(), web.shown(&answer.url));
-        let location = answer
-            .head
-            .get("location")
-            .ok_or_else(|| Error::unavailable(format!("{}: an upload without Location", place())))?;
+        let location = answer.head.get("location").ok_or_else(|| {
+            Error::unavailable(format!("{}: an upload without Location", place()))
+        })?;
         let location = web
             .next(&answer.url, &self.client.home(&self.endpoint)?, location)
             .map_err(|why| Error::unavailable(format!("{}: {why}", place())))?;
@@ -256,13 +277,20 @@ impl Sink {
     }
 
     /// Where an upload that broke off goes on, and from which byte.
-    fn resumed(&self, broken: Broken, blob: &BlobName, ctx: &dyn Cancel) -> Result<Option<(Url, u64)>> {
+    fn resumed(
+        &self,
+        broken: Broken,
+        blob: &BlobName,
+        ctx: &dyn Cancel,
+    ) -> Result<Option<(Url, u64)>> {
         if let Some(not_before) = broken.not_before {
             let wait = not_before.saturating_duration_since(Instant::now());
             if wait > MAX_WAIT {
                 let seconds = wait.as_secs();
                 let place = self.client.web.shown(&broken.location);
-                return Err(Error::unavailable(format!("{place}: Retry-After of {seconds} seconds is too long to wait")));
+                return Err(Error::unavailable(format!(
+                    "{place}: Retry-After of {seconds} seconds is too long to wait"
+                )));
             }
             sleep(wait, ctx)?;
         }
@@ -288,7 +316,13 @@ impl Sink {
                 Ok(Some((location, offset)))
             }
             Some((location, _)) => {
-                delete(&self.client, &self.endpoint, &self.scope, &location, &Deadline::new());
+                delete(
+                    &self.client,
+                    &self.endpoint,
+                    &self.scope,
+                    &location,
+                    &Deadline::new(),
+                );
                 Ok(None)
             }
             None => Ok(None),
@@ -322,7 +356,13 @@ impl Drop for Sink {
         let broken = std::mem::take(&mut *self.broken());
         let until = Deadline::new();
         for upload in broken.into_values() {
-            delete(&self.client, &self.endpoint, &self.scope, &upload.location, &until);
+            delete(
+                &self.client,
+                &self.endpoint,
+                &self.scope,
+                &upload.location,
+                &until,
+            );
         }
     }
 }

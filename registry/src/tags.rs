@@ -86,10 +86,16 @@ pub fn list(
 
 fn tags_of(body: &[u8]) -> Result<Vec<String>> {
     if body.len() as u64 > MAX_PAGE {
-        return Err(Error::limit_exceeded(format!("a page of tags larger than {MAX_PAGE} bytes")));
+        return Err(Error::limit_exceeded(format!(
+            "a page of tags larger than {MAX_PAGE} bytes"
+        )));
     }
     let malformed = |e: serde_json::Error| {
-        Error::malformed(format!("no JSON list of tags, line {} column {}", e.line(), e.column()))
+        Error::malformed(format!(
+            "no JSON list of tags, line {} column {}",
+            e.line(),
+            e.column()
+        ))
     };
     let mut page: Page = serde_json::from_slice(body).map_err(malformed)?;
     let tags: Option<Vec<String>> = match page.remove("tags") {
@@ -111,12 +117,26 @@ mod tests {
 
     #[test]
     fn pages() {
-        assert_eq!(tags_of(br#"{"name":"a","tags":["x","y"]}"#).unwrap(), ["x", "y"]);
+        assert_eq!(
+            tags_of(br#"{"name":"a","tags":["x","y"]}"#).unwrap(),
+            ["x", "y"]
+        );
         for page in [r#"{"tags":null}"#, r#"{"tags":[]}"#, "{}"] {
             assert!(tags_of(page.as_bytes()).unwrap().is_empty());
         }
-        for page in ["", "<html>", "[]", r#"{"tags":[1]}"#, r#"{"tags":"x"}"#, r#"{"tags":["a\u0000"]}"#] {
-            assert_eq!(tags_of(page.as_bytes()).unwrap_err().status(), Status::Malformed, "{page}");
+        for page in [
+            "",
+            "<html>",
+            "[]",
+            r#"{"tags":[1]}"#,
+            r#"{"tags":"x"}"#,
+            r#"{"tags":["a\u0000"]}"#,
+        ] {
+            assert_eq!(
+                tags_of(page.as_bytes()).unwrap_err().status(),
+                Status::Malformed,
+                "{page}"
+            );
         }
     }
 }

@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(escaped("a\u{1b}[31m\n\"\u{202e}"), "a\\u{1b}[31m\\n\\\"\\u{202e}");
+        assert_eq!(
+            escaped("a\u{1b}[31m\n\"\u{202e}"),
+            "a\\u{1b}[31m\\n\\\"\\u{202e}"
+        );
         assert!(escaped(&"a".repeat(1000)).len() < 310);
     }
 
@@ -107,6 +110,9 @@ mod tests {
 
     #[test]
     fn values_are_percent_encoded() {
-        assert_eq!(percent_encoded("repository:a/b:pull,push"), "repository%3Aa%2Fb%3Apull%2Cpush");
+        assert_eq!(
+            percent_encoded("repository:a/b:pull,push"),
+            "repository%3Aa%2Fb%3Apull%2Cpush"
+        );
     }
 }

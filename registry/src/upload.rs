@@ -103,13 +103,19 @@ impl Upload {
             body: Body::Stream(size),
         };
         let transfer = self.client.start_upload(&call, &url, &self.home, ctx)?;
-        self.stream = Some(Sending { method, url, transfer });
+        self.stream = Some(Sending {
+            method,
+            url,
+            transfer,
+        });
         Ok(())
     }
 
     pub fn write(&mut self, bytes: &[u8], ctx: &dyn Cancel) -> Result<(), End> {
         let Some(stream) = &mut self.stream else {
-            return Err(End::Failed(Error::internal("bytes for an upload that has them all")));
+            return Err(End::Failed(Error::internal(
+                "bytes for an upload that has them all",
+            )));
         };
         if let Err(failure) = stream.transfer.write(bytes, ctx) {
             return Err(self.broken(&failure));
@@ -158,7 +164,11 @@ impl Upload {
             Err(failure) => return Err(self.broken(&failure)),
         };
         let sent = self.sent();
-        let Sending { method, url, transfer } = self.stream.take().expect("it was there");
+        let Sending {
+            method,
+            url,
+            transfer,
+        } = self.stream.take().expect("it was there");
         let mut answer = Answer {
             method,
             url,
@@ -175,7 +185,11 @@ impl Upload {
     }
 
     fn sent(&self) -> u64 {
-        self.offset + self.stream.as_ref().map_or(0, |stream| stream.transfer.sent())
+        self.offset
+            + self
+                .stream
+                .as_ref()
+                .map_or(0, |stream| stream.transfer.sent())
     }
 
     fn take_location(&mut self, answer: &Answer) -> Result<()> {
@@ -229,7 +243,13 @@ impl Upload {
     /// Takes back what was sent. Nobody waits for more than a second.
     pub fn abort(mut self) {
         self.stream = None;
-        delete(&self.client, &self.endpoint, &self.scope, &self.location, &Deadline::new());
+        delete(
+            &self.client,
+            &self.endpoint,
+            &self.scope,
+            &self.location,
+            &Deadline::new(),
+        );
     }
 }
 

@@ -154,13 +154,17 @@ impl Web {
             url = next;
         }
         let (method, url) = (ask.method.name(), self.shown(ask.url));
-        Err(Error::unavailable(format!("{method} {url}: more than {MAX_REDIRECTS} redirects")).into())
+        Err(Error::unavailable(format!(
+            "{method} {url}: more than {MAX_REDIRECTS} redirects"
+        ))
+        .into())
     }
 
     fn led_to(&self, from: &Url, ask: &Ask<'_>, location: Option<&str>) -> Result<Url> {
         let place = || format!("{} {}", ask.method.name(), self.shown(from));
-        let location = location
-            .ok_or_else(|| Error::unavailable(format!("{}: a redirect without Location", place())))?;
+        let location = location.ok_or_else(|| {
+            Error::unavailable(format!("{}: a redirect without Location", place()))
+        })?;
         self.next(from, ask.home, location)
             .map_err(|why| Error::unavailable(format!("{}: {why}", place())))
     }
@@ -168,7 +172,10 @@ impl Web {
     /// The address that a server leads to, if it may; else why not.
     pub fn next(&self, from: &Url, home: &Url, location: &str) -> Result<Url, String> {
         let Some(next) = from.join(location) else {
-            return Err(format!("led to \"{}\", expected an address in http or https", self.quoted(without_query(location))));
+            return Err(format!(
+                "led to \"{}\", expected an address in http or https",
+                self.quoted(without_query(location))
+            ));
         };
         if from.scheme() == Scheme::Https && next.scheme() == Scheme::Http {
             return Err(format!("led from https to {}", self.shown(&next)));
@@ -183,10 +190,15 @@ impl Web {
     }
 
     pub fn trouble(&self, method: Method, url: &Url, failure: &Failure) -> Trouble {
-        let (place, text) = (format!("{} {}", method.name(), self.shown(url)), self.quoted(failure.message()));
+        let (place, text) = (
+            format!("{} {}", method.name(), self.shown(url)),
+            self.quoted(failure.message()),
+        );
         match failure {
             Failure::Cancelled => Error::cancelled().into(),
-            Failure::Certificate(_) => Error::unavailable(format!("{place}: certificate: {text}")).into(),
+            Failure::Certificate(_) => {
+                Error::unavailable(format!("{place}: certificate: {text}")).into()
+            }
             _ => Trouble::retry(Error::unavailable(format!("{place}: {text}"))),
         }
     }
@@ -202,7 +214,13 @@ impl Web {
             return Ok(Arc::default());
         }
         let key = (url.authority(), is_home);
-        let known = |web: &Self| web.certificates.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let known = |web: &Self| {
+            web.certificates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&key)
+                .cloned()
+        };
         if let Some(certificates) = known(self) {
             return Ok(certificates);
         }
@@ -219,7 +237,10 @@ impl Web {
             }
         }
         let certificates = Arc::new(certificates);
-        let mut all = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .certificates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(all.entry(key).or_insert(certificates).clone())
     }
 }

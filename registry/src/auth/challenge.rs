@@ -14,7 +14,9 @@ pub fn choose<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Challenge> {
     let mut basic = None;
     for (scheme, parameters) in fields.flat_map(challenges) {
         let parameter = |name: &str| {
-            let mut found = parameters.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            let mut found = parameters
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name));
             found.next().map(|(_, value)| value.clone())
         };
         if scheme.eq_ignore_ascii_case("bearer") {
@@ -47,7 +49,9 @@ fn challenges(field: &str) -> Vec<(String, Parameters)> {
             continue;
         }
         let behind = after.trim_start_matches([' ', '\t']);
-        let value = behind.strip_prefix('=').filter(|value| !value.starts_with('='));
+        let value = behind
+            .strip_prefix('=')
+            .filter(|value| !value.starts_with('='));
         match (value, all.last_mut()) {
             (Some(value), Some((_, parameters))) => {
                 let (value, after) = value_of(value.trim_start_matches([' ', '\t']));
@@ -70,7 +74,9 @@ fn without_token68(after: &str) -> &str {
     let is_token68 = !word.is_empty()
         && !word.contains('"')
         && !word.trim_end_matches('=').contains('=')
-        && (word.ends_with('=') || text[end..].trim_start_matches([' ', '\t']).starts_with(',') || end == text.len());
+        && (word.ends_with('=')
+            || text[end..].trim_start_matches([' ', '\t']).starts_with(',')
+            || end == text.len());
     match is_token68 && !text[end..].trim_start_matches([' ', '\t']).starts_with('=') {
         true => &text[end..],
         false => after,
@@ -124,7 +130,11 @@ mod tests {
             &[r#"NTLM abc123, Bearer error="invalid_token",realm="https://a/t",service="s""#],
             &[r#",, Digest realm="d", nonce="a,b", Bearer realm="https:\/\/a/t",service="s""#],
         ] {
-            assert_eq!(choose(fields.iter().copied()), bearer("https://a/t", Some("s")), "{fields:?}");
+            assert_eq!(
+                choose(fields.iter().copied()),
+                bearer("https://a/t", Some("s")),
+                "{fields:?}"
+            );
         }
     }
 

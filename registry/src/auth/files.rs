@@ -21,7 +21,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    Password { username: String, password: String },
+    Password {
+        username: String,
+        password: String,
+    },
     /// For the token server, by POST.
     Identity(String),
     /// A bearer token for the registry itself.
@@ -59,7 +62,9 @@ impl AuthFile {
             .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content));
         match read {
             Ok(_) if content.len() as u64 > MAX_FILE => {
-                return Err(Error::denied(format!("{name}: larger than {MAX_FILE} bytes")));
+                return Err(Error::denied(format!(
+                    "{name}: larger than {MAX_FILE} bytes"
+                )));
             }
             Ok(_) => {}
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -73,7 +78,9 @@ impl AuthFile {
         // serde_json's message may quote what stands in the file.
         serde_json::from_slice(&content).map(Some).map_err(|e| {
             let (line, column) = (e.line(), e.column());
-            Error::denied(format!("{name}: no JSON of logins, line {line} column {column}"))
+            Error::denied(format!(
+                "{name}: no JSON of logins, line {line} column {column}"
+            ))
         })
     }
 
@@ -87,13 +94,20 @@ impl AuthFile {
         let entries = self.auths.iter().flatten();
         let filled = entries.filter_map(|(key, entry)| Some((key, entry.as_ref()?)));
         let filled = filled.filter(|(_, entry)| entry.is_filled());
-        longest_prefix(filled, registry, repository).map(Entry::credentials).transpose()
+        longest_prefix(filled, registry, repository)
+            .map(Entry::credentials)
+            .transpose()
     }
 }
 
 impl Entry {
     fn is_filled(&self) -> bool {
-        let texts = [&self.auth, &self.username, &self.identity_token, &self.registry_token];
+        let texts = [
+            &self.auth,
+            &self.username,
+            &self.identity_token,
+            &self.registry_token,
+        ];
         texts.into_iter().flatten().any(|text| !text.is_empty())
     }
 
@@ -135,18 +149,27 @@ fn longest_prefix<'a, T>(
     entries
         .filter_map(|(key, value)| Some((prefix_length(key, &whole)?, value)))
         // Of two that are the same key the first one counts.
-        .fold(None, |best: Option<(usize, T)>, (length, value)| match best {
-            Some((longest, _)) if longest >= length => best,
-            _ => Some((length, value)),
-        })
+        .fold(
+            None,
+            |best: Option<(usize, T)>, (length, value)| match best {
+                Some((longest, _)) if longest >= length => best,
+                _ => Some((length, value)),
+            },
+        )
         .map(|(_, value)| value)
 }
 
 /// How long a key is, without scheme and version, where it is a prefix of the name.
 fn prefix_length(key: &str, whole: &str) -> Option<usize> {
-    let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    let key = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key);
     let key = key.trim_end_matches('/');
-    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
+    let key = key
+        .strip_suffix("/v1")
+        .or_else(|| key.strip_suffix("/v2"))
+        .unwrap_or(key);
     let (host, path) = match key.split_once('/') {
         Some((host, path)) => (host, Some(path)),
         None => (key, None),
@@ -225,7 +248,11 @@ mod tests {
             ("plain.example", "a", Some("plain")),
             ("docker.io", "library/busybox", Some("hub")),
         ] {
-            assert_eq!(username(&file, registry, repository).as_deref(), expected, "{registry}/{repository}");
+            assert_eq!(
+                username(&file, registry, repository).as_deref(),
+                expected,
+                "{registry}/{repository}"
+            );
         }
     }
 

@@ -46,27 +46,37 @@ pub fn ask(
     if server.len() > 4096 {
         return Err(denied("the name of the server is too long"));
     }
-    asker.write_all(server.as_bytes()).map_err(|e| denied(&e.to_string()))?;
+    asker
+        .write_all(server.as_bytes())
+        .map_err(|e| denied(&e.to_string()))?;
     drop(asker);
 
     let mut command = Command::new(&program);
-    command.arg("get").stdin(question).stdout(Stdio::piped()).process_group(0);
+    command
+        .arg("get")
+        .stdin(question)
+        .stdout(Stdio::piped())
+        .process_group(0);
     let child = spawn_alone(&mut command).map_err(|e| match e.kind() {
         ErrorKind::NotFound => denied("found no such program in PATH"),
         _ => denied(&e.to_string()),
     })?;
     drop(command);
     let mut running = Running(Some(child));
-    let output = running.output(stall_timeout, ctx).map_err(|stop| match stop {
-        Stop::Cancelled => Error::cancelled(),
-        Stop::Silent => denied("said nothing in time, and was ended"),
-        Stop::TooMuch => denied("said too much, and was ended"),
-        Stop::Failed(error) => denied(&error.to_string()),
-    })?;
-    let is_success = running.wait(stall_timeout, ctx).map_err(|stop| match stop {
-        Stop::Cancelled => Error::cancelled(),
-        _ => denied("did not end in time, and was ended"),
-    })?;
+    let output = running
+        .output(stall_timeout, ctx)
+        .map_err(|stop| match stop {
+            Stop::Cancelled => Error::cancelled(),
+            Stop::Silent => denied("said nothing in time, and was ended"),
+            Stop::TooMuch => denied("said too much, and was ended"),
+            Stop::Failed(error) => denied(&error.to_string()),
+        })?;
+    let is_success = running
+        .wait(stall_timeout, ctx)
+        .map_err(|stop| match stop {
+            Stop::Cancelled => Error::cancelled(),
+            _ => denied("did not end in time, and was ended"),
+        })?;
     let answer: Answer = match serde_json::from_slice(&output) {
         Ok(answer) if is_success => answer,
         _ if is_not_found(&output) => return Ok(None),
@@ -86,7 +96,9 @@ pub fn ask(
 }
 
 fn is_not_found(output: &[u8]) -> bool {
-    String::from_utf8_lossy(output).to_ascii_lowercase().contains(NOT_FOUND)
+    String::from_utf8_lossy(output)
+        .to_ascii_lowercase()
+        .contains(NOT_FOUND)
 }
 
 enum Stop {
@@ -105,7 +117,11 @@ impl Running {
     }
 
     /// All that it says until it closes its output.
-    fn output(&mut self, stall_timeout: Duration, ctx: &dyn Cancel) -> std::result::Result<Vec<u8>, Stop> {
+    fn output(
+        &mut self,
+        stall_timeout: Duration,
+        ctx: &dyn Cancel,
+    ) -> std::result::Result<Vec<u8>, Stop> {
         let mut stdout = self.child().stdout.take().expect("it is a pipe");
         let mut output = Vec::new();
         let mut buf = [0; 4096];
@@ -140,7 +156,11 @@ impl Running {
     }
 
     /// Waits for its end; whether it succeeded.
-    fn wait(&mut self, stall_timeout: Duration, ctx: &dyn Cancel) -> std::result::Result<bool, Stop> {
+    fn wait(
+        &mut self,
+        stall_timeout: Duration,
+        ctx: &dyn Cancel,
+    ) -> std::result::Result<bool, Stop> {
         let since = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {

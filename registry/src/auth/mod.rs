@@ -119,7 +119,9 @@ impl Auth {
         }
         let challenge = challenge::choose(head.all("www-authenticate")).ok_or_else(|| {
             let place = web.shown(home);
-            Error::denied(format!("{place}: asks for a login, but for none by Bearer or Basic"))
+            Error::denied(format!(
+                "{place}: asks for a login, but for none by Bearer or Basic"
+            ))
         })?;
         let grant = self.grant(web, endpoint, scope, challenge, home, ctx)?;
         self.grants().insert(key, grant);
@@ -128,7 +130,8 @@ impl Auth {
 
     /// Throws away what a request was refused with.
     pub fn forget(&self, endpoint: &Endpoint, scope: &str) {
-        self.grants().remove(&(endpoint.host.clone(), scope.to_owned()));
+        self.grants()
+            .remove(&(endpoint.host.clone(), scope.to_owned()));
     }
 
     fn grant(
@@ -151,16 +154,31 @@ impl Auth {
             }
             (Challenge::Basic, _) => {
                 let place = web.shown(home);
-                return Err(Error::denied(format!("{place}: asks for a name and a password, and none were found")).into());
+                return Err(Error::denied(format!(
+                    "{place}: asks for a name and a password, and none were found"
+                ))
+                .into());
             }
             (Challenge::Bearer { realm, service }, credentials) => {
-                let token = token::fetch(web, home, realm, service.as_deref(), scope, credentials.as_ref(), ctx)?;
+                let token = token::fetch(
+                    web,
+                    home,
+                    realm,
+                    service.as_deref(),
+                    scope,
+                    credentials.as_ref(),
+                    ctx,
+                )?;
                 web.secrets.add(&token.text);
                 (format!("Bearer {}", token.text), Some(token.expires))
             }
         };
         if !is_header_value(&authorization) {
-            return Err(Error::denied(format!("{}: the login holds control characters", web.shown(home))).into());
+            return Err(Error::denied(format!(
+                "{}: the login holds control characters",
+                web.shown(home)
+            ))
+            .into());
         }
         Ok(Grant {
             authorization,
@@ -195,7 +213,12 @@ impl Auth {
         Ok(None)
     }
 
-    fn ask(&self, helper: Option<&str>, registry: &str, ctx: &dyn Cancel) -> Result<Option<Credentials>> {
+    fn ask(
+        &self,
+        helper: Option<&str>,
+        registry: &str,
+        ctx: &dyn Cancel,
+    ) -> Result<Option<Credentials>> {
         let Some(helper) = helper.filter(|name| !self.no_helpers && !name.is_empty()) else {
             return Ok(None);
         };
@@ -213,7 +236,10 @@ impl Auth {
 }
 
 fn basic(username: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+    format!(
+        "Basic {}",
+        STANDARD.encode(format!("{username}:{password}"))
+    )
 }
 
 /// What is sent in a field: a line end in it would be a field of its own.

@@ -47,9 +47,16 @@ pub fn fetch(
     credentials: Option<&Credentials>,
     ctx: &dyn Cancel,
 ) -> Result<Token, Trouble> {
-    let place = || format!("{}: token realm \"{}\"", web.shown(home), web.quoted(realm.split('?').next().unwrap_or_default()));
+    let place = || {
+        format!(
+            "{}: token realm \"{}\"",
+            web.shown(home),
+            web.quoted(realm.split('?').next().unwrap_or_default())
+        )
+    };
     let denied = |why: &str| Error::denied(format!("{}: {why}", place()));
-    let mut url = Url::parse(realm).ok_or_else(|| denied("expected an address in http or https"))?;
+    let mut url =
+        Url::parse(realm).ok_or_else(|| denied("expected an address in http or https"))?;
     check_reach(home, &url).map_err(denied)?;
     // A password does not leave the protection that the registry itself has.
     let is_exposed = home.scheme() == Scheme::Https && url.scheme() == Scheme::Http;
@@ -60,7 +67,10 @@ pub fn fetch(
     let mut form = String::new();
     let method = match credentials {
         Some(Credentials::Identity(identity)) => {
-            form = format!("grant_type=refresh_token&client_id={CLIENT_ID}&refresh_token={}", percent_encoded(identity));
+            form = format!(
+                "grant_type=refresh_token&client_id={CLIENT_ID}&refresh_token={}",
+                percent_encoded(identity)
+            );
             form.push_str(&format!("&scope={}", percent_encoded(scope)));
             if let Some(service) = service {
                 form.push_str(&format!("&service={}", percent_encoded(service)));
@@ -94,11 +104,15 @@ pub fn fetch(
         keeps_login: false,
     };
     let started = Instant::now();
-    let mut answer = web.send(&ask, ctx).map_err(|unanswered| unanswered.trouble)?;
+    let mut answer = web
+        .send(&ask, ctx)
+        .map_err(|unanswered| unanswered.trouble)?;
     if answer.head.status != 200 {
         return Err(match web.refused(answer, ctx) {
             // Whatever it is that the token server does not have: there is no login.
-            Trouble::Fatal(error) if error.status() != Status::Cancelled && error.status() != Status::Unavailable => {
+            Trouble::Fatal(error)
+                if error.status() != Status::Cancelled && error.status() != Status::Unavailable =>
+            {
                 error.with_status(Status::Denied).into()
             }
             trouble => trouble,
@@ -125,7 +139,9 @@ pub fn fetch(
 }
 
 fn lifetime(expires_in: &Value) -> Duration {
-    let seconds = expires_in.as_f64().map_or(MIN_LIFETIME, |seconds| seconds as u64);
+    let seconds = expires_in
+        .as_f64()
+        .map_or(MIN_LIFETIME, |seconds| seconds as u64);
     Duration::from_secs(seconds.clamp(MIN_LIFETIME, MAX_LIFETIME))
 }
 

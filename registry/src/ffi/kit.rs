@@ -17,7 +17,8 @@ pub fn guard<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
 }
 
 /// What a function returns; its error goes to `err`.
@@ -66,7 +67,9 @@ pub unsafe fn optional_text<'a>(text: *const c_char, name: &str) -> Result<Optio
     }
     // SAFETY: as the caller says.
     let text = unsafe { CStr::from_ptr(text) };
-    let text = text.to_str().map_err(|_| Error::invalid(format!("{name} is not UTF-8")))?;
+    let text = text
+        .to_str()
+        .map_err(|_| Error::invalid(format!("{name} is not UTF-8")))?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 

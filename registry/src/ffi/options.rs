@@ -98,7 +98,9 @@ pub(super) unsafe fn read(given: *const ociimg_registry_options) -> Result<Optio
         | OCIIMG_REGISTRY_NO_PROXY as u32;
     if given.flags & !KNOWN != 0 {
         let unknown = given.flags & !KNOWN;
-        return Err(Error::unsupported(format!("flags of ociimg_registry_options has the unknown bits {unknown:#x}")));
+        return Err(Error::unsupported(format!(
+            "flags of ociimg_registry_options has the unknown bits {unknown:#x}"
+        )));
     }
     let has = |flag: ociimg_registry_flags| given.flags & flag as u32 != 0;
     let default = Options::default();
@@ -157,7 +159,9 @@ unsafe fn completed(given: *const ociimg_registry_options) -> Result<ociimg_regi
     }
     let own = size_of::<ociimg_registry_options>();
     // SAFETY: `size` bytes can be read, and no more than `known` has are copied.
-    unsafe { ptr::copy_nonoverlapping(given.cast::<u8>(), known.as_mut_ptr().cast(), size.min(own)) };
+    unsafe {
+        ptr::copy_nonoverlapping(given.cast::<u8>(), known.as_mut_ptr().cast(), size.min(own))
+    };
     for at in own..size {
         // SAFETY: below `size`.
         if unsafe { given.cast::<u8>().add(at).read() } != 0 {

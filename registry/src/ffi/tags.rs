@@ -41,7 +41,9 @@ pub unsafe extern "C" fn ociimg_registry_list_tags(
                 let tag = c_text(tag);
                 match call_out(|| visit(state, tag.as_ptr())) {
                     OCIIMG_STATUS_OK => Ok(()),
-                    code => Err(Error::callback("visit ended the list of tags").with_code(code.into())),
+                    code => {
+                        Err(Error::callback("visit ended the list of tags").with_code(code.into()))
+                    }
                 }
             })
         });

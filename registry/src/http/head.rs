@@ -34,7 +34,8 @@ impl Head {
             && let Some((name, value)) = line.split_once(':')
         {
             let value = value.trim_matches([' ', '\t']);
-            self.fields.push((name.trim().to_ascii_lowercase(), value.to_owned()));
+            self.fields
+                .push((name.trim().to_ascii_lowercase(), value.to_owned()));
         }
         true
     }
@@ -47,7 +48,9 @@ impl Head {
     /// The first field of this name, which is in small letters.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut fields = self.fields.iter();
-        fields.find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        fields
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -75,7 +78,13 @@ mod tests {
             assert!(head.push(line.as_bytes()));
         }
         assert!(!head.is_final());
-        for line in ["HTTP/2 401 \r\n", "A: 1\r\n", "a:2\r\n", "content-length: 7\r\n", "\r\n"] {
+        for line in [
+            "HTTP/2 401 \r\n",
+            "A: 1\r\n",
+            "a:2\r\n",
+            "content-length: 7\r\n",
+            "\r\n",
+        ] {
             assert!(head.push(line.as_bytes()));
         }
         assert!(head.is_final());

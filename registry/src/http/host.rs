@@ -11,7 +11,9 @@ pub fn is_well_formed(host: &str) -> bool {
         None => {
             !host.is_empty()
                 && host.len() <= 255
-                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         }
     }
 }
@@ -34,7 +36,9 @@ pub fn is_public_name(host: &str) -> bool {
         None => {
             host.contains('.')
                 && !is_localhost(&host)
-                && ![".local", ".internal", ".home.arpa"].iter().any(|end| host.ends_with(end))
+                && ![".local", ".internal", ".home.arpa"]
+                    .iter()
+                    .any(|end| host.ends_with(end))
         }
     }
 }
@@ -123,16 +127,46 @@ mod tests {
     #[test]
     fn inner_addresses_are_known_in_every_form() {
         for host in [
-            "localhost", "LOCALHOST", "localhost.", "a.localhost", "127.0.0.1", "127.1", "2130706433",
-            "0x7f000001", "0x7F.1", "017700000001", "0", "0.0.0.0", "10.1.2.3", "172.16.0.1",
-            "192.168.0.1", "192.168.257", "169.254.169.254", "100.64.0.1", "[::1]", "[::]",
-            "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::127.0.0.1]",
-            "[64:ff9b::a00:1]", "[2002:7f00:1::]", "127.0.0.1.",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7F.1",
+            "017700000001",
+            "0",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "192.168.257",
+            "169.254.169.254",
+            "100.64.0.1",
+            "[::1]",
+            "[::]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:10.0.0.1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::a00:1]",
+            "[2002:7f00:1::]",
+            "127.0.0.1.",
         ] {
             assert!(is_inner(host), "{host}");
             assert!(!is_public_name(host), "{host}");
         }
-        for host in ["example.org", "8.8.8.8", "[2606:4700::1111]", "172.32.0.1", "1.2.3.4", "10.example.org"] {
+        for host in [
+            "example.org",
+            "8.8.8.8",
+            "[2606:4700::1111]",
+            "172.32.0.1",
+            "1.2.3.4",
+            "10.example.org",
+        ] {
             assert!(!is_inner(host), "{host}");
             assert!(is_public_name(host), "{host}");
         }

@@ -31,7 +31,9 @@ fn links(field: &str) -> Vec<(String, String)> {
         let mut relations = None;
         loop {
             rest = rest.trim_start();
-            let Some(parameter) = rest.strip_prefix(';') else { break };
+            let Some(parameter) = rest.strip_prefix(';') else {
+                break;
+            };
             let (name, value, after) = parameter_of(parameter);
             // The first one counts.
             if name.eq_ignore_ascii_case("rel") && relations.is_none() {
@@ -84,10 +86,19 @@ mod tests {
         ] {
             assert_eq!(next([field].into_iter()).as_deref(), Some("/n"), "{field}");
         }
-        for field in ["", "</n>", "</n>; rel=prev; rel=next", "</n; rel=next", "</n>; rel=nextly"] {
+        for field in [
+            "",
+            "</n>",
+            "</n>; rel=prev; rel=next",
+            "</n; rel=next",
+            "</n>; rel=nextly",
+        ] {
             assert_eq!(next([field].into_iter()), None, "{field}");
         }
-        assert_eq!(next(["</p>; rel=prev", "</n>; rel=next"].into_iter()).as_deref(), Some("/n"));
+        assert_eq!(
+            next(["</p>; rel=prev", "</n>; rel=next"].into_iter()).as_deref(),
+            Some("/n")
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub fn content_range(field: &str) -> Option<ContentRange> {
 /// Registries say `0-0` for none as well as for one, which counts as none.
 pub fn uploaded(field: &str) -> Option<u64> {
     let range = field.trim();
-    let range = range.strip_prefix("bytes=").or_else(|| range.strip_prefix("bytes ")).unwrap_or(range);
+    let range = range
+        .strip_prefix("bytes=")
+        .or_else(|| range.strip_prefix("bytes "))
+        .unwrap_or(range);
     let (start, end) = range.split_once('-')?;
     match (digits(start)?, digits(end)?) {
         (0, 0) => Some(0),
@@ -56,7 +59,15 @@ mod tests {
         let range = |start, end, total| Some(ContentRange { start, end, total });
         assert_eq!(content_range("bytes 5-9/10"), range(5, 9, Some(10)));
         assert_eq!(content_range("Bytes 5-9/*"), range(5, 9, None));
-        for field in ["", "bytes */10", "bytes 9-5/10", "bytes 5-10/10", "items 0-1/2", "bytes +5-9/10", "bytes 5-9"] {
+        for field in [
+            "",
+            "bytes */10",
+            "bytes 9-5/10",
+            "bytes 5-10/10",
+            "items 0-1/2",
+            "bytes +5-9/10",
+            "bytes 5-9",
+        ] {
             assert_eq!(content_range(field), None, "{field}");
         }
     }

@@ -31,7 +31,11 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(delay(field, now), seconds.map(Duration::from_secs), "{field}");
+            assert_eq!(
+                delay(field, now),
+                seconds.map(Duration::from_secs),
+                "{field}"
+            );
         }
     }
 }

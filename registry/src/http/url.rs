@@ -91,7 +91,9 @@ impl Url {
     fn of_parts(scheme: Scheme, rest: &str) -> Option<Self> {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
-        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let authority = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
         let target = match target.starts_with('/') {
             true => target.to_owned(),
             false => format!("/{target}"),
@@ -105,10 +107,6 @@ impl Url {
 
     pub fn host(&self) -> &str {
         &self.host
-    }
-
-    pub fn target(&self) -> &str {
-        &self.target
     }
 
     /// Host and port, the port only where it is not the scheme's own.
@@ -163,7 +161,13 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.name(), self.authority(), self.target)
+        write!(
+            f,
+            "{}://{}{}",
+            self.scheme.name(),
+            self.authority(),
+            self.target
+        )
     }
 }
 
@@ -190,7 +194,9 @@ fn has_scheme(text: &str) -> bool {
     let name = text.split([':', '/', '?']).next().unwrap_or_default();
     text[name.len()..].starts_with(':')
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 fn split_scheme(text: &str) -> Option<(Scheme, &str)> {
@@ -278,7 +284,12 @@ mod tests {
 
     #[test]
     fn parameters_are_added_to_what_is_there() {
-        let with = |url: &str| Url::parse(url).unwrap().with_parameter("d", "a:b").to_string();
+        let with = |url: &str| {
+            Url::parse(url)
+                .unwrap()
+                .with_parameter("d", "a:b")
+                .to_string()
+        };
         assert_eq!(with("http://h/p"), "http://h/p?d=a%3Ab");
         assert_eq!(with("http://h/p?s=a%2Bb"), "http://h/p?s=a%2Bb&d=a%3Ab");
         assert_eq!(with("http://h/p?"), "http://h/p?d=a%3Ab");

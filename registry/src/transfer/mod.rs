@@ -96,7 +96,10 @@ impl Transfer {
     ) -> Result<Self, Failure> {
         let easy = prepared(settings, certificates, request).map_err(|e| Failure::of(&e))?;
         let line = pool.take();
-        let easy = line.0.add2(easy).map_err(|e| Failure::Broken(e.to_string()))?;
+        let easy = line
+            .0
+            .add2(easy)
+            .map_err(|e| Failure::Broken(e.to_string()))?;
         Ok(Self {
             attached: Some(Attached { easy, line }),
             pool: pool.clone(),
@@ -133,7 +136,9 @@ impl Transfer {
     /// ends this early: then `is_answered`.
     pub fn write(&mut self, bytes: &[u8], ctx: &dyn Cancel) -> Result<(), Failure> {
         self.exchange_mut().sending.replace(bytes);
-        self.drive(ctx, |exchange| exchange.sending.is_empty() || exchange.head.is_final())?;
+        self.drive(ctx, |exchange| {
+            exchange.sending.is_empty() || exchange.head.is_final()
+        })?;
         match &self.outcome {
             Some(Err(failure)) if !self.exchange().head.is_final() => Err(failure.clone()),
             _ => Ok(()),
@@ -211,7 +216,9 @@ impl Transfer {
         if let Some(result) = outcome {
             let is_too_large = self.exchange().is_head_too_large;
             self.outcome = Some(match result {
-                Err(_) if is_too_large => Err(Failure::Broken("the head of the answer is too large".into())),
+                Err(_) if is_too_large => Err(Failure::Broken(
+                    "the head of the answer is too large".into(),
+                )),
                 result => result.map_err(|error| Failure::of(&error)),
             });
         }

@@ -105,7 +105,12 @@ pub fn close_descriptors_on_exec() -> std::io::Result<()> {
         const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
         // SAFETY: sets flags of descriptors.
         let done = unsafe {
-            libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC)
+            libc::syscall(
+                libc::SYS_close_range,
+                3 as libc::c_uint,
+                libc::c_uint::MAX,
+                CLOSE_RANGE_CLOEXEC,
+            )
         };
         if done == 0 {
             return Ok(());

@@ -1,0 +1,32 @@
+//! What the tests share.
+
+#![allow(dead_code)] // No test uses all of it.
+
+pub mod api;
+pub mod image;
+pub mod mean;
+pub mod registry;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Says that something was not tested, and why. Visible in what cargo prints.
+pub fn skip(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
+}
+
+/// Whether a program is installed; says what is not tested where it is not.
+pub fn has(program: &str, what: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(|mut child| child.wait());
+    let is_there = found.is_ok();
+    if !is_there {
+        skip(what, &format!("{program} is not installed"));
+    }
+    is_there
+}
