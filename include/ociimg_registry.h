@@ -223,39 +223,6 @@ ociimg_status ociimg_registry_list_tags(const struct ociimg_registry *registry,
                                         const ociimg_context *ctx,
                                         ociimg_error **err);
 
-extern ociimg_error *ociimg_error_new(ociimg_status status,
-                                      int64_t callback_code,
-                                      const char *message);
-
-extern ociimg_bool ociimg_context_is_cancelled(const ociimg_context *ctx);
-
-extern const char *ociimg_supported_index_media_type_at(size_t i);
-
-extern const char *ociimg_supported_manifest_media_type_at(size_t i);
-
-extern int32_t ociimg_call_fail(ociimg_call *call,
-                                int32_t status,
-                                int64_t callback_code,
-                                const char *message);
-
-extern ociimg_bool ociimg_call_is_cancelled(const ociimg_call *call);
-
-extern ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable,
-                                       void *state,
-                                       ociimg_loader **out,
-                                       ociimg_error **err);
-
-extern ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable,
-                                     void *state,
-                                     ociimg_sink **out,
-                                     ociimg_error **err);
-
-extern const char *ociimg_descriptor_media_type(const ociimg_descriptor *d);
-
-extern const char *ociimg_descriptor_digest(const ociimg_descriptor *d);
-
-extern uint64_t ociimg_descriptor_size(const ociimg_descriptor *d);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -81,13 +81,20 @@ unsafe fn new_loader(
 
 /// The media types that libociimg understands, for an Accept field.
 fn media_types() -> String {
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ]
-    .join(", ")
+    let list = |at: unsafe extern "C" fn(usize) -> *const c_char| {
+        // SAFETY: any number may be asked for; what comes is a static text or NULL.
+        let texts = (0..)
+            .map(move |i| unsafe { at(i) })
+            .take_while(|text| !text.is_null());
+        texts.map(|text| {
+            unsafe { CStr::from_ptr(text) }
+                .to_string_lossy()
+                .into_owned()
+        })
+    };
+    let all = list(ociimg_supported_index_media_type_at)
+        .chain(list(ociimg_supported_manifest_media_type_at));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// # Safety

@@ -274,7 +274,8 @@ mod tests {
             ("http://a:x/", None),
             ("http://a:70000/", None),
             ("http://a\r\nb/", None),
-            ("https://evil\\@good/", None),
+            ("https://evil\\@good/", Some("https://good/")),
+            ("https://good\\.evil/", None),
             ("", None),
         ] {
             let joined = base.join(reference).map(|url| url.to_string());
