@@ -1,110 +1,228 @@
-/*
- * ociimg: loads OCI and Docker container images from any source a program can offer,
- * verifies every byte, picks the right platform and reads layers as pull streams.
+/* Generated from src/ffi and include/preamble.txt; do not edit.
+ * `UPDATE=1 cargo test --test header` makes it anew. */
+
+/**
+ * @file ociimg.h
+ * @brief Loads, verifies, changes and writes OCI and Docker container images.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The way through: a loader (ociimg_loader_open, or ociimg_loader_new with callbacks of
- * your own) gives an index (ociimg_index_load), which lists images by platform
- * (ociimg_index_select); an image (ociimg_index_image) gives its config and layers, and a
- * layer (ociimg_layer_open) a reader. First come the types, then the functions: version,
- * errors, context, loader, sources, platform, matcher, descriptor, index, image, config,
- * layer, reader.
+ * @mainpage ociimg
  *
- * Rules that hold everywhere
+ * ociimg loads OCI and Docker container images from any source a program can offer,
+ * verifies every byte, picks the right platform, reads layers as pull streams, and lets a
+ * program change an image and write it again.
  *
- *   Ownership   Every handle that comes out of a function belongs to the caller, who frees
- *               it with the _free function of its type: in any order, on any thread, once.
- *               _free(NULL) does nothing. What a handle needs of others it keeps by itself:
- *               a reader goes on when its layer, image, index and loader are freed. Texts
- *               and structs that you pass in are copied.
- *   Text        NUL-terminated UTF-8, in and out; paths are bytes. A text that comes out is
- *               lent: it lives as long as the handle that it was asked of is neither freed
- *               nor changed. Absent text is NULL. An optional text that is "" counts as
- *               absent, in and out; items of lists and the values of annotations and labels
- *               may be "". A document with U+0000 in a text is OCIIMG_STATUS_MALFORMED.
- *   Bytes       A pointer and a length, which may be NULL where it is not wanted. Absent is
- *               NULL; present but empty is a pointer and length 0.
- *   Errors      A function that can fail returns an ociimg_status; OCIIMG_STATUS_OK is 0.
- *               Its out-pointers are set to NULL or 0 on entry. err may be NULL; on failure
- *               *err is a new error, to be freed with ociimg_error_free, on success NULL.
- *               Nothing is kept per thread. Each function names the statuses it can give;
- *               OCIIMG_STATUS_INTERNAL, a bug in the library, any of them can. A function
- *               that changes a handle succeeds or leaves it as it was. (In C, don't write
- *               check(f(..., &err), err): err may be read before f runs. Pass &err.)
- *   Getters     give NULL, 0 or false for a NULL handle, for what is out of range or absent,
- *               and clear their out-pointers then. A function that returns a new handle
- *               without a status gives NULL for bad arguments, and where there is none to
- *               give.
- *   Threads     A function that takes a const handle may run on that handle from several
- *               threads at once, ociimg_reader_stored_read and ociimg_reader_is_verified
- *               during a read too. One that takes a handle without const, and _free, needs
- *               it for itself alone.
- *   Memory      Where the system has none left, the program ends (abort); only the window of
- *               a zstd frame is OCIIMG_STATUS_LIMIT_EXCEEDED then. What an image can make the
- *               library take is bounded by the options, and by the limits that
- *               ociimg_loader_open_archive names.
- *   Callbacks   run on the thread that called the library, while it waits, and at once on
- *               several threads if the program uses handles so; one stream never does. No
- *               lock is held across a callback, and every call holds references of its own:
- *               a callback may call the library and free handles. Nothing may unwind or
- *               longjmp out of a callback.
- *   struct_size Structs begin with their size: sizeof the struct, as your program knows it.
- *               Zero the rest: a field that is 0 or NULL has its default, and a NULL pointer
- *               to options is all defaults. A shorter struct is completed with zeros, a
- *               longer one accepted while what this library doesn't know of it is zero, else
- *               OCIIMG_STATUS_UNSUPPORTED; a size below that of 0.1.0 or above 4096 is
- *               OCIIMG_STATUS_INVALID_ARGUMENT.
- *   Numbers     may be added to: take an unknown status as a failure, an unknown kind as
- *               OCIIMG_ENTRY_KIND_UNKNOWN.
+ * A loader (ociimg_loader_open(), or ociimg_loader_new() with callbacks of your own) gives
+ * an index (ociimg_index_load()), which lists images by platform (ociimg_index_select()). An
+ * image (ociimg_index_image()) gives its config and its layers, and a layer
+ * (ociimg_layer_open()) gives a reader. The sections of this header follow that way.
+ *
+ * @section ownership Ownership
+ * Every handle that a function returns or puts in an out-pointer belongs to the caller, who
+ * frees it with the `_free` function of its type: once, in any order, on any thread.
+ * `_free(NULL)` does nothing. A handle keeps alive whatever it depends on: a reader goes on
+ * when its layer, image, index and loader are freed. Texts and structs that are passed in
+ * are copied.
+ *
+ * @section text Text and bytes
+ * Text is NUL-terminated UTF-8, in and out; paths are bytes. Text that comes out is
+ * borrowed: it lives as long as the handle that it was asked of is neither freed nor
+ * changed. Absent text is NULL. An optional text that is "" counts as absent, in and out;
+ * items of lists and values of annotations and labels may be "". A document with U+0000 in a
+ * text is #OCIIMG_STATUS_MALFORMED.
+ *
+ * Bytes are a pointer and a length; the pointer to the length may be NULL where it is not
+ * wanted. Absent is NULL; present but empty is a pointer and length 0.
+ *
+ * @section failing Failing
+ * A function that can fail returns an #ociimg_status; #OCIIMG_STATUS_OK is 0. Its
+ * out-pointers are set to NULL or 0 on entry. `err` may be NULL; on failure `*err` is a new
+ * error, to be freed with ociimg_error_free(), on success NULL. There is no thread-local
+ * state. A function that changes a handle succeeds or leaves it as it was. Take an unknown
+ * status as a failure: numbers may be added.
+ *
+ * (In C, `check(f(..., &err), err)` may read `err` before `f` runs: pass `&err`.)
+ *
+ * Each function names the statuses that it can give, beside #OCIIMG_STATUS_INTERNAL, which
+ * any of them can. Four sets of them have names:
+ *
+ * - The statuses of @b arguments: #OCIIMG_STATUS_INVALID_ARGUMENT, for a NULL that must not
+ *   be, a text that is not UTF-8 and an index beyond the end.
+ * - The statuses of @b options: those of arguments, also for a `struct_size` that cannot be
+ *   right, and #OCIIMG_STATUS_UNSUPPORTED, for a field or flag that this version does not
+ *   know.
+ * - The statuses of a @b callback: #OCIIMG_STATUS_CANCELLED, #OCIIMG_STATUS_CALLBACK,
+ *   #OCIIMG_STATUS_CALLBACK_CONTRACT, and those that callbacks may return:
+ *   #OCIIMG_STATUS_NOT_FOUND, #OCIIMG_STATUS_DENIED and #OCIIMG_STATUS_UNAVAILABLE; where a
+ *   sink is written also #OCIIMG_STATUS_INVALID_ARGUMENT, #OCIIMG_STATUS_LIMIT_EXCEEDED,
+ *   #OCIIMG_STATUS_EXISTS and #OCIIMG_STATUS_CONFLICT.
+ * - The statuses of a @b source: those of a callback, and #OCIIMG_STATUS_UNSUPPORTED,
+ *   #OCIIMG_STATUS_MALFORMED, #OCIIMG_STATUS_DIGEST_MISMATCH,
+ *   #OCIIMG_STATUS_SIZE_MISMATCH, #OCIIMG_STATUS_LIMIT_EXCEEDED and #OCIIMG_STATUS_IO.
+ *
+ * @section getters Getters
+ * Functions that return no status give NULL, 0 or false for a NULL handle, for what is out
+ * of range or absent, and clear their out-pointers then. Those that return a new handle give
+ * NULL for bad arguments, and where there is none to give.
+ *
+ * @section threads Threads
+ * A function that takes a const handle may run on that handle from several threads at once;
+ * ociimg_reader_stored_read() and ociimg_reader_is_verified() may also run during a read.
+ * One that takes a handle without const, and `_free`, needs it for itself alone. Threads
+ * that the library starts (never more than the `workers` of the options) block all signals
+ * and run no callbacks.
+ *
+ * @section callbacks Callbacks
+ * A function whose documentation says that it runs callbacks runs those of the loader or
+ * sink concerned, on the calling thread, before it returns; no other function runs any,
+ * except that `_free` functions may run `close`, `abort_blob` and `destroy`. Callbacks run at
+ * once on several threads if the program uses handles on several; one stream never does. No
+ * lock is held across a callback, and every call holds references of its own: a callback may
+ * call the library and free handles. Nothing may unwind or longjmp out of a callback: a C++
+ * exception that does ends the program.
+ *
+ * @section structs Structs
+ * Structs of options and callbacks begin with `struct_size`: sizeof the struct, as your
+ * program knows it. Set the rest to zero: a field that is 0 or NULL has its default, and a
+ * NULL pointer to options is all defaults. A shorter struct is completed with zeros; a
+ * longer one is accepted while all that this library does not know in it is zero, else
+ * #OCIIMG_STATUS_UNSUPPORTED, as is an unknown bit in `flags`. A size below that of the first
+ * version or above 4096 is #OCIIMG_STATUS_INVALID_ARGUMENT.
+ *
+ * @section memory Memory
+ * Where the system has no memory left, the program ends (abort); only the window of a
+ * compressed layer is #OCIIMG_STATUS_LIMIT_EXCEEDED then. What an image can make the library
+ * use is bounded by the options and by the limits that ociimg_loader_open_archive() names.
+ *
+ * @section process The process
+ * The library changes nothing of the process: no signal handler, no locale, no environment,
+ * no working directory.
+ *
+ * - @b fork: a child may go on with all handles, if no other thread of the parent was inside
+ *   the library at the fork. Two exceptions: a reader or layer writer that had started a
+ *   worker has lost it, so reading and writing fail with #OCIIMG_STATUS_UNSUPPORTED in the
+ *   child, and freeing it does not wait; and a stream that was open shares its file position
+ *   with the parent, so only one of the two may read it.
+ * - @b pthread_cancel: a thread that is cancelled inside the library ends the program. Disable
+ *   cancellation around calls, and cancel with ociimg_context_cancel().
+ * - @b SIGXFSZ: where files have a size limit (RLIMIT_FSIZE), a temporary file or sink that
+ *   reaches it raises this signal, which ends the program by default. Ignored, it becomes
+ *   #OCIIMG_STATUS_IO.
  */
-
 #ifndef OCIIMG_H
 #define OCIIMG_H
-
-/* Made from src/ffi by cbindgen; do not edit. `UPDATE=1 cargo test --test header` makes
- * it anew. */
 
 #include <stddef.h>
 #include <stdint.h>
 
+/** The version of this header; that of the library in use is ociimg_version(). */
+#define OCIIMG_VERSION "0.2.0"
+/** major * 1000000 + minor * 1000 + patch, to compare with ociimg_version_number(). */
+#define OCIIMG_VERSION_NUMBER 2000
+
+/** Warns where a status is ignored. Define it as empty before this header for no warnings. */
+#ifndef OCIIMG_MUST_USE
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define OCIIMG_MUST_USE [[nodiscard]]
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#define OCIIMG_MUST_USE [[nodiscard]]
+#elif defined(__GNUC__)
+#define OCIIMG_MUST_USE __attribute__((__warn_unused_result__))
+#else
+#define OCIIMG_MUST_USE
+#endif
+#endif
+
+/* Constants are ints in C. In C++ they get the type of the numbers that they are values of. */
+#ifdef __cplusplus
+#define OCIIMG_INT32_ENUM : int32_t
+#else
+#define OCIIMG_INT32_ENUM
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The handles; each is described in its section. */
+typedef struct ociimg_call ociimg_call;
+typedef struct ociimg_config ociimg_config;
+typedef struct ociimg_context ociimg_context;
+typedef struct ociimg_copy ociimg_copy;
+typedef struct ociimg_descriptor ociimg_descriptor;
+typedef struct ociimg_error ociimg_error;
+typedef struct ociimg_image ociimg_image;
+typedef struct ociimg_index ociimg_index;
+typedef struct ociimg_layer ociimg_layer;
+typedef struct ociimg_loader ociimg_loader;
+typedef struct ociimg_matcher ociimg_matcher;
+typedef struct ociimg_platform ociimg_platform;
+typedef struct ociimg_reader ociimg_reader;
+typedef struct ociimg_sink ociimg_sink;
+
+/* ---- Version and basic types ----------------------------------------------------------- */
+
 /**
- * The values of ociimg_status.
+ * @defgroup version Version and basic types
+ * Which version is in use, and truth values.
+ * @{
  */
-enum ociimg_status_values
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * Success.
-   */
+
+/**
+ * 1 or 0. C's own bool is one byte, which the bindings of several languages read as four.
+ */
+typedef int32_t ociimg_bool;
+
+/**
+ * The version of the library in use, as "major.minor.patch". Static text, never NULL.
+ * Any thread.
+ */
+const char *ociimg_version(void);
+
+/**
+ * The version of the library in use as one number to compare:
+ * major * 1000000 + minor * 1000 + patch. Any thread.
+ */
+uint32_t ociimg_version_number(void);
+
+/** @} */
+
+/* ---- Statuses and errors --------------------------------------------------------------- */
+
+/**
+ * @defgroup error Statuses and errors
+ * How calls end, and why they failed.
+ * @{
+ */
+
+/**
+ * How a call ended: one of the OCIIMG_STATUS_ constants. More may be added: take an
+ * unknown number as a failure.
+ */
+typedef int32_t ociimg_status;
+
+/** The values of ociimg_status. */
+enum ociimg_status_values OCIIMG_INT32_ENUM {
+  /** Success. */
   OCIIMG_STATUS_OK = 0,
   /**
    * NULL where it must not be, an index beyond the end, a text that is not UTF-8, a
    * platform or digest that can't be parsed, a struct_size that can't be right.
    */
   OCIIMG_STATUS_INVALID_ARGUMENT = 1,
-  /**
-   * The source has no such file, blob or manifest.
-   */
+  /** The source has no such file, blob or manifest. */
   OCIIMG_STATUS_NOT_FOUND = 2,
   /**
    * A media type, digest algorithm, layout version or compression that this library
    * doesn't know, a Docker schema 1 manifest, or an option of a newer library.
    */
   OCIIMG_STATUS_UNSUPPORTED = 3,
-  /**
-   * JSON, an archive or compressed data breaks its format.
-   */
+  /** JSON, an archive or compressed data breaks its format. */
   OCIIMG_STATUS_MALFORMED = 4,
-  /**
-   * Content is not what its digest or diff ID says.
-   */
+  /** Content is not what its digest or diff ID says. */
   OCIIMG_STATUS_DIGEST_MISMATCH = 5,
-  /**
-   * Content is longer or shorter than its descriptor says.
-   */
+  /** Content is longer or shorter than its descriptor says. */
   OCIIMG_STATUS_SIZE_MISMATCH = 6,
   /**
    * A limit of the options (size of a document or of all, index depth, entries, unpacked
@@ -112,236 +230,96 @@ enum ociimg_status_values
    * names.
    */
   OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
-  /**
-   * The context was cancelled, or a callback said so.
-   */
+  /** The context was cancelled, or a callback said so. */
   OCIIMG_STATUS_CANCELLED = 8,
-  /**
-   * A callback reported a failure of its own.
-   */
+  /** A callback reported a failure of its own. */
   OCIIMG_STATUS_CALLBACK = 9,
-  /**
-   * A callback broke the rules of ociimg_loader_vtable.
-   */
+  /** A callback broke the rules of ociimg_loader_vtable. */
   OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
-  /**
-   * The operating system failed a built-in source.
-   */
+  /** The operating system failed a built-in source. */
   OCIIMG_STATUS_IO = 11,
-  /**
-   * The entry is an artifact, an attestation or an unknown thing.
-   */
+  /** The entry is an artifact, an attestation or an unknown thing. */
   OCIIMG_STATUS_NOT_AN_IMAGE = 12,
-  /**
-   * The reader is in use by the call that runs this callback.
-   */
+  /** The reader is in use by the call that runs this callback. */
   OCIIMG_STATUS_BUSY = 13,
   /**
    * A bug in the library, contained: the handle concerned is of no more use, all
    * others are. What went wrong is also written to stderr.
    */
   OCIIMG_STATUS_INTERNAL = 14,
-  /**
-   * A sink has the blob already, or a target exists that must be new.
-   */
+  /** A sink has the blob already, or a target exists that must be new. */
   OCIIMG_STATUS_EXISTS = 15,
-  /**
-   * From callbacks of a sink only: what was written is lost and must be given again.
-   */
+  /** From callbacks of a sink only: what was written is lost and must be given again. */
   OCIIMG_STATUS_RESTART = 16,
-  /**
-   * Somebody else changed the target meanwhile.
-   */
+  /** Somebody else changed the target meanwhile. */
   OCIIMG_STATUS_CONFLICT = 17,
-  /**
-   * Not logged in, or not allowed.
-   */
+  /** Not logged in, or not allowed. */
   OCIIMG_STATUS_DENIED = 18,
-  /**
-   * The network or a server failed, after retries: it may work later.
-   */
-  OCIIMG_STATUS_UNAVAILABLE = 19,
+  /** The network or a server failed, after retries: it may work later. */
+  OCIIMG_STATUS_UNAVAILABLE = 19
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum ociimg_status_values ociimg_status_values;
-#else
-typedef int32_t ociimg_status_values;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
 /**
- * The values of ociimg_entry_kind.
+ * Why a call failed. Immutable; several threads may read one at once. Owned by whoever
+ * got it, and freed with ociimg_error_free.
  */
-enum ociimg_entry_kind_values
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * No entry: beyond the end, or of no index.
-   */
-  OCIIMG_ENTRY_KIND_NONE = 0,
-  /**
-   * An image.
-   */
-  OCIIMG_ENTRY_KIND_IMAGE = 1,
-  /**
-   * A manifest about another, as BuildKit writes them.
-   */
-  OCIIMG_ENTRY_KIND_ATTESTATION = 2,
-  /**
-   * A manifest whose config is no image config.
-   */
-  OCIIMG_ENTRY_KIND_ARTIFACT = 3,
-  /**
-   * A media type that is neither manifest nor index.
-   */
-  OCIIMG_ENTRY_KIND_UNKNOWN = 4,
-  /**
-   * Could not be read or understood: see ociimg_index_entry_error.
-   */
-  OCIIMG_ENTRY_KIND_BROKEN = 5,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum ociimg_entry_kind_values ociimg_entry_kind_values;
-#else
-typedef int32_t ociimg_entry_kind_values;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+struct ociimg_error;
 
 /**
- * The values of ociimg_read_mode.
+ * The name of a status without its prefix, "DIGEST_MISMATCH" for
+ * OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for a number that is none. Static text, never
+ * NULL. Any thread.
  */
-enum ociimg_read_mode_values
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * The blob as stored; its size and digest are checked.
-   */
-  OCIIMG_READ_MODE_STORED = 0,
-  /**
-   * The tar stream; size, digest and diff ID are checked. Whether the blob is compressed
-   * (with gzip, zstd, bzip2 or xz) is decided by its content, not by its media type.
-   */
-  OCIIMG_READ_MODE_UNCOMPRESSED = 1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum ociimg_read_mode_values ociimg_read_mode_values;
-#else
-typedef int32_t ociimg_read_mode_values;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+const char *ociimg_status_name(ociimg_status status);
 
 /**
- * What a report of a copy is about: the values of ociimg_copy_progress.event. More may be
- * added.
+ * Makes an error of the program's own, for companion libraries and bindings: it has this
+ * status, callback_code and message. status is kept as it is, also where this version does
+ * not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
+ * UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
+ * with ociimg_error_free. Any thread.
  */
-enum ociimg_copy_event_values
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * Bytes of a blob were read, and written unless the sink had them from before.
-   */
-  OCIIMG_COPY_BLOB = 1,
-  /**
-   * A blob was copied: read, verified, written and committed.
-   */
-  OCIIMG_COPY_BLOB_DONE = 2,
-  /**
-   * A blob was not copied: the sink has it already (blob_bytes is its size), or it is
-   * left out (blob_bytes is 0).
-   */
-  OCIIMG_COPY_BLOB_SKIPPED = 3,
-  /**
-   * What was written of a blob is lost, since the sink asked for it again or an earlier
-   * run failed in the middle of it. The one report with which bytes_done and
-   * bytes_skipped may fall.
-   */
-  OCIIMG_COPY_RESTARTED = 4,
-  /**
-   * A manifest or index below a root was put.
-   */
-  OCIIMG_COPY_MANIFEST = 5,
-  /**
-   * A root was put, under one of its names.
-   */
-  OCIIMG_COPY_ROOT = 6,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum ociimg_copy_event_values ociimg_copy_event_values;
-#else
-typedef int32_t ociimg_copy_event_values;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+ociimg_error *ociimg_error_new(ociimg_status status, int64_t callback_code,
+                               const char *message);
+
+/** The status that the call returned; OCIIMG_STATUS_OK for NULL. */
+OCIIMG_MUST_USE
+ociimg_status ociimg_error_status(const ociimg_error *err);
 
 /**
- * The bits of ociimg_copy_options.flags.
+ * What was found and what was expected, in one line of UTF-8 without control characters
+ * (text of documents and callbacks is escaped). Lives as long as the error. Never NULL:
+ * "" for a NULL error.
  */
-enum ociimg_copy_flag_values
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * Of a selection: copies its root as it is, and below it only what was selected.
-   */
-  OCIIMG_COPY_SPARSE = 1,
-  /**
-   * Goes on without content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and without
-   * BROKEN entries. Content that is there and wrong still fails.
-   */
-  OCIIMG_COPY_LEAVE_OUT_MISSING = 2,
-  /**
-   * Leaves nondistributable ("foreign") layers out. By default those that the source has
-   * are copied.
-   */
-  OCIIMG_COPY_SKIP_FOREIGN = 4,
-  /**
-   * Unpacks the layers of images on the way, and checks their diff IDs. Layers that the
-   * sink has already are not read.
-   */
-  OCIIMG_COPY_CHECK_DIFF_IDS = 8,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum ociimg_copy_flag_values ociimg_copy_flag_values;
-#else
-typedef int32_t ociimg_copy_flag_values;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+const char *ociimg_error_message(const ociimg_error *err);
 
 /**
- * An immutable list of texts; clones share it. Each text has a NUL behind it.
+ * The digest of the content concerned, "sha256:..."; NULL where there is none. Lives as
+ * long as the error.
  */
-typedef struct TextList TextList;
+const char *ociimg_error_digest(const ociimg_error *err);
+
+/** The callback_code that a callback gave to ociimg_call_fail, else 0. */
+int64_t ociimg_error_callback_code(const ociimg_error *err);
 
 /**
- * An immutable list of pairs of texts in the order of the document; clones share it.
+ * The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
+ * OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
  */
-typedef struct TextMap TextMap;
+int32_t ociimg_error_errno(const ociimg_error *err);
+
+/** Frees an error; NULL does nothing. Any thread. */
+void ociimg_error_free(ociimg_error *err);
+
+/** @} */
+
+/* ---- Contexts -------------------------------------------------------------------------- */
 
 /**
- * What a callback may do with the call that it serves. It is valid until the callback
- * returns, on the thread that runs it; the program never frees it.
+ * @defgroup context Contexts
+ * Cancellation, and a pointer carried to the callbacks.
+ * @{
  */
-typedef struct ociimg_call ociimg_call;
-
-/**
- * The image configuration, read-only. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long as it
- * does. A list that is null or absent in the document counts 0.
- *
- * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
- */
-typedef struct ociimg_config ociimg_config;
 
 /**
  * Cancellation, and a pointer that callbacks find again. Any number of threads may use
@@ -350,102 +328,96 @@ typedef struct ociimg_config ociimg_config;
  * Cancelling is seen before every callback and before every chunk of a reader; calls and
  * readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
  */
-typedef struct ociimg_context ociimg_context;
+struct ociimg_context;
 
 /**
- * A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
- * any time: runs go on.
+ * A new context. user_data is never looked into and may be NULL; callbacks get it from
+ * ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
+ * context, its clones and all that was opened with it are gone, on whichever thread that
+ * happens. The caller owns the context and frees it with ociimg_context_free.
  */
-typedef struct ociimg_copy ociimg_copy;
+ociimg_context *ociimg_context_new(void *user_data, void (*destroy)(void *user_data));
 
 /**
- * What names a piece of content: media type, digest and size, and what else a document
- * says of it. Immutable; several threads may read one at once. Owned by whoever got it,
- * and freed with ociimg_descriptor_free.
+ * Another handle for the same context, for the one who cancels; freed by itself with
+ * ociimg_context_free. NULL for NULL. Any thread.
+ */
+ociimg_context *ociimg_context_clone(const ociimg_context *ctx);
+
+/**
+ * Cancels everything under the context, for good. Any thread, signal handlers too. A second
+ * call does nothing more, NULL nothing at all.
+ */
+void ociimg_context_cancel(const ociimg_context *ctx);
+
+/** Whether the context was cancelled; false for NULL. Any thread, signal handlers too. */
+ociimg_bool ociimg_context_is_cancelled(const ociimg_context *ctx);
+
+/**
+ * Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
+ * Any thread.
+ */
+void ociimg_context_free(ociimg_context *ctx);
+
+/** @} */
+
+/* ---- Calls of callbacks ---------------------------------------------------------------- */
+
+/**
+ * @defgroup callback Calls of callbacks
+ * What a callback may do with the call that it serves.
+ * @{
+ */
+
+/**
+ * What a callback may do with the call that it serves. It is valid until the callback
+ * returns, on the thread that runs it; the program never frees it.
+ */
+struct ociimg_call;
+
+/**
+ * Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
+ * that a callback can end with
  *
- * https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
- */
-typedef struct ociimg_descriptor ociimg_descriptor;
-
-/**
- * Why a call failed. Immutable; several threads may read one at once. Owned by whoever
- * got it, and freed with ociimg_error_free.
- */
-typedef struct ociimg_error ociimg_error;
-
-/**
- * An image: a manifest, its config and its layers. Several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
+ *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
  *
- * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+ * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
+ * What is returned decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
+ * OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
+ * a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
+ * OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
+ * else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
+ * ociimg_error_callback_code returns, and message part of ociimg_error_message.
+ * message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
+ * printable is escaped. For a NULL call nothing is recorded.
  */
-typedef struct ociimg_image ociimg_image;
+int32_t ociimg_call_fail(ociimg_call *call, int32_t status, int64_t callback_code,
+                         const char *message);
 
 /**
- * All that stands below a root: a list of images and other things, nested indexes laid
- * out in document order; or those of them that were selected. Immutable; any number of
- * threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+ * Whether the call was cancelled, for callbacks that wait for something; false for NULL.
  */
-typedef struct ociimg_index ociimg_index;
+ociimg_bool ociimg_call_is_cancelled(const ociimg_call *call);
+
+/** The user_data of the context that the call runs under; NULL without one. */
+void *ociimg_call_user_data(const ociimg_call *call);
+
+/** @} */
+
+/* ---- Loaders --------------------------------------------------------------------------- */
 
 /**
- * A layer of an image. Immutable; any number of threads may use one at once. Owned by
- * whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
- *
- * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+ * @defgroup loader Loaders
+ * Where images come from: callbacks of the program, or a built-in source.
+ * @{
  */
-typedef struct ociimg_layer ociimg_layer;
 
 /**
  * Where images come from: a program's table of callbacks, or a built-in source. Immutable;
  * several threads may load from one at once. Freed with ociimg_loader_free, at any time:
  * what was loaded keeps what it needs.
  */
-typedef struct ociimg_loader ociimg_loader;
-
-/**
- * Says which platforms are taken, and which of two is better. Immutable; several threads
- * may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
- *
- * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
- * name each constructor is.
- */
-typedef struct ociimg_matcher ociimg_matcher;
-
-/**
- * An operating system and processor. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_platform_free.
- *
- * The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
- */
-typedef struct ociimg_platform ociimg_platform;
-
-/**
- * A blob's bytes on their way out, verified as they pass. For one thread at a time, not
- * always the same. Freed with ociimg_reader_free, at any time.
- */
-typedef struct ociimg_reader ociimg_reader;
-
-/**
- * Where images go: a program's table of callbacks, or a built-in sink. Any number of copies
- * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
- * time: copies keep what they need.
- *
- * What is copied is visible when the copy put its root; the sinks of archives and some of a
- * program's own need ociimg_sink_finish for that.
- */
-typedef struct ociimg_sink ociimg_sink;
-
-/**
- * How a call ended: one of the OCIIMG_STATUS_ constants. More may be added: take an
- * unknown number as a failure.
- */
-typedef int32_t ociimg_status;
-
-/**
- * 1 or 0. C's own bool is one byte, which the bindings of several languages read as four.
- */
-typedef int32_t ociimg_bool;
+struct ociimg_loader;
 
 /**
  * The callbacks of a loader: where index, manifests and blobs come from.
@@ -467,9 +439,7 @@ typedef int32_t ociimg_bool;
  * returned where one gets lost is up to that language's bindings.
  */
 typedef struct ociimg_loader_vtable {
-  /**
-   * sizeof(ociimg_loader_vtable).
-   */
+  /** sizeof(ociimg_loader_vtable). */
   size_t struct_size;
   /**
    * Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
@@ -477,41 +447,30 @@ typedef struct ociimg_loader_vtable {
    * has another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not asked where
    * ociimg_load_options says which digest the root must have.
    */
-  int32_t (*root_digest)(void *state, char *buf, size_t cap, struct ociimg_call *call);
+  int32_t (*root_digest)(void *state, char *buf, size_t cap, ociimg_call *call);
   /**
    * Required. Opens the index or manifest to start from; *stream is not NULL on
    * success.
    */
-  int32_t (*open_root_manifest)(void *state, void **stream, struct ociimg_call *call);
+  int32_t (*open_root_manifest)(void *state, void **stream, ociimg_call *call);
   /**
    * Required. Opens the manifest or index with this digest; OCIIMG_STATUS_NOT_FOUND
    * where there is none.
    */
-  int32_t (*open_manifest)(void *state,
-                           const char *digest,
-                           void **stream,
-                           struct ociimg_call *call);
+  int32_t (*open_manifest)(void *state, const char *digest, void **stream,
+                           ociimg_call *call);
   /**
    * Required. Opens the blob (config, layer) with this digest; OCIIMG_STATUS_NOT_FOUND
    * where there is none.
    */
-  int32_t (*open_blob)(void *state,
-                       const char *digest,
-                       void **stream,
-                       struct ociimg_call *call);
+  int32_t (*open_blob)(void *state, const char *digest, void **stream, ociimg_call *call);
   /**
    * Required. Writes up to cap (more than 0) bytes into buf, and their number into *n;
    * 0 is the end. Fewer than cap bytes are no end.
    */
-  int32_t (*read)(void *state,
-                  void *stream,
-                  uint8_t *buf,
-                  size_t cap,
-                  size_t *n,
-                  struct ociimg_call *call);
-  /**
-   * Required. Closes a stream.
-   */
+  int32_t (*read)(void *state, void *stream, uint8_t *buf, size_t cap, size_t *n,
+                  ociimg_call *call);
+  /** Required. Closes a stream. */
   void (*close)(void *state, void *stream);
   /**
    * Optional. Called once, when the last handle that could use the loader is gone: the
@@ -521,13 +480,9 @@ typedef struct ociimg_loader_vtable {
   void (*destroy)(void *state);
 } ociimg_loader_vtable;
 
-/**
- * How a built-in source is opened. A field that is 0 or NULL has its default.
- */
+/** How a built-in source is opened. A field that is 0 or NULL has its default. */
 typedef struct ociimg_source_options {
-  /**
-   * sizeof(ociimg_source_options).
-   */
+  /** sizeof(ociimg_source_options). */
   size_t struct_size;
   /**
    * Only what bears this name: in a layout or OCI archive the entries of index.json
@@ -544,397 +499,6 @@ typedef struct ociimg_source_options {
    */
   uint64_t max_unpacked_size;
 } ociimg_source_options;
-
-/**
- * What a load may cost, and what it must find. A field that is 0 or NULL has its default.
- */
-typedef struct ociimg_load_options {
-  /**
-   * sizeof(ociimg_load_options).
-   */
-  size_t struct_size;
-  /**
-   * Bytes of one index, manifest or config. Default: 4 MiB.
-   */
-  uint64_t max_document_size;
-  /**
-   * Bytes of all documents of one load. Default: 256 MiB.
-   */
-  uint64_t max_total_size;
-  /**
-   * Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8.
-   */
-  uint32_t max_index_depth;
-  /**
-   * Descriptors visited in the whole tree, indexes too, each as often as it is named.
-   * Default: 16384.
-   */
-  uint32_t max_entries;
-  /**
-   * The root must have this digest, whatever the loader knows of it. Default: what
-   * the loader's root_digest says, if it does.
-   */
-  const char *root_digest;
-} ociimg_load_options;
-
-/**
- * What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
- * added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
- */
-typedef int32_t ociimg_entry_kind;
-
-/**
- * What a reader gives: one of the OCIIMG_READ_MODE_ constants.
- */
-typedef int32_t ociimg_read_mode;
-
-/**
- * How a blob is read. A field that is 0 has its default.
- */
-typedef struct ociimg_reader_options {
-  /**
-   * sizeof(ociimg_reader_options).
-   */
-  size_t struct_size;
-  /**
-   * Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
-   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
-   */
-  uint64_t max_uncompressed_size;
-  /**
-   * Bytes that the window of a zstd frame or the dictionary of an xz block may have;
-   * more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
-   */
-  uint64_t max_window_size;
-  /**
-   * Threads that the library may start for this reader, to hash beside decompressing:
-   * no more than one is, and only for content long enough to be worth it. It ends
-   * before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
-   * stay on the calling thread. Default: none.
-   */
-  uint32_t workers;
-  /**
-   * 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
-   */
-  uint32_t reserved;
-} ociimg_reader_options;
-
-/**
- * The callbacks of a sink: where blobs, manifests and roots go. The rules of
- * ociimg_loader_vtable hold.
- *
- * Each callback with a result returns OCIIMG_STATUS_OK or another number, best by way of
- * ociimg_call_fail. They run on the threads that run a copy, at once on several of them;
- * the callbacks of one stream never run at once, but not always on the thread that began
- * the blob. No lock is held meanwhile: a callback may call the library and free handles.
- * Running the copy that it serves, or finishing the sink, is OCIIMG_STATUS_BUSY there.
- * Nothing may unwind or longjmp out of a callback: a C++ exception ends the program.
- *
- * state and streams are never looked into; integers other than 0 will do for streams. d,
- * buf, name and call are valid until the callback returns; d is not to be freed. A
- * successful begin_blob is followed by exactly one commit_blob or abort_blob. A success
- * that leaves *stream NULL, or an *offset above the size of the blob, is
- * OCIIMG_STATUS_CALLBACK_CONTRACT, and so is OCIIMG_STATUS_RESTART from any callback but
- * write and commit_blob.
- */
-typedef struct ociimg_sink_vtable {
-  /**
-   * sizeof(ociimg_sink_vtable).
-   */
-  size_t struct_size;
-  /**
-   * How many blobs may be open at once, over all copies to the sink. 0 is any number.
-   * With 1, blobs and manifests come one at a time and in a fixed order, however many
-   * threads copy.
-   */
-  uint32_t max_streams;
-  /**
-   * 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
-   */
-  uint32_t reserved;
-  /**
-   * Optional. Sets *present (0 on entry) to 1 if the blob is there, whole: its source is
-   * not read then.
-   */
-  int32_t (*has_blob)(void *state,
-                      const struct ociimg_descriptor *d,
-                      ociimg_bool *present,
-                      struct ociimg_call *call);
-  /**
-   * Required. Begins a blob; *stream is not NULL on success. OCIIMG_STATUS_EXISTS: the
-   * blob is there, and there is no stream. *offset is 0 on entry; a sink that has the
-   * first bytes of the blob from before sets it to their number. The library still reads
-   * and hashes them, and writes those behind them.
-   */
-  int32_t (*begin_blob)(void *state,
-                        const struct ociimg_descriptor *d,
-                        void **stream,
-                        uint64_t *offset,
-                        struct ociimg_call *call);
-  /**
-   * Required. Takes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: what was
-   * written is lost; abort_blob is called, then begin_blob again, at most max_restarts
-   * times.
-   */
-  int32_t (*write)(void *state,
-                   void *stream,
-                   const uint8_t *buf,
-                   size_t len,
-                   struct ociimg_call *call);
-  /**
-   * Required. Makes the blob visible: its size and digest were right. Ends the stream,
-   * whatever it returns: after OCIIMG_STATUS_RESTART begin_blob comes again, without
-   * abort_blob. OCIIMG_STATUS_EXISTS (somebody else was faster) counts as success.
-   */
-  int32_t (*commit_blob)(void *state, void *stream, struct ociimg_call *call);
-  /**
-   * Required. Ends the stream without making anything visible.
-   */
-  void (*abort_blob)(void *state, void *stream);
-  /**
-   * Required. Stores a manifest or index below the root: whole and verified, after all
-   * that it names.
-   */
-  int32_t (*put_manifest)(void *state,
-                          const struct ociimg_descriptor *d,
-                          const uint8_t *buf,
-                          size_t len,
-                          struct ociimg_call *call);
-  /**
-   * Required. Stores a root, after everything else, once for each name; name is NULL
-   * where it has none. A name that is there from before is replaced.
-   */
-  int32_t (*put_root)(void *state,
-                      const struct ociimg_descriptor *d,
-                      const uint8_t *buf,
-                      size_t len,
-                      const char *name,
-                      struct ociimg_call *call);
-  /**
-   * Optional. Called once, by ociimg_sink_finish; no callback but destroy comes after it.
-   */
-  int32_t (*finish)(void *state, struct ociimg_call *call);
-  /**
-   * Optional. Called once, when the last handle that could use the sink is gone: the sink
-   * itself or a copy. Without finish before it, what is not visible yet is to be undone.
-   * The other functions must stay callable until it has returned.
-   */
-  void (*destroy)(void *state);
-} ociimg_sink_vtable;
-
-/**
- * How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
- * manifests), each digest once; when it is done, done and skipped together are the total.
- */
-typedef struct ociimg_copy_progress {
-  /**
-   * sizeof(ociimg_copy_progress), as the library knows it.
-   */
-  size_t struct_size;
-  /**
-   * What this is about. Valid until the callback returns; not to be freed.
-   */
-  const struct ociimg_descriptor *descriptor;
-  /**
-   * Bytes of it that are in the sink so far.
-   */
-  uint64_t blob_bytes;
-  /**
-   * Bytes that were written.
-   */
-  uint64_t bytes_done;
-  /**
-   * Bytes that the sink had already, and those of blobs that are left out.
-   */
-  uint64_t bytes_skipped;
-  /**
-   * Bytes of all blobs that are known; grows while documents are read.
-   */
-  uint64_t bytes_total;
-  /**
-   * Blobs that were copied.
-   */
-  uint32_t blobs_done;
-  /**
-   * Blobs that the sink had already, or that are left out.
-   */
-  uint32_t blobs_skipped;
-  /**
-   * All blobs that are known; grows while documents are read.
-   */
-  uint32_t blobs_total;
-  /**
-   * One of OCIIMG_COPY_BLOB, OCIIMG_COPY_BLOB_DONE, OCIIMG_COPY_BLOB_SKIPPED,
-   * OCIIMG_COPY_RESTARTED, OCIIMG_COPY_MANIFEST and OCIIMG_COPY_ROOT.
-   */
-  int32_t event;
-} ociimg_copy_progress;
-
-/**
- * How to copy. A field that is 0 or NULL has its default.
- */
-typedef struct ociimg_copy_options {
-  /**
-   * sizeof(ociimg_copy_options).
-   */
-  size_t struct_size;
-  /**
-   * The names under which the root is put; copied. A layout or archive that is copied
-   * from must list exactly one root then. Default: the names that a layout or archive has
-   * for its roots; of other sources none.
-   */
-  const char *const *names;
-  size_t name_count;
-  /**
-   * OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
-   * OCIIMG_COPY_CHECK_DIFF_IDS, or'ed. Other bits are OCIIMG_STATUS_UNSUPPORTED.
-   */
-  uint32_t flags;
-  /**
-   * How often a sink may ask for one blob again (OCIIMG_STATUS_RESTART). Default: 3.
-   */
-  uint32_t max_restarts;
-  /**
-   * Called with user_data as the copy goes on, on the threads that run it: one call at a
-   * time, in the order in which the counters change. A thread may report what another did.
-   * No lock is held meanwhile; it may free handles and cancel the context, but not run
-   * the copy. p is valid until it returns. The function must stay callable until the copy
-   * is freed and runs no more.
-   */
-  void (*progress)(void *user_data, const struct ociimg_copy_progress *p);
-  void *user_data;
-} ociimg_copy_options;
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * The version of the library in use, as "major.minor.patch". Static text, never NULL.
- * Any thread.
- */
-const char *ociimg_version(void);
-
-/**
- * The version of the library in use as one number to compare:
- * major * 1000000 + minor * 1000 + patch. Any thread.
- */
-uint32_t ociimg_version_number(void);
-
-/**
- * The name of a status without its prefix, "DIGEST_MISMATCH" for
- * OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for a number that is none. Static text, never
- * NULL. Any thread.
- */
-const char *ociimg_status_name(ociimg_status status);
-
-/**
- * Makes an error of the program's own, for companion libraries and bindings: it has this
- * status, callback_code and message. status is kept as it is, also where this version does
- * not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
- * UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
- * with ociimg_error_free. Any thread.
- */
-struct ociimg_error *ociimg_error_new(ociimg_status status,
-                                      int64_t callback_code,
-                                      const char *message);
-
-/**
- * The status that the call returned; OCIIMG_STATUS_OK for NULL.
- */
-ociimg_status ociimg_error_status(const struct ociimg_error *err);
-
-/**
- * What was found and what was expected, in one line of UTF-8 without control characters
- * (text of documents and callbacks is escaped). Lives as long as the error. Never NULL:
- * "" for a NULL error.
- */
-const char *ociimg_error_message(const struct ociimg_error *err);
-
-/**
- * The digest of the content concerned, "sha256:..."; NULL where there is none. Lives as
- * long as the error.
- */
-const char *ociimg_error_digest(const struct ociimg_error *err);
-
-/**
- * The callback_code that a callback gave to ociimg_call_fail, else 0.
- */
-int64_t ociimg_error_callback_code(const struct ociimg_error *err);
-
-/**
- * The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
- * OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
- */
-int32_t ociimg_error_errno(const struct ociimg_error *err);
-
-/**
- * Frees an error; NULL does nothing. Any thread.
- */
-void ociimg_error_free(struct ociimg_error *err);
-
-/**
- * A new context. user_data is never looked into and may be NULL; callbacks get it from
- * ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
- * context, its clones and all that was opened with it are gone, on whichever thread that
- * happens. The caller owns the context and frees it with ociimg_context_free.
- */
-struct ociimg_context *ociimg_context_new(void *user_data,
-                                          void (*destroy)(void *user_data));
-
-/**
- * Another handle for the same context, for the one who cancels; freed by itself with
- * ociimg_context_free. NULL for NULL. Any thread.
- */
-struct ociimg_context *ociimg_context_clone(const struct ociimg_context *ctx);
-
-/**
- * Cancels everything under the context, for good. Any thread, signal handlers too. A second
- * call does nothing more, NULL nothing at all.
- */
-void ociimg_context_cancel(const struct ociimg_context *ctx);
-
-/**
- * Whether the context was cancelled; false for NULL. Any thread, signal handlers too.
- */
-ociimg_bool ociimg_context_is_cancelled(const struct ociimg_context *ctx);
-
-/**
- * Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
- * Any thread.
- */
-void ociimg_context_free(struct ociimg_context *ctx);
-
-/**
- * Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
- * that a callback can end with
- *
- *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
- *
- * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
- * What is returned decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
- * OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
- * a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
- * OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
- * else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
- * ociimg_error_callback_code returns, and message part of ociimg_error_message.
- * message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
- * printable is escaped. For a NULL call nothing is recorded.
- */
-int32_t ociimg_call_fail(struct ociimg_call *call,
-                         int32_t status,
-                         int64_t callback_code,
-                         const char *message);
-
-/**
- * Whether the call was cancelled, for callbacks that wait for something; false for NULL.
- */
-ociimg_bool ociimg_call_is_cancelled(const struct ociimg_call *call);
-
-/**
- * The user_data of the context that the call runs under; NULL without one.
- */
-void *ociimg_call_user_data(const struct ociimg_call *call);
 
 /**
  * The media type of indexes at a place of the list of those that are understood, OCI's
@@ -959,16 +523,15 @@ const char *ociimg_supported_manifest_media_type_at(size_t i);
  * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
  * version does not know).
  */
-ociimg_status ociimg_loader_new(const struct ociimg_loader_vtable *vtable,
-                                void *state,
-                                struct ociimg_loader **out,
-                                struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable, void *state,
+                                ociimg_loader **out, ociimg_error **err);
 
 /**
  * Frees this handle of a loader; NULL does nothing. Indexes, images, layers and readers
  * that came from it go on. Any thread, callbacks too.
  */
-void ociimg_loader_free(struct ociimg_loader *loader);
+void ociimg_loader_free(ociimg_loader *loader);
 
 /**
  * Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
@@ -980,10 +543,9 @@ void ociimg_loader_free(struct ociimg_loader *loader);
  * Fails as these two do, except that a folder without oci-layout is
  * OCIIMG_STATUS_UNSUPPORTED.
  */
-ociimg_status ociimg_loader_open(const char *path,
-                                 const struct ociimg_source_options *opts,
-                                 struct ociimg_loader **out,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_loader_open(const char *path, const ociimg_source_options *opts,
+                                 ociimg_loader **out, ociimg_error **err);
 
 /**
  * Opens an OCI image layout: a folder with oci-layout (of version 1.0.0), index.json and
@@ -999,10 +561,9 @@ ociimg_status ociimg_loader_open(const char *path,
  * where there is a ref_name, has more than 4 MiB), OCIIMG_STATUS_SIZE_MISMATCH (a file
  * that changes while it is read) or OCIIMG_STATUS_IO.
  */
-ociimg_status ociimg_loader_open_layout(const char *path,
-                                        const struct ociimg_source_options *opts,
-                                        struct ociimg_loader **out,
-                                        struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_loader_open_layout(const char *path, const ociimg_source_options *opts,
+                                        ociimg_loader **out, ociimg_error **err);
 
 /**
  * Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
@@ -1025,10 +586,28 @@ ociimg_status ociimg_loader_open_layout(const char *path,
  * now, 16384 images and layers in manifest.json, 128 MiB of a zstd window),
  * OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read) or OCIIMG_STATUS_IO.
  */
+OCIIMG_MUST_USE
 ociimg_status ociimg_loader_open_archive(const char *path,
-                                         const struct ociimg_source_options *opts,
-                                         struct ociimg_loader **out,
-                                         struct ociimg_error **err);
+                                         const ociimg_source_options *opts,
+                                         ociimg_loader **out, ociimg_error **err);
+
+/** @} */
+
+/* ---- Platforms ------------------------------------------------------------------------- */
+
+/**
+ * @defgroup platform Platforms
+ * Operating systems and processors, by the rules of containerd/platforms v1.0.0-rc.4.
+ * @{
+ */
+
+/**
+ * An operating system and processor. Immutable; several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_platform_free.
+ *
+ * The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
+ */
+struct ociimg_platform;
 
 /**
  * Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
@@ -1039,10 +618,9 @@ ociimg_status ociimg_loader_open_archive(const char *path,
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
  * part that is wrong, and what is allowed there.
  */
-ociimg_status ociimg_platform_parse(const char *specifier,
-                                    const struct ociimg_platform *host,
-                                    struct ociimg_platform **out,
-                                    struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_platform_parse(const char *specifier, const ociimg_platform *host,
+                                    ociimg_platform **out, ociimg_error **err);
 
 /**
  * A platform of these texts, each as given; every one may be NULL or "" for absent,
@@ -1052,205 +630,213 @@ ociimg_status ociimg_platform_parse(const char *specifier,
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL where it must not be, a text that is not
  * UTF-8).
  */
-ociimg_status ociimg_platform_new(const char *os,
-                                  const char *architecture,
-                                  const char *variant,
-                                  const char *os_version,
-                                  const char *const *os_features,
-                                  size_t os_feature_count,
-                                  struct ociimg_platform **out,
-                                  struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_platform_new(const char *os, const char *architecture,
+                                  const char *variant, const char *os_version,
+                                  const char *const *os_features, size_t os_feature_count,
+                                  ociimg_platform **out, ociimg_error **err);
 
 /**
  * The platform of this machine, with its processor's variant. The caller frees it with
  * ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_platform_host(void);
+ociimg_platform *ociimg_platform_host(void);
 
 /**
  * The platform in the form in which platforms are compared: "x86_64" is "amd64", "macos"
  * is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
  * caller frees it with ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_platform_normalize(const struct ociimg_platform *platform);
+ociimg_platform *ociimg_platform_normalize(const ociimg_platform *platform);
 
 /**
  * The operating system ("linux"), as written; NULL where it is absent. Lives as long as
  * the platform.
  */
-const char *ociimg_platform_os(const struct ociimg_platform *platform);
+const char *ociimg_platform_os(const ociimg_platform *platform);
 
 /**
  * The processor architecture ("amd64"), as written; NULL where it is absent. Lives as
  * long as the platform.
  */
-const char *ociimg_platform_architecture(const struct ociimg_platform *platform);
+const char *ociimg_platform_architecture(const ociimg_platform *platform);
 
 /**
  * The processor's variant ("v8"), as written; NULL where it is absent. Lives as long as
  * the platform.
  */
-const char *ociimg_platform_variant(const struct ociimg_platform *platform);
+const char *ociimg_platform_variant(const ociimg_platform *platform);
 
 /**
  * The version of the operating system ("10.0.17763.1397"), as written; NULL where it is
  * absent. Lives as long as the platform.
  */
-const char *ociimg_platform_os_version(const struct ociimg_platform *platform);
+const char *ociimg_platform_os_version(const ociimg_platform *platform);
 
-/**
- * How many features of the operating system the platform names; 0 for NULL.
- */
-size_t ociimg_platform_os_feature_count(const struct ociimg_platform *platform);
+/** How many features of the operating system the platform names; 0 for NULL. */
+size_t ociimg_platform_os_feature_count(const ociimg_platform *platform);
 
 /**
  * The feature at a place of the list ("win32k"), which may be ""; NULL beyond its end.
  * Lives as long as the platform.
  */
-const char *ociimg_platform_os_feature_at(const struct ociimg_platform *platform,
-                                          size_t i);
+const char *ociimg_platform_os_feature_at(const ociimg_platform *platform, size_t i);
 
 /**
  * "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
  * NULL. Lives as long as the platform.
  */
-const char *ociimg_platform_format(const struct ociimg_platform *platform);
+const char *ociimg_platform_format(const ociimg_platform *platform);
 
 /**
  * "os(version+feature+...)/architecture/variant", without what is absent, the features
  * sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
  */
-const char *ociimg_platform_format_all(const struct ociimg_platform *platform);
+const char *ociimg_platform_format_all(const ociimg_platform *platform);
+
+/** Frees a platform; NULL does nothing. Any thread. */
+void ociimg_platform_free(ociimg_platform *platform);
+
+/** @} */
+
+/* ---- Matchers -------------------------------------------------------------------------- */
 
 /**
- * Frees a platform; NULL does nothing. Any thread.
+ * @defgroup matcher Matchers
+ * Which platforms match, and which of two is better.
+ * @{
  */
-void ociimg_platform_free(struct ociimg_platform *platform);
+
+/**
+ * Says which platforms are taken, and which of two is better. Immutable; several threads
+ * may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
+ *
+ * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
+ * name each constructor is.
+ */
+struct ociimg_matcher;
 
 /**
  * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
  * v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
  * with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only(const struct ociimg_platform *platform);
+ociimg_matcher *ociimg_matcher_only(const ociimg_platform *platform);
 
 /**
  * Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
  * it with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only_strict(const struct ociimg_platform *platform);
+ociimg_matcher *ociimg_matcher_only_strict(const ociimg_platform *platform);
 
 /**
  * Takes every platform of this one's operating system, this one first. NULL for NULL. The
  * caller frees it with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_only_os(const struct ociimg_platform *platform);
+ociimg_matcher *ociimg_matcher_only_os(const ociimg_platform *platform);
 
 /**
  * Takes each of these platforms, earlier ones preferred. platforms may be NULL if count is
  * 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_ordered(struct ociimg_platform *const *platforms,
-                                              size_t count);
+ociimg_matcher *ociimg_matcher_ordered(ociimg_platform *const *platforms, size_t count);
 
 /**
  * Takes each of these platforms, without preference. platforms may be NULL if count is 0:
  * that takes nothing. NULL where a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_any(struct ociimg_platform *const *platforms,
-                                          size_t count);
+ociimg_matcher *ociimg_matcher_any(ociimg_platform *const *platforms, size_t count);
 
 /**
  * Takes every platform, without preference. The caller frees it with
  * ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_all(void);
+ociimg_matcher *ociimg_matcher_all(void);
 
 /**
  * Takes what a machine of platform `host` runs by default; NULL is this machine. On Linux
  * that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux, Windows has a rule
  * for its versions. The caller frees it with ociimg_matcher_free.
  */
-struct ociimg_matcher *ociimg_matcher_default(const struct ociimg_platform *host);
+ociimg_matcher *ociimg_matcher_default(const ociimg_platform *host);
 
-/**
- * Whether the matcher takes a platform; false for NULL. Any thread.
- */
-ociimg_bool ociimg_matcher_match(const struct ociimg_matcher *matcher,
-                                 const struct ociimg_platform *platform);
+/** Whether the matcher takes a platform; false for NULL. Any thread. */
+ociimg_bool ociimg_matcher_match(const ociimg_matcher *matcher,
+                                 const ociimg_platform *platform);
 
 /**
  * Whether platform a is better than b; false for NULL. What the matcher takes is better
  * than what it doesn't. Any thread.
  */
-ociimg_bool ociimg_matcher_less(const struct ociimg_matcher *matcher,
-                                const struct ociimg_platform *a,
-                                const struct ociimg_platform *b);
+ociimg_bool ociimg_matcher_less(const ociimg_matcher *matcher, const ociimg_platform *a,
+                                const ociimg_platform *b);
+
+/** Frees a matcher; NULL does nothing. Any thread. */
+void ociimg_matcher_free(ociimg_matcher *matcher);
+
+/** @} */
+
+/* ---- Descriptors ----------------------------------------------------------------------- */
 
 /**
- * Frees a matcher; NULL does nothing. Any thread.
+ * @defgroup descriptor Descriptors
+ * Media type, digest and size of a piece of content.
+ * @{
  */
-void ociimg_matcher_free(struct ociimg_matcher *matcher);
+
+/**
+ * What names a piece of content: media type, digest and size, and what else a document
+ * says of it. Immutable; several threads may read one at once. Owned by whoever got it,
+ * and freed with ociimg_descriptor_free.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+ */
+struct ociimg_descriptor;
 
 /**
  * The media type as written in the document; NULL for NULL. Lives as long as the
  * descriptor.
  */
-const char *ociimg_descriptor_media_type(const struct ociimg_descriptor *descriptor);
+const char *ociimg_descriptor_media_type(const ociimg_descriptor *descriptor);
 
-/**
- * The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor.
- */
-const char *ociimg_descriptor_digest(const struct ociimg_descriptor *descriptor);
+/** The digest, "sha256:..."; NULL for NULL. Lives as long as the descriptor. */
+const char *ociimg_descriptor_digest(const ociimg_descriptor *descriptor);
 
-/**
- * The size of the content in bytes, at most 2^63 - 1; 0 for NULL.
- */
-uint64_t ociimg_descriptor_size(const struct ociimg_descriptor *descriptor);
+/** The size of the content in bytes, at most 2^63 - 1; 0 for NULL. */
+uint64_t ociimg_descriptor_size(const ociimg_descriptor *descriptor);
 
-/**
- * The artifact type; NULL where there is none. Lives as long as the descriptor.
- */
-const char *ociimg_descriptor_artifact_type(const struct ociimg_descriptor *descriptor);
+/** The artifact type; NULL where there is none. Lives as long as the descriptor. */
+const char *ociimg_descriptor_artifact_type(const ociimg_descriptor *descriptor);
 
 /**
  * The platform as written in the descriptor; NULL where there is none. The caller frees
  * it with ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_descriptor_platform(const struct ociimg_descriptor *descriptor);
+ociimg_platform *ociimg_descriptor_platform(const ociimg_descriptor *descriptor);
 
-/**
- * How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
- */
-size_t ociimg_descriptor_url_count(const struct ociimg_descriptor *descriptor);
+/** How many URLs the descriptor names; 0 for NULL. They are handed over, never followed. */
+size_t ociimg_descriptor_url_count(const ociimg_descriptor *descriptor);
 
-/**
- * The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor.
- */
-const char *ociimg_descriptor_url_at(const struct ociimg_descriptor *descriptor,
-                                     size_t i);
+/** The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor. */
+const char *ociimg_descriptor_url_at(const ociimg_descriptor *descriptor, size_t i);
 
-/**
- * How many annotations the descriptor has; 0 for NULL.
- */
-size_t ociimg_descriptor_annotation_count(const struct ociimg_descriptor *descriptor);
+/** How many annotations the descriptor has; 0 for NULL. */
+size_t ociimg_descriptor_annotation_count(const ociimg_descriptor *descriptor);
 
 /**
  * The annotation at a place, in the order of the document: true, with key and value,
  * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
  * The texts live as long as the descriptor.
  */
-ociimg_bool ociimg_descriptor_annotation_at(const struct ociimg_descriptor *descriptor,
-                                            size_t i,
-                                            const char **key,
-                                            const char **value);
+ociimg_bool ociimg_descriptor_annotation_at(const ociimg_descriptor *descriptor, size_t i,
+                                            const char **key, const char **value);
 
 /**
  * The annotation of this key; NULL where there is none. Lives as long as the descriptor.
  */
-const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *descriptor,
+const char *ociimg_descriptor_annotation(const ociimg_descriptor *descriptor,
                                          const char *key);
 
 /**
@@ -1259,8 +845,7 @@ const char *ociimg_descriptor_annotation(const struct ociimg_descriptor *descrip
  * the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
  * empty content is a pointer and 0. Lives as long as the descriptor.
  */
-const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *descriptor,
-                                      size_t *len);
+const uint8_t *ociimg_descriptor_data(const ociimg_descriptor *descriptor, size_t *len);
 
 /**
  * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
@@ -1269,16 +854,76 @@ const uint8_t *ociimg_descriptor_data(const struct ociimg_descriptor *descriptor
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
  * algorithm:encoded, a size above 2^63 - 1.
  */
-ociimg_status ociimg_descriptor_new(const char *media_type,
-                                    const char *digest,
-                                    uint64_t size,
-                                    struct ociimg_descriptor **out,
-                                    struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_descriptor_new(const char *media_type, const char *digest,
+                                    uint64_t size, ociimg_descriptor **out,
+                                    ociimg_error **err);
+
+/** Frees a descriptor; NULL does nothing. Any thread. */
+void ociimg_descriptor_free(ociimg_descriptor *descriptor);
+
+/** @} */
+
+/* ---- Indexes --------------------------------------------------------------------------- */
 
 /**
- * Frees a descriptor; NULL does nothing. Any thread.
+ * @defgroup index Indexes
+ * All that is below a root: loading, listing, selecting.
+ * @{
  */
-void ociimg_descriptor_free(struct ociimg_descriptor *descriptor);
+
+/**
+ * What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
+ * added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
+ */
+typedef int32_t ociimg_entry_kind;
+
+/** The values of ociimg_entry_kind. */
+enum ociimg_entry_kind_values OCIIMG_INT32_ENUM {
+  /** No entry: beyond the end, or of no index. */
+  OCIIMG_ENTRY_KIND_NONE = 0,
+  /** An image. */
+  OCIIMG_ENTRY_KIND_IMAGE = 1,
+  /** A manifest about another, as BuildKit writes them. */
+  OCIIMG_ENTRY_KIND_ATTESTATION = 2,
+  /** A manifest whose config is no image config. */
+  OCIIMG_ENTRY_KIND_ARTIFACT = 3,
+  /** A media type that is neither manifest nor index. */
+  OCIIMG_ENTRY_KIND_UNKNOWN = 4,
+  /** Could not be read or understood: see ociimg_index_entry_error. */
+  OCIIMG_ENTRY_KIND_BROKEN = 5
+};
+
+/**
+ * All that stands below a root: a list of images and other things, nested indexes laid
+ * out in document order; or those of them that were selected. Immutable; any number of
+ * threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+ */
+struct ociimg_index;
+
+/**
+ * What a load may cost, and what it must find. A field that is 0 or NULL has its default.
+ */
+typedef struct ociimg_load_options {
+  /** sizeof(ociimg_load_options). */
+  size_t struct_size;
+  /** Bytes of one index, manifest or config. Default: 4 MiB. */
+  uint64_t max_document_size;
+  /** Bytes of all documents of one load. Default: 256 MiB. */
+  uint64_t max_total_size;
+  /** Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8. */
+  uint32_t max_index_depth;
+  /**
+   * Descriptors visited in the whole tree, indexes too, each as often as it is named.
+   * Default: 16384.
+   */
+  uint32_t max_entries;
+  /**
+   * The root must have this digest, whatever the loader knows of it. Default: what
+   * the loader's root_digest says, if it does.
+   */
+  const char *root_digest;
+} ociimg_load_options;
 
 /**
  * Loads the root and all indexes below it. Manifests are read only where the index does
@@ -1299,36 +944,29 @@ void ociimg_descriptor_free(struct ociimg_descriptor *descriptor);
  * root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
  * or OCIIMG_STATUS_IO.
  */
-ociimg_status ociimg_index_load(const struct ociimg_loader *loader,
-                                const struct ociimg_load_options *opts,
-                                const struct ociimg_context *ctx,
-                                struct ociimg_index **out,
-                                struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_load(const ociimg_loader *loader,
+                                const ociimg_load_options *opts, const ociimg_context *ctx,
+                                ociimg_index **out, ociimg_error **err);
 
-/**
- * How many entries the index has; 0 for NULL.
- */
-size_t ociimg_index_entry_count(const struct ociimg_index *index);
+/** How many entries the index has; 0 for NULL. */
+size_t ociimg_index_entry_count(const ociimg_index *index);
 
-/**
- * What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
- */
-ociimg_entry_kind ociimg_index_entry_kind(const struct ociimg_index *index, size_t i);
+/** What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end. */
+ociimg_entry_kind ociimg_index_entry_kind(const ociimg_index *index, size_t i);
 
 /**
  * The platform that the entry is for: as written in its descriptor, else its config's;
  * NULL where it has none. The caller frees it with ociimg_platform_free.
  */
-struct ociimg_platform *ociimg_index_entry_platform(const struct ociimg_index *index,
-                                                    size_t i);
+ociimg_platform *ociimg_index_entry_platform(const ociimg_index *index, size_t i);
 
 /**
  * The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
  * the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
  * with ociimg_descriptor_free.
  */
-struct ociimg_descriptor *ociimg_index_entry_descriptor(const struct ociimg_index *index,
-                                                        size_t i);
+ociimg_descriptor *ociimg_index_entry_descriptor(const ociimg_index *index, size_t i);
 
 /**
  * Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
@@ -1336,7 +974,7 @@ struct ociimg_descriptor *ociimg_index_entry_descriptor(const struct ociimg_inde
  * OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
  * ociimg_error_free.
  */
-struct ociimg_error *ociimg_index_entry_error(const struct ociimg_index *index, size_t i);
+ociimg_error *ociimg_index_entry_error(const ociimg_index *index, size_t i);
 
 /**
  * The images that a machine of this platform can run, best first, by
@@ -1347,38 +985,59 @@ struct ociimg_error *ociimg_index_entry_error(const struct ociimg_index *index, 
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
  */
-ociimg_status ociimg_index_select(const struct ociimg_index *index,
-                                  const struct ociimg_platform *platform,
-                                  struct ociimg_index **out,
-                                  struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_select(const ociimg_index *index,
+                                  const ociimg_platform *platform, ociimg_index **out,
+                                  ociimg_error **err);
 
 /**
  * As ociimg_index_select, by a matcher of the caller's choice.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
  */
-ociimg_status ociimg_index_select_with(const struct ociimg_index *index,
-                                       const struct ociimg_matcher *matcher,
-                                       struct ociimg_index **out,
-                                       struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_select_with(const ociimg_index *index,
+                                       const ociimg_matcher *matcher, ociimg_index **out,
+                                       ociimg_error **err);
 
 /**
  * The digest of the root as it was read: sha256, or of the algorithm of the digest that
  * was known or required. NULL for NULL. Lives as long as the index.
  */
-const char *ociimg_index_root_digest(const struct ociimg_index *index);
+const char *ociimg_index_root_digest(const ociimg_index *index);
 
 /**
  * Whether the root was checked against a digest that the loader or the caller knew. Else
  * nobody but the source vouches for it.
  */
-ociimg_bool ociimg_index_root_is_verified(const struct ociimg_index *index);
+ociimg_bool ociimg_index_root_is_verified(const ociimg_index *index);
 
 /**
  * The bytes of the root as they were read, and their number; len may be NULL. Not
  * NUL-terminated. NULL and 0 for NULL. Live as long as the index.
  */
-const uint8_t *ociimg_index_root_json(const struct ociimg_index *index, size_t *len);
+const uint8_t *ociimg_index_root_json(const ociimg_index *index, size_t *len);
+
+/** Frees an index; NULL does nothing. Any thread, callbacks too. */
+void ociimg_index_free(ociimg_index *index);
+
+/** @} */
+
+/* ---- Images ---------------------------------------------------------------------------- */
+
+/**
+ * @defgroup image Images
+ * A manifest, its config and its layers.
+ * @{
+ */
+
+/**
+ * An image: a manifest, its config and its layers. Several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+ */
+struct ociimg_image;
 
 /**
  * The image at a place of the list: its manifest and config are loaded and verified, or
@@ -1394,11 +1053,288 @@ const uint8_t *ociimg_index_root_json(const struct ociimg_index *index, size_t *
  * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
  * tries again.
  */
-ociimg_status ociimg_index_image(const struct ociimg_index *index,
-                                 size_t i,
-                                 const struct ociimg_context *ctx,
-                                 struct ociimg_image **out,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_image(const ociimg_index *index, size_t i,
+                                 const ociimg_context *ctx, ociimg_image **out,
+                                 ociimg_error **err);
+
+/**
+ * An independent copy: changing one leaves the other. NULL for NULL. The caller frees it
+ * with ociimg_image_free.
+ */
+ociimg_image *ociimg_image_clone(const ociimg_image *image);
+
+/**
+ * The platform that the image is for: the index's for it, as written there, else the
+ * config's; NULL where it has none. The caller frees it with ociimg_platform_free.
+ */
+ociimg_platform *ociimg_image_platform(const ociimg_image *image);
+
+/** How many layers the image has; 0 for NULL. */
+size_t ociimg_image_layer_count(const ociimg_image *image);
+
+/**
+ * The layer at a place, the base first; NULL beyond the end. The caller frees it with
+ * ociimg_layer_free.
+ */
+ociimg_layer *ociimg_image_layer(const ociimg_image *image, size_t i);
+
+/** How many annotations the manifest has; 0 for NULL. */
+size_t ociimg_image_annotation_count(const ociimg_image *image);
+
+/**
+ * The manifest's annotation at a place, in the order of the document: true, with key and
+ * value, either of which may be NULL where it is not wanted; false beyond the end, both
+ * NULL. The texts live as long as the image is neither freed nor changed.
+ */
+ociimg_bool ociimg_image_annotation_at(const ociimg_image *image, size_t i,
+                                       const char **key, const char **value);
+
+/**
+ * The manifest's annotation of this key; NULL where there is none. Lives as long as the
+ * image is neither freed nor changed.
+ */
+const char *ociimg_image_annotation(const ociimg_image *image, const char *key);
+
+/**
+ * The manifest, and its length in bytes; len may be NULL. Of an image that was not
+ * changed these are the very bytes that were loaded. Not NUL-terminated. NULL and 0 for
+ * NULL. Live as long as the image is neither freed nor changed.
+ */
+const uint8_t *ociimg_image_manifest_json(const ociimg_image *image, size_t *len);
+
+/** The config, and its length in bytes; as ociimg_image_manifest_json. */
+const uint8_t *ociimg_image_config_json(const ociimg_image *image, size_t *len);
+
+/**
+ * The digest of the manifest; NULL for NULL. Lives as long as the image is neither freed
+ * nor changed.
+ */
+const char *ociimg_image_manifest_digest(const ociimg_image *image);
+
+/**
+ * The digest of the config; NULL for NULL. Lives as long as the image is neither freed
+ * nor changed.
+ */
+const char *ociimg_image_config_digest(const ociimg_image *image);
+
+/** Frees an image; NULL does nothing. Any thread. */
+void ociimg_image_free(ociimg_image *image);
+
+/** @} */
+
+/* ---- Image configurations -------------------------------------------------------------- */
+
+/**
+ * @defgroup config Image configurations
+ * The configuration of an image, read-only.
+ * @{
+ */
+
+/**
+ * The image configuration, read-only. Immutable; several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long as it
+ * does. A list that is null or absent in the document counts 0.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
+ */
+struct ociimg_config;
+
+/** The image configuration; NULL for NULL. The caller frees it with ociimg_config_free. */
+ociimg_config *ociimg_image_config(const ociimg_image *image);
+
+/**
+ * When the image was made, as written (RFC 3339 by the specification); NULL where it is absent.
+ */
+const char *ociimg_config_created(const ociimg_config *config);
+
+/** Who made the image; NULL where it is absent. */
+const char *ociimg_config_author(const ociimg_config *config);
+
+/** The user that the entrypoint runs as; NULL where it is absent. */
+const char *ociimg_config_user(const ociimg_config *config);
+
+/** The folder that the entrypoint starts in; NULL where it is absent. */
+const char *ociimg_config_working_dir(const ociimg_config *config);
+
+/** The signal that ends a container; NULL where it is absent. */
+const char *ociimg_config_stop_signal(const ociimg_config *config);
+
+/** How many environment variables; 0 for NULL. */
+size_t ociimg_config_env_count(const ociimg_config *config);
+
+/** The environment variable at a place, "NAME=value"; NULL beyond the end. */
+const char *ociimg_config_env_at(const ociimg_config *config, size_t i);
+
+/** How many words of the entrypoint; 0 for NULL. */
+size_t ociimg_config_entrypoint_count(const ociimg_config *config);
+
+/** The word of the entrypoint at a place; NULL beyond the end. */
+const char *ociimg_config_entrypoint_at(const ociimg_config *config, size_t i);
+
+/**
+ * How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
+ */
+size_t ociimg_config_cmd_count(const ociimg_config *config);
+
+/** The word of the command at a place; NULL beyond the end. */
+const char *ociimg_config_cmd_at(const ociimg_config *config, size_t i);
+
+/** How many ports the image exposes; 0 for NULL. */
+size_t ociimg_config_exposed_port_count(const ociimg_config *config);
+
+/** The port at a place, "80/tcp", in the order of the document; NULL beyond the end. */
+const char *ociimg_config_exposed_port_at(const ociimg_config *config, size_t i);
+
+/** How many volumes the image has; 0 for NULL. */
+size_t ociimg_config_volume_count(const ociimg_config *config);
+
+/** The path of the volume at a place, in the order of the document; NULL beyond the end. */
+const char *ociimg_config_volume_at(const ociimg_config *config, size_t i);
+
+/** How many labels; 0 for NULL. */
+size_t ociimg_config_label_count(const ociimg_config *config);
+
+/**
+ * The label at a place, in the order of the document: true, with key and value, either of
+ * which may be NULL where it is not wanted; false beyond the end, both NULL.
+ */
+ociimg_bool ociimg_config_label_at(const ociimg_config *config, size_t i, const char **key,
+                                   const char **value);
+
+/** The label of this key; NULL where there is none. */
+const char *ociimg_config_label(const ociimg_config *config, const char *key);
+
+/** How many steps the history has, which need not fit the layers; 0 for NULL. */
+size_t ociimg_config_history_count(const ociimg_config *config);
+
+/** The command of the step at a place; NULL where it is absent, and beyond the end. */
+const char *ociimg_config_history_created_by(const ociimg_config *config, size_t i);
+
+/** Who made the step at a place; NULL where it is absent, and beyond the end. */
+const char *ociimg_config_history_author(const ociimg_config *config, size_t i);
+
+/**
+ * When the step at a place was made, as written; NULL where it is absent, and beyond the end.
+ */
+const char *ociimg_config_history_created(const ociimg_config *config, size_t i);
+
+/** The comment on the step at a place; NULL where it is absent, and beyond the end. */
+const char *ociimg_config_history_comment(const ociimg_config *config, size_t i);
+
+/** Whether the step at a place made no layer; false beyond the end. */
+ociimg_bool ociimg_config_history_empty_layer(const ociimg_config *config, size_t i);
+
+/** Frees a config; NULL does nothing. Any thread. */
+void ociimg_config_free(ociimg_config *config);
+
+/** @} */
+
+/* ---- Layers ---------------------------------------------------------------------------- */
+
+/**
+ * @defgroup layer Layers
+ * The layers of an image.
+ * @{
+ */
+
+/**
+ * A layer of an image. Immutable; any number of threads may use one at once. Owned by
+ * whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+ */
+struct ociimg_layer;
+
+/**
+ * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
+ * ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_layer_descriptor(const ociimg_layer *layer);
+
+/**
+ * The layer's media type under its OCI name, also where the manifest has Docker's; other
+ * types stand as they are. NULL for NULL.
+ */
+const char *ociimg_layer_oci_media_type(const ociimg_layer *layer);
+
+/** The digest of the stored blob; NULL for NULL. */
+const char *ociimg_layer_digest(const ociimg_layer *layer);
+
+/** The size of the stored blob in bytes; 0 for NULL. */
+uint64_t ociimg_layer_size(const ociimg_layer *layer);
+
+/**
+ * The diff ID: the digest of the uncompressed tar stream, as the config has it; NULL for
+ * NULL.
+ */
+const char *ociimg_layer_diff_id(const ociimg_layer *layer);
+
+/**
+ * The chain ID: the digest that names this layer and all below it in its image. Layers
+ * without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
+ */
+const char *ociimg_layer_chain_id(const ociimg_layer *layer);
+
+/** Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too. */
+void ociimg_layer_free(ociimg_layer *layer);
+
+/** @} */
+
+/* ---- Readers --------------------------------------------------------------------------- */
+
+/**
+ * @defgroup reader Readers
+ * Content as a stream of bytes, verified while it passes.
+ * @{
+ */
+
+/** What a reader gives: one of the OCIIMG_READ_MODE_ constants. */
+typedef int32_t ociimg_read_mode;
+
+/** The values of ociimg_read_mode. */
+enum ociimg_read_mode_values OCIIMG_INT32_ENUM {
+  /** The blob as stored; its size and digest are checked. */
+  OCIIMG_READ_MODE_STORED = 0,
+  /**
+   * The tar stream; size, digest and diff ID are checked. Whether the blob is compressed
+   * (with gzip, zstd, bzip2 or xz) is decided by its content, not by its media type.
+   */
+  OCIIMG_READ_MODE_UNCOMPRESSED = 1
+};
+
+/**
+ * A blob's bytes on their way out, verified as they pass. For one thread at a time, not
+ * always the same. Freed with ociimg_reader_free, at any time.
+ */
+struct ociimg_reader;
+
+/** How a blob is read. A field that is 0 has its default. */
+typedef struct ociimg_reader_options {
+  /** sizeof(ociimg_reader_options). */
+  size_t struct_size;
+  /**
+   * Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
+   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
+   */
+  uint64_t max_uncompressed_size;
+  /**
+   * Bytes that the window of a zstd frame or the dictionary of an xz block may have;
+   * more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
+   */
+  uint64_t max_window_size;
+  /**
+   * Threads that the library may start for this reader, to hash beside decompressing:
+   * no more than one is, and only for content long enough to be worth it. It ends
+   * before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
+   * stay on the calling thread. Default: none.
+   */
+  uint32_t workers;
+  /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t reserved;
+} ociimg_reader_options;
 
 /**
  * Opens any other content of the same source by its descriptor: layers of artifacts,
@@ -1409,264 +1345,13 @@ ociimg_status ociimg_index_image(const struct ociimg_index *index,
  *
  * Fails as ociimg_layer_open does.
  */
-ociimg_status ociimg_index_open_blob(const struct ociimg_index *index,
-                                     const struct ociimg_descriptor *descriptor,
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_open_blob(const ociimg_index *index,
+                                     const ociimg_descriptor *descriptor,
                                      ociimg_read_mode mode,
-                                     const struct ociimg_reader_options *opts,
-                                     const struct ociimg_context *ctx,
-                                     struct ociimg_reader **out,
-                                     struct ociimg_error **err);
-
-/**
- * Frees an index; NULL does nothing. Any thread, callbacks too.
- */
-void ociimg_index_free(struct ociimg_index *index);
-
-/**
- * An independent copy: changing one leaves the other. NULL for NULL. The caller frees it
- * with ociimg_image_free.
- */
-struct ociimg_image *ociimg_image_clone(const struct ociimg_image *image);
-
-/**
- * The platform that the image is for: the index's for it, as written there, else the
- * config's; NULL where it has none. The caller frees it with ociimg_platform_free.
- */
-struct ociimg_platform *ociimg_image_platform(const struct ociimg_image *image);
-
-/**
- * How many layers the image has; 0 for NULL.
- */
-size_t ociimg_image_layer_count(const struct ociimg_image *image);
-
-/**
- * The layer at a place, the base first; NULL beyond the end. The caller frees it with
- * ociimg_layer_free.
- */
-struct ociimg_layer *ociimg_image_layer(const struct ociimg_image *image, size_t i);
-
-/**
- * How many annotations the manifest has; 0 for NULL.
- */
-size_t ociimg_image_annotation_count(const struct ociimg_image *image);
-
-/**
- * The manifest's annotation at a place, in the order of the document: true, with key and
- * value, either of which may be NULL where it is not wanted; false beyond the end, both
- * NULL. The texts live as long as the image is neither freed nor changed.
- */
-ociimg_bool ociimg_image_annotation_at(const struct ociimg_image *image,
-                                       size_t i,
-                                       const char **key,
-                                       const char **value);
-
-/**
- * The manifest's annotation of this key; NULL where there is none. Lives as long as the
- * image is neither freed nor changed.
- */
-const char *ociimg_image_annotation(const struct ociimg_image *image, const char *key);
-
-/**
- * The manifest, and its length in bytes; len may be NULL. Of an image that was not
- * changed these are the very bytes that were loaded. Not NUL-terminated. NULL and 0 for
- * NULL. Live as long as the image is neither freed nor changed.
- */
-const uint8_t *ociimg_image_manifest_json(const struct ociimg_image *image, size_t *len);
-
-/**
- * The config, and its length in bytes; as ociimg_image_manifest_json.
- */
-const uint8_t *ociimg_image_config_json(const struct ociimg_image *image, size_t *len);
-
-/**
- * The digest of the manifest; NULL for NULL. Lives as long as the image is neither freed
- * nor changed.
- */
-const char *ociimg_image_manifest_digest(const struct ociimg_image *image);
-
-/**
- * The digest of the config; NULL for NULL. Lives as long as the image is neither freed
- * nor changed.
- */
-const char *ociimg_image_config_digest(const struct ociimg_image *image);
-
-/**
- * The image configuration; NULL for NULL. The caller frees it with ociimg_config_free.
- */
-struct ociimg_config *ociimg_image_config(const struct ociimg_image *image);
-
-/**
- * Frees an image; NULL does nothing. Any thread.
- */
-void ociimg_image_free(struct ociimg_image *image);
-
-/**
- * When the image was made, as written (RFC 3339 by the specification); NULL where it is absent.
- */
-const char *ociimg_config_created(const struct ociimg_config *config);
-
-/**
- * Who made the image; NULL where it is absent.
- */
-const char *ociimg_config_author(const struct ociimg_config *config);
-
-/**
- * The user that the entrypoint runs as; NULL where it is absent.
- */
-const char *ociimg_config_user(const struct ociimg_config *config);
-
-/**
- * The folder that the entrypoint starts in; NULL where it is absent.
- */
-const char *ociimg_config_working_dir(const struct ociimg_config *config);
-
-/**
- * The signal that ends a container; NULL where it is absent.
- */
-const char *ociimg_config_stop_signal(const struct ociimg_config *config);
-
-/**
- * How many environment variables; 0 for NULL.
- */
-size_t ociimg_config_env_count(const struct ociimg_config *config);
-
-/**
- * The environment variable at a place, "NAME=value"; NULL beyond the end.
- */
-const char *ociimg_config_env_at(const struct ociimg_config *config, size_t i);
-
-/**
- * How many words of the entrypoint; 0 for NULL.
- */
-size_t ociimg_config_entrypoint_count(const struct ociimg_config *config);
-
-/**
- * The word of the entrypoint at a place; NULL beyond the end.
- */
-const char *ociimg_config_entrypoint_at(const struct ociimg_config *config, size_t i);
-
-/**
- * How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
- */
-size_t ociimg_config_cmd_count(const struct ociimg_config *config);
-
-/**
- * The word of the command at a place; NULL beyond the end.
- */
-const char *ociimg_config_cmd_at(const struct ociimg_config *config, size_t i);
-
-/**
- * How many ports the image exposes; 0 for NULL.
- */
-size_t ociimg_config_exposed_port_count(const struct ociimg_config *config);
-
-/**
- * The port at a place, "80/tcp", in the order of the document; NULL beyond the end.
- */
-const char *ociimg_config_exposed_port_at(const struct ociimg_config *config, size_t i);
-
-/**
- * How many volumes the image has; 0 for NULL.
- */
-size_t ociimg_config_volume_count(const struct ociimg_config *config);
-
-/**
- * The path of the volume at a place, in the order of the document; NULL beyond the end.
- */
-const char *ociimg_config_volume_at(const struct ociimg_config *config, size_t i);
-
-/**
- * How many labels; 0 for NULL.
- */
-size_t ociimg_config_label_count(const struct ociimg_config *config);
-
-/**
- * The label at a place, in the order of the document: true, with key and value, either of
- * which may be NULL where it is not wanted; false beyond the end, both NULL.
- */
-ociimg_bool ociimg_config_label_at(const struct ociimg_config *config,
-                                   size_t i,
-                                   const char **key,
-                                   const char **value);
-
-/**
- * The label of this key; NULL where there is none.
- */
-const char *ociimg_config_label(const struct ociimg_config *config, const char *key);
-
-/**
- * How many steps the history has, which need not fit the layers; 0 for NULL.
- */
-size_t ociimg_config_history_count(const struct ociimg_config *config);
-
-/**
- * The command of the step at a place; NULL where it is absent, and beyond the end.
- */
-const char *ociimg_config_history_created_by(const struct ociimg_config *config,
-                                             size_t i);
-
-/**
- * Who made the step at a place; NULL where it is absent, and beyond the end.
- */
-const char *ociimg_config_history_author(const struct ociimg_config *config, size_t i);
-
-/**
- * When the step at a place was made, as written; NULL where it is absent, and beyond the end.
- */
-const char *ociimg_config_history_created(const struct ociimg_config *config,
-                                          size_t i);
-
-/**
- * The comment on the step at a place; NULL where it is absent, and beyond the end.
- */
-const char *ociimg_config_history_comment(const struct ociimg_config *config, size_t i);
-
-/**
- * Whether the step at a place made no layer; false beyond the end.
- */
-ociimg_bool ociimg_config_history_empty_layer(const struct ociimg_config *config,
-                                              size_t i);
-
-/**
- * Frees a config; NULL does nothing. Any thread.
- */
-void ociimg_config_free(struct ociimg_config *config);
-
-/**
- * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
- * ociimg_descriptor_free.
- */
-struct ociimg_descriptor *ociimg_layer_descriptor(const struct ociimg_layer *layer);
-
-/**
- * The layer's media type under its OCI name, also where the manifest has Docker's; other
- * types stand as they are. NULL for NULL.
- */
-const char *ociimg_layer_oci_media_type(const struct ociimg_layer *layer);
-
-/**
- * The digest of the stored blob; NULL for NULL.
- */
-const char *ociimg_layer_digest(const struct ociimg_layer *layer);
-
-/**
- * The size of the stored blob in bytes; 0 for NULL.
- */
-uint64_t ociimg_layer_size(const struct ociimg_layer *layer);
-
-/**
- * The diff ID: the digest of the uncompressed tar stream, as the config has it; NULL for
- * NULL.
- */
-const char *ociimg_layer_diff_id(const struct ociimg_layer *layer);
-
-/**
- * The chain ID: the digest that names this layer and all below it in its image. Layers
- * without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
- *
- * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
- */
-const char *ociimg_layer_chain_id(const struct ociimg_layer *layer);
+                                     const ociimg_reader_options *opts,
+                                     const ociimg_context *ctx, ociimg_reader **out,
+                                     ociimg_error **err);
 
 /**
  * Opens the layer's blob for reading. Each reader is a stream of its own. mode is one of
@@ -1683,17 +1368,11 @@ const char *ociimg_layer_chain_id(const struct ociimg_layer *layer);
  * no regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
  * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
-ociimg_status ociimg_layer_open(const struct ociimg_layer *layer,
-                                ociimg_read_mode mode,
-                                const struct ociimg_reader_options *opts,
-                                const struct ociimg_context *ctx,
-                                struct ociimg_reader **out,
-                                struct ociimg_error **err);
-
-/**
- * Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too.
- */
-void ociimg_layer_free(struct ociimg_layer *layer);
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode,
+                                const ociimg_reader_options *opts,
+                                const ociimg_context *ctx, ociimg_reader **out,
+                                ociimg_error **err);
 
 /**
  * Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
@@ -1712,11 +1391,9 @@ void ociimg_layer_free(struct ociimg_layer *layer);
  * OCIIMG_STATUS_CALLBACK,
  * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
  */
-ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
-                                 uint8_t *buf,
-                                 size_t cap,
-                                 size_t *n,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_reader_read(ociimg_reader *reader, uint8_t *buf, size_t cap, size_t *n,
+                                 ociimg_error **err);
 
 /**
  * Reads the rest of the blob, hands it to nobody, and succeeds if everything was verified.
@@ -1727,26 +1404,128 @@ ociimg_status ociimg_reader_read(struct ociimg_reader *reader,
  *
  * Fails as ociimg_reader_read does, and with OCIIMG_STATUS_INVALID_ARGUMENT for NULL alone.
  */
-ociimg_status ociimg_reader_finish(struct ociimg_reader *reader,
-                                   struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_reader_finish(ociimg_reader *reader, ociimg_error **err);
 
 /**
  * Whether the end was reached and everything was verified; false for NULL. Any thread,
  * callbacks too.
  */
-ociimg_bool ociimg_reader_is_verified(const struct ociimg_reader *reader);
+ociimg_bool ociimg_reader_is_verified(const ociimg_reader *reader);
 
 /**
  * How many bytes of the stored blob were read so far, of the size that its descriptor
  * says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
  */
-uint64_t ociimg_reader_stored_read(const struct ociimg_reader *reader);
+uint64_t ociimg_reader_stored_read(const ociimg_reader *reader);
 
 /**
  * Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a
  * callback that serves this reader, the stream is closed when the call is over.
  */
-void ociimg_reader_free(struct ociimg_reader *reader);
+void ociimg_reader_free(ociimg_reader *reader);
+
+/** @} */
+
+/* ---- Sinks ----------------------------------------------------------------------------- */
+
+/**
+ * @defgroup sink Sinks
+ * Where images go: callbacks of the program, a layout or an archive.
+ * @{
+ */
+
+/**
+ * Where images go: a program's table of callbacks, or a built-in sink. Any number of copies
+ * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
+ * time: copies keep what they need.
+ *
+ * What is copied is visible when the copy put its root; the sinks of archives and some of a
+ * program's own need ociimg_sink_finish for that.
+ */
+struct ociimg_sink;
+
+/**
+ * The callbacks of a sink: where blobs, manifests and roots go. The rules of
+ * ociimg_loader_vtable hold.
+ *
+ * Each callback with a result returns OCIIMG_STATUS_OK or another number, best by way of
+ * ociimg_call_fail. They run on the threads that run a copy, at once on several of them;
+ * the callbacks of one stream never run at once, but not always on the thread that began
+ * the blob. No lock is held meanwhile: a callback may call the library and free handles.
+ * Running the copy that it serves, or finishing the sink, is OCIIMG_STATUS_BUSY there.
+ * Nothing may unwind or longjmp out of a callback: a C++ exception ends the program.
+ *
+ * state and streams are never looked into; integers other than 0 will do for streams. d,
+ * buf, name and call are valid until the callback returns; d is not to be freed. A
+ * successful begin_blob is followed by exactly one commit_blob or abort_blob. A success
+ * that leaves *stream NULL, or an *offset above the size of the blob, is
+ * OCIIMG_STATUS_CALLBACK_CONTRACT, and so is OCIIMG_STATUS_RESTART from any callback but
+ * write and commit_blob.
+ */
+typedef struct ociimg_sink_vtable {
+  /** sizeof(ociimg_sink_vtable). */
+  size_t struct_size;
+  /**
+   * How many blobs may be open at once, over all copies to the sink. 0 is any number.
+   * With 1, blobs and manifests come one at a time and in a fixed order, however many
+   * threads copy.
+   */
+  uint32_t max_streams;
+  /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t reserved;
+  /**
+   * Optional. Sets *present (0 on entry) to 1 if the blob is there, whole: its source is
+   * not read then.
+   */
+  int32_t (*has_blob)(void *state, const ociimg_descriptor *d, ociimg_bool *present,
+                      ociimg_call *call);
+  /**
+   * Required. Begins a blob; *stream is not NULL on success. OCIIMG_STATUS_EXISTS: the
+   * blob is there, and there is no stream. *offset is 0 on entry; a sink that has the
+   * first bytes of the blob from before sets it to their number. The library still reads
+   * and hashes them, and writes those behind them.
+   */
+  int32_t (*begin_blob)(void *state, const ociimg_descriptor *d, void **stream,
+                        uint64_t *offset, ociimg_call *call);
+  /**
+   * Required. Takes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: what was
+   * written is lost; abort_blob is called, then begin_blob again, at most max_restarts
+   * times.
+   */
+  int32_t (*write)(void *state, void *stream, const uint8_t *buf, size_t len,
+                   ociimg_call *call);
+  /**
+   * Required. Makes the blob visible: its size and digest were right. Ends the stream,
+   * whatever it returns: after OCIIMG_STATUS_RESTART begin_blob comes again, without
+   * abort_blob. OCIIMG_STATUS_EXISTS (somebody else was faster) counts as success.
+   */
+  int32_t (*commit_blob)(void *state, void *stream, ociimg_call *call);
+  /** Required. Ends the stream without making anything visible. */
+  void (*abort_blob)(void *state, void *stream);
+  /**
+   * Required. Stores a manifest or index below the root: whole and verified, after all
+   * that it names.
+   */
+  int32_t (*put_manifest)(void *state, const ociimg_descriptor *d, const uint8_t *buf,
+                          size_t len, ociimg_call *call);
+  /**
+   * Required. Stores a root, after everything else, once for each name; name is NULL
+   * where it has none. A name that is there from before is replaced.
+   */
+  int32_t (*put_root)(void *state, const ociimg_descriptor *d, const uint8_t *buf,
+                      size_t len, const char *name, ociimg_call *call);
+  /**
+   * Optional. Called once, by ociimg_sink_finish; no callback but destroy comes after it.
+   */
+  int32_t (*finish)(void *state, ociimg_call *call);
+  /**
+   * Optional. Called once, when the last handle that could use the sink is gone: the sink
+   * itself or a copy. Without finish before it, what is not visible yet is to be undone.
+   * The other functions must stay callable until it has returned.
+   */
+  void (*destroy)(void *state);
+} ociimg_sink_vtable;
 
 /**
  * A sink that hands everything to the program's own callbacks. The table is copied; state
@@ -1758,10 +1537,9 @@ void ociimg_reader_free(struct ociimg_reader *reader);
  * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
  * version does not know, a reserved field that is not 0).
  */
-ociimg_status ociimg_sink_new(const struct ociimg_sink_vtable *vtable,
-                              void *state,
-                              struct ociimg_sink **out,
-                              struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
+                              ociimg_sink **out, ociimg_error **err);
 
 /**
  * Completes the sink: an archive stands at its path when this succeeded, not before.
@@ -1779,16 +1557,138 @@ ociimg_status ociimg_sink_new(const struct ociimg_sink_vtable *vtable,
  * layout or an archive with OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the
  * path of an archive that must be new), or the status with which writing failed before.
  */
-ociimg_status ociimg_sink_finish(struct ociimg_sink *sink,
-                                 const struct ociimg_context *ctx,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
+                                 ociimg_error **err);
 
 /**
  * Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
  * is gone and ociimg_sink_finish did not succeed, what is not visible yet is undone. Any
  * thread, callbacks too.
  */
-void ociimg_sink_free(struct ociimg_sink *sink);
+void ociimg_sink_free(ociimg_sink *sink);
+
+/** @} */
+
+/* ---- Copying --------------------------------------------------------------------------- */
+
+/**
+ * @defgroup copy Copying
+ * Images from a loader into a sink; bytes and digests never change.
+ * @{
+ */
+
+/**
+ * What a report of a copy is about: the values of ociimg_copy_progress.event. More may be
+ * added.
+ */
+enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
+  /** Bytes of a blob were read, and written unless the sink had them from before. */
+  OCIIMG_COPY_BLOB = 1,
+  /** A blob was copied: read, verified, written and committed. */
+  OCIIMG_COPY_BLOB_DONE = 2,
+  /**
+   * A blob was not copied: the sink has it already (blob_bytes is its size), or it is
+   * left out (blob_bytes is 0).
+   */
+  OCIIMG_COPY_BLOB_SKIPPED = 3,
+  /**
+   * What was written of a blob is lost, since the sink asked for it again or an earlier
+   * run failed in the middle of it. The one report with which bytes_done and
+   * bytes_skipped may fall.
+   */
+  OCIIMG_COPY_RESTARTED = 4,
+  /** A manifest or index below a root was put. */
+  OCIIMG_COPY_MANIFEST = 5,
+  /** A root was put, under one of its names. */
+  OCIIMG_COPY_ROOT = 6
+};
+
+/** The bits of ociimg_copy_options.flags. */
+enum ociimg_copy_flag_values OCIIMG_INT32_ENUM {
+  /** Of a selection: copies its root as it is, and below it only what was selected. */
+  OCIIMG_COPY_SPARSE = 1,
+  /**
+   * Goes on without content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and without
+   * BROKEN entries. Content that is there and wrong still fails.
+   */
+  OCIIMG_COPY_LEAVE_OUT_MISSING = 2,
+  /**
+   * Leaves nondistributable ("foreign") layers out. By default those that the source has
+   * are copied.
+   */
+  OCIIMG_COPY_SKIP_FOREIGN = 4,
+  /**
+   * Unpacks the layers of images on the way, and checks their diff IDs. Layers that the
+   * sink has already are not read.
+   */
+  OCIIMG_COPY_CHECK_DIFF_IDS = 8
+};
+
+/**
+ * A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
+ * any time: runs go on.
+ */
+struct ociimg_copy;
+
+/**
+ * How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
+ * manifests), each digest once; when it is done, done and skipped together are the total.
+ */
+typedef struct ociimg_copy_progress {
+  /** sizeof(ociimg_copy_progress), as the library knows it. */
+  size_t struct_size;
+  /** What this is about. Valid until the callback returns; not to be freed. */
+  const ociimg_descriptor *descriptor;
+  /** Bytes of it that are in the sink so far. */
+  uint64_t blob_bytes;
+  /** Bytes that were written. */
+  uint64_t bytes_done;
+  /** Bytes that the sink had already, and those of blobs that are left out. */
+  uint64_t bytes_skipped;
+  /** Bytes of all blobs that are known; grows while documents are read. */
+  uint64_t bytes_total;
+  /** Blobs that were copied. */
+  uint32_t blobs_done;
+  /** Blobs that the sink had already, or that are left out. */
+  uint32_t blobs_skipped;
+  /** All blobs that are known; grows while documents are read. */
+  uint32_t blobs_total;
+  /**
+   * One of OCIIMG_COPY_BLOB, OCIIMG_COPY_BLOB_DONE, OCIIMG_COPY_BLOB_SKIPPED,
+   * OCIIMG_COPY_RESTARTED, OCIIMG_COPY_MANIFEST and OCIIMG_COPY_ROOT.
+   */
+  int32_t event;
+} ociimg_copy_progress;
+
+/** How to copy. A field that is 0 or NULL has its default. */
+typedef struct ociimg_copy_options {
+  /** sizeof(ociimg_copy_options). */
+  size_t struct_size;
+  /**
+   * The names under which the root is put; copied. A layout or archive that is copied
+   * from must list exactly one root then. Default: the names that a layout or archive has
+   * for its roots; of other sources none.
+   */
+  const char *const *names;
+  size_t name_count;
+  /**
+   * OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
+   * OCIIMG_COPY_CHECK_DIFF_IDS, or'ed. Other bits are OCIIMG_STATUS_UNSUPPORTED.
+   */
+  uint32_t flags;
+  /** How often a sink may ask for one blob again (OCIIMG_STATUS_RESTART). Default: 3. */
+  uint32_t max_restarts;
+  /**
+   * Called with user_data as the copy goes on, on the threads that run it: one call at a
+   * time, in the order in which the counters change. A thread may report what another did.
+   * No lock is held meanwhile; it may free handles and cancel the context, but not run
+   * the copy. p is valid until it returns. The function must stay callable until the copy
+   * is freed and runs no more.
+   */
+  void (*progress)(void *user_data, const ociimg_copy_progress *p);
+  void *user_data;
+} ociimg_copy_options;
 
 /**
  * A copy of an index with all that is below its root: nested indexes, images, artifacts,
@@ -1807,11 +1707,10 @@ void ociimg_sink_free(struct ociimg_sink *sink);
  * document of its own; names for a layout or archive that lists several roots) or
  * OCIIMG_STATUS_UNSUPPORTED (a flag or option that this version does not know).
  */
-ociimg_status ociimg_copy_new(const struct ociimg_index *index,
-                              const struct ociimg_sink *sink,
-                              const struct ociimg_copy_options *opts,
-                              struct ociimg_copy **out,
-                              struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_copy_new(const ociimg_index *index, const ociimg_sink *sink,
+                              const ociimg_copy_options *opts, ociimg_copy **out,
+                              ociimg_error **err);
 
 /**
  * As ociimg_copy_new, of a single image as it is now: what is changed afterwards does not
@@ -1819,11 +1718,10 @@ ociimg_status ociimg_copy_new(const struct ociimg_index *index,
  *
  * Fails as ociimg_copy_new does.
  */
-ociimg_status ociimg_copy_new_image(const struct ociimg_image *image,
-                                    const struct ociimg_sink *sink,
-                                    const struct ociimg_copy_options *opts,
-                                    struct ociimg_copy **out,
-                                    struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_copy_new_image(const ociimg_image *image, const ociimg_sink *sink,
+                                    const ociimg_copy_options *opts, ociimg_copy **out,
+                                    ociimg_error **err);
 
 /**
  * Works until all is copied. Any number of the program's threads may run one copy at once:
@@ -1850,15 +1748,15 @@ ociimg_status ociimg_copy_new_image(const struct ociimg_image *image,
  * OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT. When one thread fails, all give its
  * error.
  */
-ociimg_status ociimg_copy_run(const struct ociimg_copy *copy,
-                              const struct ociimg_context *ctx,
-                              struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_copy_run(const ociimg_copy *copy, const ociimg_context *ctx,
+                              ociimg_error **err);
 
 /**
  * Frees this handle of a copy; NULL does nothing. A run that is going on is not ended. Any
  * thread, callbacks too.
  */
-void ociimg_copy_free(struct ociimg_copy *copy);
+void ociimg_copy_free(ociimg_copy *copy);
 
 /**
  * Copies an index on this thread: ociimg_copy_new with this one name, ociimg_copy_run and
@@ -1867,11 +1765,10 @@ void ociimg_copy_free(struct ociimg_copy *copy);
  *
  * Fails as ociimg_copy_new and ociimg_copy_run do.
  */
-ociimg_status ociimg_index_write(const struct ociimg_index *index,
-                                 const struct ociimg_sink *sink,
-                                 const char *name,
-                                 const struct ociimg_context *ctx,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_write(const ociimg_index *index, const ociimg_sink *sink,
+                                 const char *name, const ociimg_context *ctx,
+                                 ociimg_error **err);
 
 /**
  * Copies an image on this thread, as it is now: ociimg_copy_new_image with this one name,
@@ -1880,14 +1777,15 @@ ociimg_status ociimg_index_write(const struct ociimg_index *index,
  *
  * Fails as ociimg_copy_new_image and ociimg_copy_run do.
  */
-ociimg_status ociimg_image_write(const struct ociimg_image *image,
-                                 const struct ociimg_sink *sink,
-                                 const char *name,
-                                 const struct ociimg_context *ctx,
-                                 struct ociimg_error **err);
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_write(const ociimg_image *image, const ociimg_sink *sink,
+                                 const char *name, const ociimg_context *ctx,
+                                 ociimg_error **err);
+
+/** @} */
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif
 
-#endif  /* OCIIMG_H */
+#endif /* OCIIMG_H */

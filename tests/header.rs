@@ -1,6 +1,9 @@
 //! The committed header is what cbindgen makes of `src/ffi`, and compiles as C99 and C++17
 //! without a warning.
 
+#[path = "header/layout.rs"]
+mod layout;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,18 +25,29 @@ fn functions(header: &[u8]) -> BTreeSet<String> {
 
 #[test]
 fn the_header_is_generated_from_the_sources() {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let config = cbindgen::Config::from_root_or_default(root);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config =
+        cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is right");
+    // No function takes or returns them: C sees the constants alone.
+    config.export.include = layout::enums(&root.join("src/ffi"));
     let bindings = cbindgen::generate_with_config(root, config).expect("cbindgen reads src/ffi");
-    let mut generated = Vec::new();
-    bindings.write(&mut generated);
+    let mut bare = Vec::new();
+    bindings.write(&mut bare);
+    let bare = String::from_utf8(bare).expect("cbindgen writes text");
+    let preamble = std::fs::read_to_string(root.join("include/preamble.txt")).expect("a preamble");
+    let version = [
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    ];
+    let generated = layout::layout(&bare, &preamble, &root.join("src/ffi"), version).into_bytes();
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(committed(), &generated).expect("the header can be written");
         let list: String = functions(&generated)
             .iter()
             .map(|name| format!("{name}\n"))
             .collect();
-        let symbols = Path::new(root).join("tests/symbols.txt");
+        let symbols = root.join("tests/symbols.txt");
         std::fs::write(symbols, list).expect("the list of symbols can be written");
     }
     let found = std::fs::read(committed()).unwrap_or_default();

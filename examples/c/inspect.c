@@ -569,14 +569,13 @@ static bool show_image(const struct options *o, struct json *json, const ociimg_
 {
     ociimg_error *err = NULL;
     ociimg_image *image;
-    bool good = true;
-    ociimg_index_image(index, i, ctx, &image, &err);
+    bool good = ociimg_index_image(index, i, ctx, &image, &err) == OCIIMG_STATUS_OK;
     if (o->json) {
         json_open(json, NULL, '{');
-        good = image != NULL && json_image(o, json, image, ctx);
+        good = good && json_image(o, json, image, ctx);
         json_error(json, err);
         json_close(json, '}');
-    } else if (image != NULL) {
+    } else if (good) {
         good = print_image(o, image, ctx);
     }
     ociimg_image_free(image);
@@ -592,10 +591,10 @@ static ociimg_index *load(const struct options *o, const ociimg_context *ctx, oc
     ociimg_load_options options = {.struct_size = sizeof options, .root_digest = o->digest};
     ociimg_loader *loader;
     ociimg_index *index = NULL;
-    if (ociimg_loader_open(o->source, &source, &loader, err) == OCIIMG_STATUS_OK)
-        ociimg_index_load(loader, &options, ctx, &index, err);
+    bool good = ociimg_loader_open(o->source, &source, &loader, err) == OCIIMG_STATUS_OK &&
+                ociimg_index_load(loader, &options, ctx, &index, err) == OCIIMG_STATUS_OK;
     ociimg_loader_free(loader);
-    return index;
+    return good ? index : NULL;
 }
 
 /* The images that `platform` runs, or this machine for NULL, the best first. */
@@ -605,9 +604,9 @@ static ociimg_index *choose(const ociimg_index *index, const ociimg_platform *pl
     ociimg_index *chosen;
     ociimg_matcher *matcher =
         platform != NULL ? ociimg_matcher_only(platform) : ociimg_matcher_default(NULL);
-    ociimg_index_select_with(index, matcher, &chosen, err);
+    bool good = ociimg_index_select_with(index, matcher, &chosen, err) == OCIIMG_STATUS_OK;
     ociimg_matcher_free(matcher);
-    return chosen;
+    return good ? chosen : NULL;
 }
 
 /* The image that was asked for; false where there is none. */
