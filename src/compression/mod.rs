@@ -5,11 +5,13 @@
 
 mod bzip2;
 mod decoder;
+mod encoder;
 mod gzip;
 mod xz;
 mod zstd;
 
 pub use decoder::Decoder;
+pub use encoder::{Encoder, Layout, Method, Piece, Trailer};
 
 use crate::error::Result;
 use bzip2::Bzip2;
@@ -56,6 +58,29 @@ impl Compression {
             }
             [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
             _ => Self::None,
+        }
+    }
+
+    /// The name of the compression; `None` for content that is not compressed.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        })
+    }
+
+    /// The media type of an OCI layer that is compressed this way. The specification has
+    /// none for bzip2 and xz; theirs follow its pattern.
+    pub fn oci_layer(self) -> &'static str {
+        match self {
+            Self::None => "application/vnd.oci.image.layer.v1.tar",
+            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+            Self::Bzip2 => "application/vnd.oci.image.layer.v1.tar+bzip2",
+            Self::Xz => "application/vnd.oci.image.layer.v1.tar+xz",
         }
     }
 

@@ -1,0 +1,142 @@
+//! Input that is compressed on its way into a layer.
+
+use super::head::TarCheck;
+use super::options::LayerOptions;
+use super::output::{Finished, Output};
+use super::pool::{Job, Pool};
+use crate::compression::{Compression, Encoder, Layout, Method, Trailer};
+use crate::context::Context;
+use crate::digest::Hasher;
+use crate::error::Result;
+
+/// Bytes that are hashed, checked and copied while they are in the cache.
+const SLICE: usize = 64 << 10;
+
+pub struct Compress {
+    method: Method,
+    layout: Layout,
+    check: TarCheck,
+    diff_id: Hasher,
+    trailer: Trailer,
+    output: Output,
+    /// The piece that is being filled.
+    job: Job,
+    pieces: u64,
+    encoder: Option<Box<dyn Encoder>>,
+    workers: u32,
+    pool: Option<Pool>,
+}
+
+impl Compress {
+    pub fn new(options: &LayerOptions) -> Result<Self> {
+        let mut output = Output::new(options);
+        output.write(options.method.header())?;
+        Ok(Self {
+            method: options.method,
+            layout: options.method.layout(),
+            check: TarCheck::new(options.max_size),
+            diff_id: Hasher::new(options.algorithm),
+            trailer: Trailer::new(options.method),
+            output,
+            job: Job::default(),
+            pieces: 0,
+            encoder: options.method.encoder()?,
+            workers: options.workers,
+            pool: None,
+        })
+    }
+
+    pub fn write(&mut self, mut bytes: &[u8], ctx: &Context) -> Result<()> {
+        while !bytes.is_empty() {
+            ctx.check()?;
+            if self.filled() == self.layout.piece {
+                self.submit(false)?;
+            }
+            let n = bytes
+                .len()
+                .min(SLICE)
+                .min(self.layout.piece - self.filled());
+            let (slice, rest) = bytes.split_at(n);
+            self.check.update(slice)?;
+            self.trailer.update(slice);
+            if self.encoder.is_none() {
+                // Digest and diff ID are the same.
+                self.output.write(slice)?;
+            } else {
+                self.diff_id.update(slice);
+                self.job.piece.bytes.extend_from_slice(slice);
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<Finished> {
+        self.check.finish()?;
+        if self.encoder.is_some() {
+            self.submit(true)?;
+            while let Some(pool) = self.pool.as_mut().filter(|pool| !pool.is_idle()) {
+                let job = pool.take()?;
+                self.output.write(&job.out)?;
+            }
+        }
+        self.output.write(&self.trailer.finish())?;
+        let diff_id = self.encoder.is_some().then(|| self.diff_id.finish());
+        let compression = match self.method {
+            Method::None => Compression::None,
+            Method::Gzip(_) => Compression::Gzip,
+            Method::Zstd(_) => Compression::Zstd,
+        };
+        self.output.finish(diff_id, compression)
+    }
+
+    /// Bytes of the piece that is being filled.
+    fn filled(&self) -> usize {
+        self.job.piece.bytes.len() - self.job.piece.history
+    }
+
+    /// Has the piece compressed, and starts the next one.
+    fn submit(&mut self, is_last: bool) -> Result<()> {
+        // A layer of one piece is not worth a thread.
+        if self.pieces == 0 && self.workers > 0 && !is_last {
+            self.pool = Pool::start(self.method, self.workers)?;
+        }
+        let piece = &mut self.job.piece;
+        piece.starts_unit = self.layout.starts_unit(self.pieces);
+        piece.ends_unit = is_last || self.layout.ends_unit(self.pieces);
+        piece.is_last = is_last;
+        self.pieces += 1;
+        let start = piece.bytes.len().saturating_sub(self.layout.history);
+        let history = piece.bytes[start..].to_vec();
+
+        let mut next = match (&mut self.pool, &mut self.encoder) {
+            (Some(pool), _) => {
+                pool.give(std::mem::take(&mut self.job))?;
+                match pool.is_full() {
+                    true => {
+                        let job = pool.take()?;
+                        self.output.write(&job.out)?;
+                        job
+                    }
+                    false => Job::default(),
+                }
+            }
+            (None, Some(encoder)) => {
+                let mut job = std::mem::take(&mut self.job);
+                job.out.clear();
+                encoder.encode(&job.piece, &mut job.out)?;
+                self.output.write(&job.out)?;
+                job
+            }
+            (None, None) => Job::default(),
+        };
+        next.piece.bytes.clear();
+        next.piece
+            .bytes
+            .reserve(self.layout.history + self.layout.piece);
+        next.piece.bytes.extend_from_slice(&history);
+        next.piece.history = history.len();
+        self.job = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Threads that compress.
+
+use crate::compression::{Encoder, Layout, Method, Piece};
+use crate::error::{Error, Result};
+use crate::thread::Helper;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// Pieces to a thread, and back with what they compress to.
+struct Channels {
+    jobs: Sender<Job>,
+    results: Receiver<Result<Job>>,
+}
+
+/// A piece, and what it compresses to.
+#[derive(Default)]
+pub struct Job {
+    pub piece: Piece,
+    pub out: Vec<u8>,
+}
+
+/// Some threads that take one unit after the other in turn, so that what they give comes
+/// back in order without any lock.
+pub struct Pool {
+    threads: Vec<Helper<Channels>>,
+    layout: Layout,
+    /// The number of the next piece to be given to a thread.
+    next_in: u64,
+    /// The number of the next piece to be taken from a thread.
+    next_out: u64,
+}
+
+impl Pool {
+    /// Starts up to `workers` threads; `None` if not even one can be started.
+    pub fn start(method: Method, workers: u32) -> Result<Option<Self>> {
+        let mut threads = Vec::new();
+        for _ in 0..workers {
+            let Some(encoder) = method.encoder()? else {
+                break;
+            };
+            let (jobs, to_do) = channel();
+            let (done, results) = channel();
+            let channels = Channels { jobs, results };
+            match Helper::start("ociimg-zip", channels, || work(encoder, to_do, done)) {
+                Ok(thread) => threads.push(thread),
+                // The system allows no more threads.
+                Err(_) => break,
+            }
+        }
+        Ok((!threads.is_empty()).then(|| Self {
+            threads,
+            layout: method.layout(),
+            next_in: 0,
+            next_out: 0,
+        }))
+    }
+
+    /// Whether a piece has to be taken before the next one is given: what is under way is
+    /// bounded, and still enough for every thread to have something to do. With `n` threads
+    /// that each are `1/n` of a unit behind the one before, it spans `(n - 1)^2 / n` units.
+    pub fn is_full(&self) -> bool {
+        let n = self.threads.len() as u64;
+        let span = ((n - 1).pow(2) * self.layout.pieces_per_unit).div_ceil(n);
+        self.next_in - self.next_out > span + n
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.next_in == self.next_out
+    }
+
+    pub fn give(&mut self, job: Job) -> Result<()> {
+        let channels = self.channels_for(self.next_in)?;
+        channels.jobs.send(job).map_err(|_| died())?;
+        self.next_in += 1;
+        Ok(())
+    }
+
+    /// Waits for the oldest piece under way.
+    pub fn take(&mut self) -> Result<Job> {
+        let channels = self.channels_for(self.next_out)?;
+        let job = channels.results.recv().map_err(|_| died())??;
+        self.next_out += 1;
+        Ok(job)
+    }
+
+    fn channels_for(&self, piece: u64) -> Result<&Channels> {
+        let thread = self.layout.unit_of(piece) % self.threads.len() as u64;
+        self.threads[thread as usize].channels()
+    }
+}
+
+fn work(mut encoder: Box<dyn Encoder>, jobs: Receiver<Job>, results: Sender<Result<Job>>) {
+    for mut job in jobs {
+        job.out.clear();
+        let outcome = encoder.encode(&job.piece, &mut job.out);
+        if results.send(outcome.map(|()| job)).is_err() {
+            return;
+        }
+    }
+}
+
+fn died() -> Error {
+    Error::internal("a thread that compresses has panicked")
+}

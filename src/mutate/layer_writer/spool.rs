@@ -1,0 +1,73 @@
+//! Where the bytes of a new layer wait until they are read.
+
+use super::blob::Content;
+use crate::error::{Error, Result};
+use crate::text::Escaped;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Memory for a short layer, a file without a name for a longer one.
+pub struct Spool {
+    memory: Vec<u8>,
+    file: Option<BufWriter<File>>,
+    temp_dir: PathBuf,
+    max_memory: u64,
+}
+
+impl Spool {
+    pub fn new(temp_dir: PathBuf, max_memory: u64) -> Self {
+        Self {
+            memory: Vec::new(),
+            file: None,
+            temp_dir,
+            max_memory,
+        }
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            return file
+                .write_all(bytes)
+                .map_err(|e| system_error(&self.temp_dir, &e));
+        }
+        if (self.memory.len() + bytes.len()) as u64 <= self.max_memory {
+            self.memory.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let memory = std::mem::take(&mut self.memory);
+        let mut start = || {
+            let file = self.file.insert(BufWriter::with_capacity(
+                64 << 10,
+                tempfile::tempfile_in(&self.temp_dir)?,
+            ));
+            file.write_all(&memory)?;
+            file.write_all(bytes)
+        };
+        start().map_err(|e| system_error(&self.temp_dir, &e))
+    }
+
+    pub fn finish(self) -> Result<Content> {
+        let Some(file) = self.file else {
+            return Ok(Content::Memory(self.memory.into()));
+        };
+        let name = format!("temporary file in {}", place(&self.temp_dir));
+        match file.into_inner() {
+            Ok(file) => Ok(Content::File(Arc::new(file), name.into())),
+            Err(e) => Err(system_error(&self.temp_dir, e.error())),
+        }
+    }
+}
+
+fn place(folder: &Path) -> String {
+    Escaped(&folder.to_string_lossy()).to_string()
+}
+
+fn system_error(temp_dir: &Path, e: &io::Error) -> Error {
+    Error::io(format_args!(
+        "temporary file for the layer in {}: {e}",
+        place(temp_dir)
+    ))
+    .with_errno(e.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,3 @@
+//! Changes of images, and layers of the program's own.
+
+pub mod layer_writer;
