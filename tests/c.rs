@@ -154,6 +154,11 @@ fn readers() {
     passes("readers.c");
 }
 
+#[test]
+fn copies_to_a_hostile_sink() {
+    passes("copy.c");
+}
+
 /// Not under helgrind, drd or the thread sanitizer: Rust's locks are atomics and futexes of
 /// its own, in a library that is not instrumented, and what they guard looks unguarded.
 #[test]

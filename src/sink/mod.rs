@@ -13,6 +13,7 @@ pub mod shared;
 mod system_error;
 pub mod target;
 mod temporary;
+mod thread;
 
 pub use layout::LayoutSink;
 pub use options::{OuterCompression, SinkOptions};

@@ -1,10 +1,11 @@
 //! A sink as several copies use it at once.
 
 use super::target::Sink;
+use super::thread::ThreadId;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+
 use std::time::Duration;
 
 /// How often a waiting thread looks at its context: cancelling is only an atomic store,
@@ -84,7 +85,7 @@ impl SharedSink {
         if self.max_streams == usize::MAX {
             return Ok(OpenStream(None));
         }
-        let me = thread::current().id();
+        let me = ThreadId::current();
         let mut state = self.lock();
         while state.streams.len() >= self.max_streams {
             if state.streams.contains(&me) {

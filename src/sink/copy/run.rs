@@ -11,10 +11,11 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::sink::SharedSink;
 use crate::sink::shared::POLL;
+use crate::sink::thread::ThreadId;
 use crate::text::Text;
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 
 /// A copy of one source to one sink.
 pub struct Copy {
@@ -104,7 +105,7 @@ impl Copy {
     }
 
     fn join(&self) -> Result<(Arc<Run>, Participant<'_>)> {
-        let thread = thread::current().id();
+        let thread = ThreadId::current();
         let mut state = self.lock();
         if state.threads.contains(&thread) {
             return Err(Error::busy(
