@@ -78,6 +78,13 @@ pub struct History {
 }
 
 impl Config {
+    /// The key of the `config` object, as the specification spells it, that a reader takes
+    /// this key for.
+    pub fn execution_member(key: &str) -> Option<&'static str> {
+        let defined = EXECUTION_DEFINED.iter().copied();
+        defined.into_iter().find(|name| json::folds_to(key, name))
+    }
+
     pub fn parse(document: &[u8]) -> Result<Self> {
         let object = json::parse(document)?.object(DEFINED)?;
         let platform = descriptor::platform(&object)?;

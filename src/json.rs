@@ -345,7 +345,7 @@ fn checked(text: &str) -> Result<Text> {
 
 /// Whether Go takes `key` for `name` (of ASCII): by simple case folding, which also knows
 /// the long s and the Kelvin sign.
-fn folds_to(key: &str, name: &str) -> bool {
+pub fn folds_to(key: &str, name: &str) -> bool {
     let folded = key.chars().map(|c| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

@@ -6,9 +6,12 @@
 use oci_spec::image::MediaType;
 use std::fmt;
 
-const DOCKER_MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub const DOCKER_MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 const OCTET_STREAM: &str = "application/octet-stream";
@@ -77,6 +80,14 @@ pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
 /// or Docker's tools (`+enc`) add.
 pub fn is_encrypted(media_type: &str) -> bool {
     media_type.ends_with("+encrypted") || media_type.ends_with("+enc")
+}
+
+/// Whether a layer has one of the types that the OCI or Docker specification defines. Only
+/// such layers have a diff ID for certain.
+pub fn is_layer(media_type: &str) -> bool {
+    let name = oci_layer(media_type).strip_prefix("application/vnd.oci.image.layer.");
+    let base = name.map(|name| name.strip_prefix("nondistributable.").unwrap_or(name));
+    matches!(base, Some("v1.tar" | "v1.tar+gzip" | "v1.tar+zstd"))
 }
 
 /// The OCI name of a Docker layer type; any other type is its own name.

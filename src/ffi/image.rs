@@ -1,46 +1,134 @@
-//! Images, read-only.
+//! Images, as they are read.
 
 use super::boolean::ociimg_bool;
 use super::config::ociimg_config;
-use super::kit::get::{get, get_annotation, get_bytes, get_new, get_pair, get_text};
-use super::kit::handle::free;
+use super::kit::get::get;
+use super::kit::handle::{free, give_some, set};
+use super::kit::text::{lend, lend_item};
 use super::layer::ociimg_layer;
 use super::platform::ociimg_platform;
+use crate::error::{Error, Result};
 use crate::image::Image;
 use libc::{c_char, size_t};
+use std::ffi::CStr;
+use std::ptr;
+use std::sync::{RwLock, TryLockError};
 
-/// An image: a manifest, its config and its layers. Several threads may read one at once.
-/// Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
+/// An image: a manifest, its config and its layers. Several threads may read one at once;
+/// a function that changes it needs it for itself alone. Owned by the caller and freed with
+/// ociimg_image_free. Layers, configs and clones that came from it stay as they are when it
+/// is changed or freed.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
-pub struct ociimg_image(pub(super) Image);
+pub struct ociimg_image {
+    // Nobody waits for it, and no callback runs under it. It is taken only where a program
+    // uses the image on another thread during an edit.
+    image: RwLock<Image>,
+}
+
+impl From<Image> for ociimg_image {
+    fn from(image: Image) -> Self {
+        Self {
+            image: RwLock::new(image),
+        }
+    }
+}
+
+impl ociimg_image {
+    /// A copy of the image as it is now.
+    pub(super) fn snapshot(&self) -> Result<Image> {
+        match self.image.try_read() {
+            Ok(image) => Ok(image.clone()),
+            Err(e) => Err(in_use(e)),
+        }
+    }
+
+    /// Changes the image. What the edit returns is for the caller to drop, as that may run
+    /// callbacks.
+    pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Image) -> Result<T>) -> Result<T> {
+        match self.image.try_write() {
+            Ok(mut image) => edit(&mut image),
+            Err(e) => Err(in_use(e)),
+        }
+    }
+}
+
+fn in_use<T>(e: TryLockError<T>) -> Error {
+    match e {
+        TryLockError::WouldBlock => Error::busy("the image is in use by another call"),
+        TryLockError::Poisoned(_) => {
+            Error::internal("the image was left in the middle of an edit by a bug in the library")
+        }
+    }
+}
+
+/// Reads from an image; `absent` for NULL, and during an edit on another thread.
+pub(super) fn read<R: Copy>(
+    image: Option<&ociimg_image>,
+    absent: R,
+    read: impl FnOnce(&Image) -> R,
+) -> R {
+    get(image, absent, |image| match image.image.try_read() {
+        Ok(image) => read(&image),
+        Err(_) => absent,
+    })
+}
+
+/// Makes a new handle from an image; NULL where it has none to give.
+pub(super) fn read_new<N>(
+    image: Option<&ociimg_image>,
+    read: impl FnOnce(&Image) -> Option<N>,
+) -> *mut N {
+    give_some(|| {
+        let image = image?.image.try_read().ok()?;
+        read(&image)
+    })
+}
+
+/// Lends bytes of an image, with their number.
+///
+/// # Safety
+/// `len` is NULL or can be written.
+unsafe fn read_bytes(
+    image: Option<&ociimg_image>,
+    len: *mut size_t,
+    bytes: impl FnOnce(&Image) -> &[u8],
+) -> *const u8 {
+    let (bytes, count) = read(image, (ptr::null(), 0), |image| {
+        let bytes = bytes(image);
+        (bytes.as_ptr(), bytes.len())
+    });
+    // SAFETY: the caller says the same of `len`.
+    unsafe { set(len, count) };
+    bytes
+}
 
 /// An independent copy: changing one leaves the other. NULL for NULL. The caller frees it
 /// with ociimg_image_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_clone(image: Option<&ociimg_image>) -> *mut ociimg_image {
-    get_new(image, |image| Some(ociimg_image(image.0.clone())))
+    read_new(image, |image| Some(image.clone().into()))
 }
 
 /// The platform that the image is for: the index's for it, as written there, else the
 /// config's; NULL where it has none. The caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_platform(image: Option<&ociimg_image>) -> *mut ociimg_platform {
-    get_new(image, |image| Some(image.0.platform()?.clone().into()))
+    read_new(image, |image| Some(image.platform()?.clone().into()))
 }
 
 /// How many layers the image has; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_layer_count(image: Option<&ociimg_image>) -> size_t {
-    get(image, 0, |image| image.0.layers().len())
+    read(image, 0, Image::layer_count)
 }
 
 /// The layer at a place, the base first; NULL beyond the end. The caller frees it with
 /// ociimg_layer_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_layer(image: Option<&ociimg_image>, i: size_t) -> *mut ociimg_layer {
-    get_new(image, |image| {
-        let layer = image.0.layers().get(i)?;
+    read_new(image, |image| {
+        let layer = image.layers().get(i)?;
         Some(ociimg_layer(layer.clone()))
     })
 }
@@ -48,7 +136,7 @@ pub extern "C" fn ociimg_image_layer(image: Option<&ociimg_image>, i: size_t) ->
 /// How many annotations the manifest has; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_annotation_count(image: Option<&ociimg_image>) -> size_t {
-    get(image, 0, |image| image.0.annotations().len())
+    read(image, 0, |image| image.annotations().len())
 }
 
 /// The manifest's annotation at a place, in the order of the document: true, with key and
@@ -61,8 +149,17 @@ pub unsafe extern "C" fn ociimg_image_annotation_at(
     key: *mut *const c_char,
     value: *mut *const c_char,
 ) -> ociimg_bool {
+    let absent = (ptr::null(), ptr::null());
+    let pair = read(image, absent, |image| match image.annotations().get(i) {
+        Some((key, value)) => (lend_item(Some(key)), lend_item(Some(value))),
+        None => absent,
+    });
     // SAFETY: outputs are NULL or can be written.
-    unsafe { get_pair(image, i, key, value, |image| image.0.annotations()) }
+    unsafe {
+        set(key, pair.0);
+        set(value, pair.1);
+    }
+    (pair != absent).into()
 }
 
 /// The manifest's annotation of this key; NULL where there is none. Lives as long as the
@@ -72,8 +169,16 @@ pub unsafe extern "C" fn ociimg_image_annotation(
     image: Option<&ociimg_image>,
     key: *const c_char,
 ) -> *const c_char {
-    // SAFETY: the key is NULL or a C string.
-    unsafe { get_annotation(image, key, |image| image.0.annotations()) }
+    if key.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: not NULL, so it is a C string.
+    let key = unsafe { CStr::from_ptr(key) };
+    read(image, ptr::null(), |image| {
+        // No key of a document is anything but UTF-8.
+        let key = key.to_str().ok();
+        lend_item(key.and_then(|key| image.annotations().find(key)))
+    })
 }
 
 /// The manifest, and its length in bytes; len may be NULL. Of an image that was not
@@ -85,7 +190,7 @@ pub unsafe extern "C" fn ociimg_image_manifest_json(
     len: *mut size_t,
 ) -> *const u8 {
     // SAFETY: the output is NULL or can be written.
-    unsafe { get_bytes(image, len, |image| Some(&image.0.manifest().bytes)) }
+    unsafe { read_bytes(image, len, |image| &image.manifest().bytes) }
 }
 
 /// The config, and its length in bytes; as ociimg_image_manifest_json.
@@ -95,27 +200,31 @@ pub unsafe extern "C" fn ociimg_image_config_json(
     len: *mut size_t,
 ) -> *const u8 {
     // SAFETY: the output is NULL or can be written.
-    unsafe { get_bytes(image, len, |image| Some(&image.0.config().bytes)) }
+    unsafe { read_bytes(image, len, |image| &image.config().bytes) }
 }
 
 /// The digest of the manifest; NULL for NULL. Lives as long as the image is neither freed
 /// nor changed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_manifest_digest(image: Option<&ociimg_image>) -> *const c_char {
-    get_text(image, |image| Some(image.0.manifest().digest.text()))
+    read(image, ptr::null(), |image| {
+        lend(Some(image.manifest().digest.text()))
+    })
 }
 
 /// The digest of the config; NULL for NULL. Lives as long as the image is neither freed
 /// nor changed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_config_digest(image: Option<&ociimg_image>) -> *const c_char {
-    get_text(image, |image| Some(image.0.config().digest.text()))
+    read(image, ptr::null(), |image| {
+        lend(Some(image.config().digest.text()))
+    })
 }
 
 /// The image configuration; NULL for NULL. The caller frees it with ociimg_config_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_config(image: Option<&ociimg_image>) -> *mut ociimg_config {
-    get_new(image, |image| Some(ociimg_config(image.0.config().clone())))
+    read_new(image, |image| Some(ociimg_config(image.config().clone())))
 }
 
 /// Frees an image; NULL does nothing. Any thread.

@@ -282,7 +282,7 @@ pub unsafe extern "C" fn ociimg_index_image(
     unsafe {
         create(out, err, || {
             let index = hold(index, "index")?;
-            Ok(ociimg_image(index.0.image(i, &context(ctx))?))
+            Ok(index.0.image(i, &context(ctx))?.into())
         })
     }
 }

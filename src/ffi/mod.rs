@@ -53,6 +53,8 @@ mod layer;
 
 mod reader;
 
+mod image_edit;
+
 mod sink_vtable;
 
 mod sink;
@@ -67,6 +69,7 @@ pub use copy::*;
 pub use descriptor::*;
 pub use error::*;
 pub use image::*;
+pub use image_edit::*;
 pub use index::*;
 pub use layer::*;
 pub use loader::*;

@@ -415,6 +415,14 @@ impl<'t> ArrayMut<'t> {
         self.array.elements.is_empty()
     }
 
+    /// As [`at`](Self::at), for as long as the array can be used.
+    pub fn into_at(self, i: usize) -> ValueMut<'t> {
+        ValueMut {
+            source: self.source,
+            node: &mut self.array.elements[i].value,
+        }
+    }
+
     /// The element at a place; panics where there is none.
     pub fn at(&mut self, i: usize) -> ValueMut<'_> {
         ValueMut {
