@@ -1032,8 +1032,10 @@ void ociimg_index_free(ociimg_index *index);
  */
 
 /**
- * An image: a manifest, its config and its layers. Several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_image_free; what came from it goes on.
+ * An image: a manifest, its config and its layers. Several threads may read one at once;
+ * a function that changes it needs it for itself alone. Owned by the caller and freed with
+ * ociimg_image_free. Layers, configs and clones that came from it stay as they are when it
+ * is changed or freed.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  */
@@ -1424,6 +1426,310 @@ uint64_t ociimg_reader_stored_read(const ociimg_reader *reader);
  * callback that serves this reader, the stream is closed when the call is over.
  */
 void ociimg_reader_free(ociimg_reader *reader);
+
+/** @} */
+
+/* ---- Changing images ------------------------------------------------------------------- */
+
+/**
+ * @defgroup edit Changing images
+ * Edits, which keep every byte that they do not change.
+ * @{
+ */
+
+/** A family of documents: one of the OCIIMG_FORMAT_ constants. */
+typedef int32_t ociimg_format;
+
+/** The values of ociimg_format. */
+enum ociimg_format_values OCIIMG_INT32_ENUM {
+  /** OCI image manifests and indexes. */
+  OCIIMG_FORMAT_OCI = 1,
+  /** Docker's manifests (version 2, schema 2) and manifest lists. */
+  OCIIMG_FORMAT_DOCKER = 2
+};
+
+/** Whether a layer that is appended gets a step of history. */
+enum ociimg_history_values OCIIMG_INT32_ENUM {
+  /**
+   * If the steps that made layers were as many as the layers before: a base without
+   * history stays without.
+   */
+  OCIIMG_HISTORY_BY_RULE = 0,
+  OCIIMG_HISTORY_ALWAYS = 1,
+  OCIIMG_HISTORY_NEVER = 2
+};
+
+/**
+ * How a layer is appended, and what its step of history says. A field that is 0, NULL or
+ * "" has its default.
+ */
+typedef struct ociimg_append_options {
+  /** sizeof(ociimg_append_options). */
+  size_t struct_size;
+  /**
+   * When the step was made: a time of RFC 3339 ("2006-01-02T15:04:05Z"). Left out by
+   * default, as the next three are.
+   */
+  const char *created;
+  const char *created_by;
+  const char *author;
+  const char *comment;
+  /**
+   * Media type of the layer in the manifest, taken as it is; by default that of the
+   * manifest's family for the layer's compression.
+   */
+  const char *media_type;
+  /** One of the OCIIMG_HISTORY_ constants. */
+  int32_t history;
+  /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t reserved;
+} ociimg_append_options;
+
+/**
+ * Makes an image without layers. The platform needs os and architecture. The same arguments
+ * give the same documents. Runs no callback. The caller frees *out with ociimg_image_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format, no os or architecture).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_new(ociimg_format format, const ociimg_platform *platform,
+                               ociimg_image **out, ociimg_error **err);
+
+/**
+ * Puts a layer on top of an image: its descriptor with annotations and URLs into the
+ * manifest, its diff ID into the config, and a step into the history if opts->history says
+ * so. The layer is read from where it came; the same layer may stand twice. It gets the
+ * media type that the image's family has for it; on an OCI image encrypted layers and those
+ * of unknown types keep theirs. opts may be NULL. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a layer without diff ID, a bad option),
+ * OCIIMG_STATUS_UNSUPPORTED (a zstd, encrypted or unknown layer on a Docker image, a layer
+ * whose compression has no media type, an image whose other layers lack diff IDs, an option
+ * that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another
+ * thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_append_layer(ociimg_image *image, const ociimg_layer *layer,
+                                        const ociimg_append_options *opts,
+                                        ociimg_error **err);
+
+/**
+ * Puts a layer in the place of another, by the rules of ociimg_image_append_layer without
+ * options. The history stays. May run callbacks: the destroy of a loader that nothing else
+ * uses any more.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no layer at i, a layer without diff ID),
+ * OCIIMG_STATUS_UNSUPPORTED (as ociimg_image_append_layer) or OCIIMG_STATUS_BUSY (the image is
+ * in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_replace_layer(ociimg_image *image, size_t i,
+                                         const ociimg_layer *layer, ociimg_error **err);
+
+/**
+ * Removes a layer, and the step of history that made it if the steps that made layers are as
+ * many as the layers. May run callbacks: the destroy of a loader that nothing else uses any
+ * more.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no layer at i) or OCIIMG_STATUS_BUSY (the
+ * image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_remove_layer(ociimg_image *image, size_t i, ociimg_error **err);
+
+/**
+ * Adds a step to the history that made no layer. step may be NULL; its media_type and history
+ * are not used. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
+ * field that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another
+ * thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_add_history(ociimg_image *image,
+                                       const ociimg_append_options *step,
+                                       ociimg_error **err);
+
+/**
+ * Sets os, architecture, variant, os.version and os.features of the config, and removes those
+ * that the platform lacks. It is the image's platform from then on, whatever its index says.
+ * Os and architecture are required. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no os or architecture) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_platform(ociimg_image *image,
+                                        const ociimg_platform *platform,
+                                        ociimg_error **err);
+
+/**
+ * Sets when the config was made, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or "" removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_created(ociimg_image *image, const char *value,
+                                       ociimg_error **err);
+
+/**
+ * Sets the author in the config; NULL or "" removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, text that is not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_author(ociimg_image *image, const char *value,
+                                      ociimg_error **err);
+
+/**
+ * Sets the user that the command runs as; NULL or "" removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, text that is not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_user(ociimg_image *image, const char *value,
+                                    ociimg_error **err);
+
+/**
+ * Sets the directory that the command starts in; NULL or "" removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, text that is not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_working_dir(ociimg_image *image, const char *value,
+                                           ociimg_error **err);
+
+/**
+ * Sets the signal that stops a container; NULL or "" removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, text that is not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_stop_signal(ociimg_image *image, const char *value,
+                                           ociimg_error **err);
+
+/**
+ * Sets the words that the command starts with; NULL removes it, words with a count of 0 write an empty list. The command (Cmd)
+ * stays. Words may be "". Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_entrypoint(ociimg_image *image, const char *const *words,
+                                          size_t count, ociimg_error **err);
+
+/**
+ * Sets the command, or the arguments of the entrypoint; NULL removes it, words with a count of 0 write an empty list. The entrypoint
+ * stays. Words may be "". Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_cmd(ociimg_image *image, const char *const *words,
+                                   size_t count, ociimg_error **err);
+
+/**
+ * Sets a variable of the environment; NULL as value removes it. One that is there keeps its
+ * place; if it is named twice, the first place gets the value and the others go. Runs no
+ * callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or holds "=",
+ * text that is not UTF-8) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The
+ * image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_env(ociimg_image *image, const char *name, const char *value,
+                                   ociimg_error **err);
+
+/**
+ * Sets a label of the config; NULL as value removes it. One that is there keeps its place, a
+ * new one goes last. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
+ * not UTF-8) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as
+ * it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_label(ociimg_image *image, const char *key,
+                                     const char *value, ociimg_error **err);
+
+/**
+ * Sets an annotation of the manifest; NULL as value removes it. One that is there keeps its
+ * place, a new one goes last. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
+ * not UTF-8), OCIIMG_STATUS_UNSUPPORTED (a Docker image) or OCIIMG_STATUS_BUSY (the image is in
+ * use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_annotation(ociimg_image *image, const char *key,
+                                          const char *value, ociimg_error **err);
+
+/**
+ * Adds a port that a container exposes ("80", "80/tcp"), or removes it if present is 0. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, port is NULL, "" or not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_exposed_port(ociimg_image *image, const char *port,
+                                            ociimg_bool present, ociimg_error **err);
+
+/**
+ * Adds a directory that a container mounts a volume at, or removes it if present is 0. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, path is NULL, "" or not UTF-8) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_volume(ociimg_image *image, const char *path,
+                                      ociimg_bool present, ociimg_error **err);
+
+/**
+ * Sets one member of the config's "config" object ("Healthcheck") to a JSON value of len
+ * bytes; NULL removes it. The value is held to the rules of loading. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or not UTF-8),
+ * OCIIMG_STATUS_MALFORMED (no JSON, or not what a config may have there) or OCIIMG_STATUS_BUSY
+ * (the image is in use on another thread). The image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_config_member(ociimg_image *image, const char *name,
+                                             const uint8_t *json, size_t len,
+                                             ociimg_error **err);
+
+/**
+ * Replaces the config by a document of len bytes, which is held to the rules of loading. Its
+ * diff IDs must be those of the layers. The image's platform is the document's from then on.
+ * Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, other diff IDs), OCIIMG_STATUS_MALFORMED (no
+ * JSON, or no image config) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The
+ * image stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_set_config_json(ociimg_image *image, const uint8_t *json,
+                                           size_t len, ociimg_error **err);
+
+/**
+ * Gives manifest, config and layers the media types of the other family, and changes nothing
+ * else. Runs no callback, and reads no layer. To OCI, layers of unknown types keep theirs.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format), OCIIMG_STATUS_UNSUPPORTED
+ * (to Docker: annotations, a subject or artifact type, a zstd or encrypted layer or one of an
+ * unknown type) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays
+ * as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
+                                   ociimg_error **err);
 
 /** @} */
 

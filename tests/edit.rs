@@ -10,7 +10,6 @@ use ociimg::image::{Format, Image};
 use ociimg::index::Index;
 use ociimg::layer::Layer;
 use ociimg::load::Options;
-use ociimg::loader::Loader;
 use ociimg::mutate::{AppendOptions, History, Step};
 use ociimg::platform::Platform;
 use ociimg::reader::{Mode, ReadOptions};

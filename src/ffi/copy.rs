@@ -240,7 +240,7 @@ fn copy_of_image(
     sink: &Arc<SharedSink>,
     options: CopyOptions,
 ) -> Result<Copy> {
-    Copy::new(Source::of_image(&image.0), sink.clone(), options)
+    Copy::new(Source::of_image(&image.snapshot()?), sink.clone(), options)
 }
 
 /// A copy of an index with all that is below its root: nested indexes, images, artifacts,
