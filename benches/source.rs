@@ -29,7 +29,7 @@ fn layout(digest: &Digest, size: u64) -> TempDir {
 }
 
 fn open(path: &Path) -> std::sync::Arc<dyn Loader> {
-    source::open(path, &Options::default()).unwrap()
+    source::open(path, &Options::default(), &Context::default()).unwrap()
 }
 
 fn opening(c: &mut Criterion) {

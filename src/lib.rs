@@ -25,6 +25,7 @@ pub mod media_type;
 pub mod mutate;
 pub mod platform;
 pub mod reader;
+pub mod reference;
 pub mod sink;
 pub mod source;
 pub mod tar;

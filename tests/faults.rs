@@ -42,8 +42,10 @@ fn test(archive: &[u8], step: usize, harmless: usize) {
     run(&["cuts", &step, &harmless], file.path());
 }
 
-/// Where the last byte is cut off, or the second of the blocks of zeros that end an archive.
-const CUTS_IN_THE_END: usize = 2;
+/// Where the last byte is cut off, or one or both of the blocks of zeros that end an archive.
+const CUTS_IN_THE_END: usize = 3;
+/// The same for an archive with `blobs/` whose index.json lists nothing: it needs a block.
+const CUTS_IN_THE_ZEROS: usize = 2;
 
 /// The files of a layout by name.
 type Layout = BTreeMap<String, Vec<u8>>;
@@ -246,7 +248,7 @@ fn a_hybrid_whose_layout_lists_nothing_is_read_or_fails() {
     let mut hybrid = hybrid();
     let index = json!({"schemaVersion": 2, "manifests": []});
     hybrid.insert("index.json".into(), bytes(&index));
-    test(&archive_of(&hybrid), 512, CUTS_IN_THE_END);
+    test(&archive_of(&hybrid), 512, CUTS_IN_THE_ZEROS);
 }
 
 /// As it was made, a later entry of a name in the place of those before.
@@ -277,22 +279,5 @@ fn a_hybrid_cut_before_manifest_json_does_not_list_nothing() {
     let index = json!({"schemaVersion": 2, "manifests": []});
     hybrid.insert("index.json".into(), bytes(&index));
     let files = ending_with(&hybrid, &["manifest.json"]);
-    test(&archive_in_order(&files), 512, CUTS_IN_THE_END);
-}
-
-#[test]
-fn an_archive_cut_before_what_was_appended_is_not_what_it_was_before() {
-    for (name, list) in [("index.json", "/manifests"), ("manifest.json", "")] {
-        let mut files = hybrid();
-        if name == "manifest.json" {
-            files.remove("index.json");
-            files.remove("oci-layout");
-        }
-        let mut document = parsed(&files[name]);
-        let list = document.pointer_mut(list).unwrap();
-        list.as_array_mut().unwrap().pop();
-        let mut files = ending_with(&files, &[]);
-        files.push((name, bytes(&document)));
-        test(&archive_in_order(&files), 512, CUTS_IN_THE_END);
-    }
+    test(&archive_in_order(&files), 512, CUTS_IN_THE_ZEROS);
 }

@@ -61,7 +61,7 @@ fn open(path: &Path, ref_name: Option<&str>) -> Image {
         ref_name: ref_name.map(str::to_owned),
         ..source::Options::default()
     };
-    let loaded = source::open(path, &options)
+    let loaded = source::open(path, &options, &Context::default())
         .and_then(|loader| Index::load(loader, &load::Options::default(), &Context::default()));
     let index = loaded.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(index.entries().len(), 1, "{}", path.display());

@@ -591,7 +591,7 @@ static ociimg_index *load(const struct options *o, const ociimg_context *ctx, oc
     ociimg_load_options options = {.struct_size = sizeof options, .root_digest = o->digest};
     ociimg_loader *loader;
     ociimg_index *index = NULL;
-    bool good = ociimg_loader_open(o->source, &source, &loader, err) == OCIIMG_STATUS_OK &&
+    bool good = ociimg_loader_open(o->source, &source, ctx, &loader, err) == OCIIMG_STATUS_OK &&
                 ociimg_index_load(loader, &options, ctx, &index, err) == OCIIMG_STATUS_OK;
     ociimg_loader_free(loader);
     return good ? index : NULL;

@@ -14,13 +14,14 @@ pub use decoder::Decoder;
 pub use encoder::{Encoder, Layout, Method, Piece, Trailer};
 
 use crate::error::Result;
+use crate::tar::{self, is_tar};
 use bzip2::Bzip2;
 use gzip::Gzip;
 use xz::Xz;
 use zstd::Zstd;
 
 /// Bytes from the start of a blob that tell what it is: a tar header.
-pub const HEAD: usize = 512;
+pub const HEAD: usize = tar::BLOCK;
 
 /// The memory that a zstd window or an xz dictionary may take, unless a caller says
 /// otherwise.
@@ -97,31 +98,12 @@ impl Compression {
     }
 }
 
-/// Whether a tar header stands here whose checksum fits, taken over unsigned bytes or,
-/// as some old programs did, over signed ones.
-pub fn is_tar(head: &[u8]) -> bool {
-    let Some(block) = head.first_chunk::<HEAD>() else {
-        return false;
-    };
-    let header = tar::Header::from_byte_slice(block);
-    let Ok(written) = header.cksum() else {
-        return false;
-    };
-    // The checksum's own field counts as blanks.
-    let sum = |value: fn(u8) -> i64| -> i64 {
-        let of = |bytes: &[u8]| -> i64 { bytes.iter().map(|b| value(*b)).sum() };
-        of(block) - of(&block[148..156]) + 8 * i64::from(b' ')
-    };
-    let written = i64::from(written);
-    sum(i64::from) == written || sum(|b| i64::from(b as i8)) == written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tar_header(name: &[u8]) -> tar::Header {
-        let mut header = tar::Header::new_ustar();
+    fn tar_header(name: &[u8]) -> ::tar::Header {
+        let mut header = ::tar::Header::new_ustar();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.set_size(0);
         header.set_mode(0o644);

@@ -1,16 +1,23 @@
 //! Tar archives as sources read them: in place, by a table of their entries.
 
-use super::escaped;
 use super::extent::Extent;
-use super::layout::Files;
-use super::tar::{self, Limits, Table};
+use super::files::Files;
+use super::system_error::escaped;
+use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::tar::{self, Flaw, Found, Limits, Table};
 
 /// Far above what images have.
 const LIMITS: Limits = Limits {
     headers: 1 << 21,
     names: 256 << 20,
 };
+/// Files of which an archive may have one alone: readers differ on which of two counts.
+const ONCE: [&str; 3] = [
+    super::layout::MARKER,
+    super::layout::INDEX,
+    super::docker_save::MANIFEST,
+];
 
 pub struct Archive {
     file: Extent,
@@ -18,25 +25,67 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// UNSUPPORTED where the file is something else.
-    pub fn read(file: Extent) -> Result<Self> {
-        if !tar::is_archive(&file.head()?) {
-            return Err(Error::unsupported(format_args!(
-                "{}: found no tar archive in it, expected an OCI archive or one of docker save, \
-                     as it is or compressed once with gzip or zstd",
-                escaped(file.name())
-            )));
-        }
-        let table = Table::read(|buf, at| file.read_exact_at(buf, at), file.size(), LIMITS)?;
+    /// UNSUPPORTED if the file is something else.
+    pub fn read(file: Extent, ctx: &Context) -> Result<Self> {
+        let table = Table::read(
+            |buf, at| {
+                ctx.check()?;
+                file.read_exact_at(buf, at)
+            },
+            file.size(),
+            LIMITS,
+            &ONCE,
+        )
+        .map_err(|flaw: Flaw| flaw.into_error(file.place()))?;
         Ok(Self { file, table })
+    }
+
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The archive's own name in messages.
+    pub fn name(&self) -> &str {
+        self.file.place()
+    }
+
+    pub fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    /// Looks `name` up without reading from the archive.
+    pub fn locate(&self, name: &str) -> Result<Found<'_>> {
+        self.table
+            .find(name)
+            .map_err(|e| Error::new(e.status(), format_args!("{}: {e}", self.place(name))))
+    }
+
+    /// The content of what was found under `name`.
+    pub fn extent(&self, name: &str, found: &Found<'_>) -> Result<Extent> {
+        let place = self.place(name);
+        match found {
+            Found::File(data) => Ok(self.file.part(place, data.start, data.end - data.start)),
+            Found::Sparse(sparse) => {
+                let map = sparse
+                    .read_map(|buf, at| self.file.read_exact_at(buf, at))
+                    .map_err(|flaw| flaw.into_error(&place))?;
+                Ok(self.file.sparse(place, sparse.offset(), map))
+            }
+        }
     }
 }
 
 impl Files for Archive {
     fn find(&self, name: &str) -> Result<Extent> {
-        let data = self.table.find(name)?;
-        let size = data.end - data.start;
-        Ok(self.file.part(name.as_bytes(), data.start, size))
+        self.extent(name, &self.locate(name)?)
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("{}: {}", self.file.place(), escaped(name.as_bytes()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        !matches!(self.table.find(name), Err(tar::FindError::Absent))
     }
 }
 
@@ -74,7 +123,7 @@ mod tests {
     /// All that can be read, or the first failure; what its digest does not fit is none
     /// of the source's doing.
     fn read_all(path: &Path, digests: &[Digest; 3]) -> Result<()> {
-        let loader = open(path, &Options::default())?;
+        let loader = open(path, &Options::default(), &Context::default())?;
         assert_eq!(root(&*loader)?, index());
         for (digest, content) in digests.iter().zip(CONTENTS) {
             let read = blob(&*loader, digest)?;
@@ -89,7 +138,8 @@ mod tests {
         for packed in [tar.clone(), gzip(&tar), zstd(&tar)] {
             read_all(on_disk(&packed).path(), &digests).unwrap();
             let file = on_disk(&packed);
-            let loader = open_archive(file.path(), &Options::default()).unwrap();
+            let loader =
+                open_archive(file.path(), &Options::default(), &Context::default()).unwrap();
             assert!(loader.root_is_index());
             // The file may go: what is open stays.
             drop(file);
@@ -140,7 +190,7 @@ mod tests {
         let (tar, digests) = sample();
         for cut in (0..tar.len()).step_by(512) {
             let file = on_disk(&tar);
-            let loader = open(file.path(), &Options::default()).unwrap();
+            let loader = open(file.path(), &Options::default(), &Context::default()).unwrap();
             file.as_file().set_len(cut as u64).unwrap();
             let mut failed = 0;
             for (digest, content) in digests.iter().zip(CONTENTS) {

@@ -1,58 +1,78 @@
 //! Extents: the stretches of open files in which sources keep their content.
 
-use super::{escaped, file_error};
+use super::system_error::{file_error, no_regular_file};
 use crate::compression::HEAD;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::loader::Stream;
+use crate::tar::{Map, Piece};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes that a document may have which a source reads for itself: what a load allows
-/// one by default.
-pub const LONGEST_DOCUMENT: u64 = 4 << 20;
-
-/// What is read at once of content that is read through.
+/// Bytes read at once of content that is read through.
 const PIECE: usize = 64 << 10;
 
-/// Where some content stands: a whole file, or an entry of an archive. It is read with
+/// Where some content is: a whole file, or an entry of an archive. It is read with
 /// `pread`, so that one open file serves any number of readers.
 #[derive(Clone)]
 pub struct Extent {
     file: Arc<File>,
-    name: Box<[u8]>,
+    place: Arc<str>,
+    /// Where it begins in its file; of no meaning for a sparse one.
     offset: u64,
     size: u64,
-    is_whole_file: bool,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// It ends where the file ends.
+    WholeFile,
+    Part,
+    /// Offsets in the map are those of the file.
+    Sparse(Arc<Map>),
 }
 
 impl Extent {
-    /// All of a file; MALFORMED if it is no regular one, which might never end.
-    pub fn of_file(file: File, name: &[u8]) -> Result<Self> {
-        let metadata = file.metadata().map_err(|e| file_error(name, e))?;
+    /// All of a file; MALFORMED if it is no regular one, which might never end. `place`
+    /// is its name in messages.
+    pub fn of_file(file: File, place: &str) -> Result<Self> {
+        let metadata = file.metadata().map_err(|e| file_error(place, e))?;
         if !metadata.is_file() {
-            return Err(no_regular_file(name));
+            return Err(no_regular_file(place));
         }
         Ok(Self {
             file: Arc::new(file),
-            name: name.into(),
+            place: place.into(),
             offset: 0,
             size: metadata.len(),
-            is_whole_file: true,
+            kind: Kind::WholeFile,
         })
     }
 
-    /// `size` bytes of this extent from `offset` on, which the caller knows to be inside.
-    pub fn part(&self, name: &[u8], offset: u64, size: u64) -> Self {
+    /// `size` bytes of this whole file from `offset` on, which the caller knows to be
+    /// inside.
+    pub fn part(&self, place: String, offset: u64, size: u64) -> Self {
         debug_assert!(offset + size <= self.size);
         Self {
             file: self.file.clone(),
-            name: name.into(),
+            place: place.into(),
             offset: self.offset + offset,
             size,
-            is_whole_file: false,
+            kind: Kind::Part,
+        }
+    }
+
+    /// A sparse file in this whole file; `offset` is where its first stretch is.
+    pub fn sparse(&self, place: String, offset: u64, map: Map) -> Self {
+        Self {
+            file: self.file.clone(),
+            place: place.into(),
+            offset: self.offset + offset,
+            size: map.size(),
+            kind: Kind::Sparse(Arc::new(map)),
         }
     }
 
@@ -60,13 +80,17 @@ impl Extent {
         self.size
     }
 
-    /// Where it begins in its file.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    /// Bytes of it that are stored nowhere.
+    pub fn holes(&self) -> u64 {
+        match &self.kind {
+            Kind::Sparse(map) => map.holes(),
+            Kind::WholeFile | Kind::Part => 0,
+        }
     }
 
-    pub fn name(&self) -> &[u8] {
-        &self.name
+    /// Its name in messages.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     pub fn stream(self) -> ExtentStream {
@@ -79,24 +103,23 @@ impl Extent {
     /// Fills `buf` from `position`; content that ends before is no longer what it was
     /// when it was opened.
     pub fn read_exact_at(&self, buf: &mut [u8], position: u64) -> Result<()> {
-        self.file
-            .read_exact_at(buf, self.offset + position)
-            .map_err(|e| match e.kind() {
-                ErrorKind::UnexpectedEof => self.changed(format_args!(
-                    "fewer than {} bytes",
-                    position + buf.len() as u64
-                )),
-                _ => file_error(&self.name, e),
-            })
+        let end = position + buf.len() as u64;
+        let mut done = 0;
+        while done < buf.len() {
+            match self.read_at(&mut buf[done..], position + done as u64)? {
+                0 => return Err(self.changed(format_args!("fewer than {end} bytes"))),
+                n => done += n,
+            }
+        }
+        Ok(())
     }
 
-    /// The content, where it is short enough for a document.
-    pub fn read_document(&self) -> Result<Vec<u8>> {
-        if self.size > LONGEST_DOCUMENT {
+    /// The content, if it has at most `max_size` bytes.
+    pub fn read_document(&self, max_size: u64) -> Result<Vec<u8>> {
+        if self.size > max_size {
             return Err(Error::limit_exceeded(format_args!(
-                "{}: found {} bytes, expected at most {LONGEST_DOCUMENT}",
-                escaped(&self.name),
-                self.size
+                "{}: found {} bytes, expected at most {max_size}",
+                self.place, self.size
             )));
         }
         let mut document = vec![0; self.size as usize];
@@ -105,19 +128,24 @@ impl Extent {
         Ok(document)
     }
 
-    /// Its first bytes, by which what it holds can be told.
+    /// Its first bytes, which tell what it holds.
     pub fn head(&self) -> Result<Vec<u8>> {
         let mut head = vec![0; self.size.min(HEAD as u64) as usize];
         self.read_exact_at(&mut head, 0)?;
         Ok(head)
     }
 
-    /// Hands all of it to `take`, piece by piece.
-    pub fn for_each_piece(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// Hands all of it to `take`, piece by piece, until the context is cancelled.
+    pub fn for_each_piece(
+        &self,
+        ctx: &Context,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         let mut stream = self.clone().stream();
         let mut piece = vec![0; PIECE];
         loop {
-            match stream.read(&mut piece, &Context::default())? {
+            ctx.check()?;
+            match stream.read(&mut piece, ctx)? {
                 0 => return Ok(()),
                 n => take(&piece[..n])?,
             }
@@ -127,20 +155,39 @@ impl Extent {
     /// SIZE_MISMATCH if the file has grown since it was opened. An entry of an archive
     /// ends where its header says, whatever follows.
     fn check_end(&self) -> Result<()> {
-        if !self.is_whole_file {
+        if !matches!(self.kind, Kind::WholeFile) {
             return Ok(());
         }
-        match self.read_at(&mut [0], self.size)? {
+        match self.pread(&mut [0], self.size)? {
             0 => Ok(()),
             _ => Err(self.changed(format_args!("more than {} bytes", self.size))),
         }
     }
 
+    /// Up to `buf.len()` bytes at `position`, which is inside; 0 if the file has shrunk.
     fn read_at(&self, buf: &mut [u8], position: u64) -> Result<usize> {
+        let room = |len: u64| buf.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+        match &self.kind {
+            Kind::WholeFile | Kind::Part => self.pread(buf, self.offset + position),
+            Kind::Sparse(map) => match map.piece_at(position) {
+                Piece::Stored { offset, len } => {
+                    let room = room(len);
+                    self.pread(&mut buf[..room], offset)
+                }
+                Piece::Hole { len } => {
+                    let room = room(len);
+                    buf[..room].fill(0);
+                    Ok(room)
+                }
+            },
+        }
+    }
+
+    fn pread(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         loop {
-            match self.file.read_at(buf, self.offset + position) {
+            match self.file.read_at(buf, offset) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                read => return read.map_err(|e| file_error(&self.name, e)),
+                read => return read.map_err(|e| file_error(&self.place, e)),
             }
         }
     }
@@ -148,17 +195,9 @@ impl Extent {
     fn changed(&self, found: std::fmt::Arguments<'_>) -> Error {
         Error::size_mismatch(format_args!(
             "{}: found {found}, expected {} as when it was opened",
-            escaped(&self.name),
-            self.size
+            self.place, self.size
         ))
     }
-}
-
-pub fn no_regular_file(name: &[u8]) -> Error {
-    Error::malformed(format_args!(
-        "{}: found no regular file where one was expected",
-        escaped(name)
-    ))
 }
 
 /// The content of an extent, read from its beginning.

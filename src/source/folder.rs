@@ -1,34 +1,211 @@
-//! The folder that a layout stands in.
+//! The folder of a layout.
 
 use super::extent::Extent;
-use super::layout::Files;
-use super::{OPEN_FLAGS, file_error};
+use super::files::Files;
+use super::system_error::{escaped, file_error, no_regular_file};
 use crate::error::Result;
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use std::os::unix::ffi::OsStrExt;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-/// A folder that nothing leads out of: cap-std follows links with `openat2` and
-/// RESOLVE_BENEATH, or step by step where the kernel has no such call.
-pub struct Folder(Dir);
+/// Opening must neither wait for the other end of a FIFO nor make a terminal the process's
+/// own.
+pub const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+/// A folder whose files are found below it, also through links; what leads out of it is
+/// refused, unless links are followed anywhere.
+pub struct Folder {
+    folder: OwnedFd,
+    name: Vec<u8>,
+    follow_links: bool,
+}
 
 impl Folder {
-    pub fn open(path: &Path) -> Result<Self> {
-        Dir::open_ambient_dir(path, ambient_authority())
-            .map(Self)
-            .map_err(|e| file_error(path.as_os_str().as_bytes(), e))
+    pub fn open(path: &Path, follow_links: bool) -> Result<Self> {
+        let name = path.as_os_str().as_bytes().to_owned();
+        let folder = openat(CWD, path, FOLDER, Mode::empty())
+            .map_err(|e| file_error(escaped(&name), e.into()))?;
+        Ok(Self {
+            folder,
+            name,
+            follow_links,
+        })
+    }
+
+    /// Opens `name` with further flags.
+    fn open_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        match self.follow_links {
+            true => openat(&self.folder, name, flags, Mode::empty()),
+            false => open_beneath(&self.folder, name, flags),
+        }
     }
 }
 
 impl Files for Folder {
     fn find(&self, name: &str) -> Result<Extent> {
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(OPEN_FLAGS);
-        let file = self
-            .0
-            .open_with(name, &options)
-            .map_err(|e| file_error(name.as_bytes(), e))?;
-        Extent::of_file(file.into_std(), name.as_bytes())
+        let error = |e: Errno| file_error(self.place(name), e.into());
+        // Opening a device may do something, so it is looked at first.
+        #[cfg(target_os = "linux")]
+        {
+            let file = self
+                .open_file(name, OFlags::PATH | OFlags::CLOEXEC)
+                .map_err(error)?;
+            let mode = fstat(&file).map_err(error)?.st_mode;
+            if FileType::from_raw_mode(mode) != FileType::RegularFile {
+                return Err(no_regular_file(self.place(name)));
+            }
+        }
+        let file = self.open_file(name, READ).map_err(error)?;
+        Extent::of_file(File::from(file), &self.place(name))
     }
+
+    fn place(&self, name: &str) -> String {
+        let separator: &[u8] = match self.name.last() {
+            Some(b'/') => b"",
+            _ => b"/",
+        };
+        escaped(&[&self.name, separator, name.as_bytes()].concat())
+    }
+}
+
+/// Opens `name` below `folder`; EXDEV if it leads out.
+fn open_beneath(folder: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{ResolveFlags, openat2};
+        // As long as somebody renames folders, the kernel cannot tell that `..` stays below.
+        const MAX_TRIES: usize = 8;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        for _ in 0..MAX_TRIES {
+            match openat2(folder, name, flags, Mode::empty(), beneath) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // Older than Linux 5.6, or forbidden by a sandbox of that time.
+                Err(Errno::NOSYS | Errno::PERM) => break,
+                opened => return opened,
+            }
+        }
+    }
+    Walk::new(folder).open(name, flags)
+}
+
+/// Links on the way to one file: as many as Linux follows.
+const MAX_LINKS: u32 = 40;
+/// Folders opened on the way to one file.
+const MAX_STEPS: u32 = 1 << 13;
+
+/// The way to a file step by step, where the kernel does not walk it.
+///
+/// At most two folders are open at a time. `..` starts again at the top: the folder that a
+/// descriptor is of may have been moved, and its parent may be anywhere by then.
+struct Walk<'a> {
+    top: &'a OwnedFd,
+    /// The names of the folders that lead to `at`; none of them is a link.
+    names: Vec<OsString>,
+    /// The folder reached; the top if there is none.
+    at: Option<OwnedFd>,
+    links: u32,
+    steps: u32,
+}
+
+impl<'a> Walk<'a> {
+    fn new(top: &'a OwnedFd) -> Self {
+        Self {
+            top,
+            names: Vec::new(),
+            at: None,
+            links: 0,
+            steps: 0,
+        }
+    }
+
+    fn open(mut self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        // Components still to be walked, the next one last.
+        let mut pending = Vec::new();
+        push_components(&mut pending, name.as_bytes())?;
+        while let Some(component) = pending.pop() {
+            if component == ".." {
+                self.go_up()?;
+                continue;
+            }
+            let folder = self.at.as_ref().unwrap_or(self.top).as_fd();
+            let is_last = pending.is_empty();
+            let kind = match is_last {
+                true => flags,
+                false => FOLDER,
+            };
+            match openat(folder, &component, kind | OFlags::NOFOLLOW, Mode::empty()) {
+                // With O_PATH a link is opened itself.
+                Ok(file) if is_last && !is_link(&file)? => return Ok(file),
+                Ok(file) if !is_last => {
+                    self.step()?;
+                    self.at = Some(file);
+                    self.names.push(component);
+                    continue;
+                }
+                Ok(_) | Err(Errno::LOOP | Errno::MLINK | Errno::NOTDIR) => {}
+                Err(e) => return Err(e),
+            }
+            let target = rustix::fs::readlinkat(folder, &component, Vec::new());
+            let target = target.map_err(|e| match e {
+                // No link: a file in the place of a folder.
+                Errno::INVAL => Errno::NOTDIR,
+                e => e,
+            })?;
+            self.links += 1;
+            if self.links > MAX_LINKS {
+                return Err(Errno::LOOP);
+            }
+            push_components(&mut pending, target.as_bytes())?;
+        }
+        // The name of a folder, or of none.
+        match self.at {
+            Some(folder) => Ok(folder),
+            None => openat(self.top, ".", FOLDER, Mode::empty()),
+        }
+    }
+
+    fn go_up(&mut self) -> Result<(), Errno> {
+        self.names.pop().ok_or(Errno::XDEV)?;
+        self.at = None;
+        for i in 0..self.names.len() {
+            self.step()?;
+            let folder = self.at.as_ref().unwrap_or(self.top);
+            let flags = FOLDER | OFlags::NOFOLLOW;
+            self.at = Some(openat(folder, &self.names[i], flags, Mode::empty())?);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Errno> {
+        self.steps += 1;
+        match self.steps > MAX_STEPS {
+            true => Err(Errno::LOOP),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Adds the components of a path before those that are pending.
+fn push_components(pending: &mut Vec<OsString>, path: &[u8]) -> Result<(), Errno> {
+    if path.first() == Some(&b'/') {
+        return Err(Errno::XDEV);
+    }
+    let components = path.split(|b| *b == b'/').rev();
+    let components = components.filter(|c| !c.is_empty() && *c != b".");
+    pending.extend(components.map(|c| OsString::from_vec(c.to_owned())));
+    Ok(())
+}
+
+fn is_link(file: &OwnedFd) -> Result<bool, Errno> {
+    Ok(FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Symlink)
 }

@@ -2,53 +2,44 @@
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
 
-use super::Options;
-use super::extent::Extent;
-use super::reference::RefName;
+use super::files::Files;
+use super::listing::{Listed, index_of, listed};
+use super::options::Options;
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::document::Document;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::{self, Value};
 use crate::loader::{Loader, Stream};
 use crate::text::Escaped;
-use crate::text_list::TextMap;
-use oci_spec::image::MediaType;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// The file that says that a folder is a layout, and of which version.
+/// The file that makes a folder a layout, and names its version.
 pub const MARKER: &str = "oci-layout";
 pub const INDEX: &str = "index.json";
 const VERSION: &str = "1.0.0";
 
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Where containerd and docker keep the whole name, REF_NAME being the tag alone.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
-
-/// What a layout stands in.
-pub trait Files: Send + Sync {
-    /// The regular file with this name, which may lead through links that stay inside.
-    fn find(&self, name: &str) -> Result<Extent>;
-
-    /// Whether there is anything with this name, be it of use or not.
-    fn has(&self, name: &str) -> bool {
-        !matches!(self.find(name), Err(e) if e.status() == Status::NotFound)
-    }
-}
-
 pub struct Layout<F> {
     files: F,
-    /// An index of what was chosen by name, in the place of index.json.
+    /// An index of the descriptors chosen by name, in the place of index.json.
     chosen: Option<Arc<[u8]>>,
 }
 
 impl<F: Files> Layout<F> {
     pub fn open(files: F, options: &Options) -> Result<Self> {
-        check_version(&files.find(MARKER)?.read_document()?).map_err(|e| e.context(MARKER))?;
+        check_version(&files, options)?;
         let chosen = match options.ref_name() {
-            Some(name) => Some(choose(&files, &name)?),
             None => None,
+            Some(name) => {
+                let index = read_index(&files, options)?;
+                let listed = listed_in(&files, &index)?;
+                let chosen: Vec<_> = listed.iter().filter(|one| one.has_name(&name)).collect();
+                if chosen.is_empty() {
+                    let names: Vec<_> = listed.iter().filter_map(Listed::name).collect();
+                    return Err(name.not_found(&names).context(files.place(INDEX)));
+                }
+                Some(index_of(chosen.into_iter().map(|one| one.raw)))
+            }
         };
         Ok(Self { files, chosen })
     }
@@ -71,87 +62,47 @@ impl<F: Files> Loader for Layout<F> {
     }
 
     fn open_blob(&self, digest: &Digest, _ctx: &Context) -> Result<Box<dyn Stream>> {
-        let (algorithm, encoded) = digest.parts();
-        let blob = self
-            .files
-            .find(&format!("blobs/{algorithm}/{encoded}"))
-            .map_err(|e| e.with_digest(digest.text()))?;
-        Ok(Box::new(blob.stream()))
+        open_blob(&self.files, digest)
     }
 }
 
-/// Whether index.json names no manifest at all.
-pub fn lists_nothing(files: &impl Files) -> Result<bool> {
-    let index = files.find(INDEX)?.read_document()?;
-    let listed = listed(&index).map_err(|e| e.context(INDEX))?;
-    Ok(listed.is_empty())
+/// The name of a blob in a layout.
+pub fn blob_path(digest: &Digest) -> String {
+    let (algorithm, encoded) = digest.parts();
+    format!("blobs/{algorithm}/{encoded}")
 }
 
-fn check_version(document: &[u8]) -> Result<()> {
-    let object = json::parse(document)?.object(&["imageLayoutVersion"])?;
-    let version = object.required("imageLayoutVersion", Value::text)?;
-    if &*version == VERSION {
-        return Ok(());
-    }
-    Err(Error::unsupported(format_args!(
-        "found image layout version \"{}\", expected {VERSION}",
-        Escaped(&version)
-    )))
+pub fn open_blob(files: &impl Files, digest: &Digest) -> Result<Box<dyn Stream>> {
+    let blob = files
+        .find(&blob_path(digest))
+        .map_err(|e| e.with_digest(digest.text()))?;
+    Ok(Box::new(blob.stream()))
 }
 
-/// The descriptors of an index, as written.
-fn listed(index: &[u8]) -> Result<Vec<Value<'_>>> {
-    let Document::Index(_) = Document::parse(index, 0)? else {
-        return Err(Error::malformed("found a manifest, expected an index"));
-    };
-    let object = json::parse(index)?.object(&["manifests"])?;
-    Ok(object.list("manifests", Ok)?)
+pub fn read_index(files: &impl Files, options: &Options) -> Result<Vec<u8>> {
+    files.find(INDEX)?.read_document(options.max_document_size)
 }
 
-/// An index of the descriptors in index.json that have this name.
-fn choose(files: &impl Files, name: &RefName<'_>) -> Result<Arc<[u8]>> {
-    let index = files.find(INDEX)?.read_document()?;
-    let chosen: Vec<_> = listed(&index)
-        .map_err(|e| e.context(INDEX))?
-        .into_iter()
-        .filter(|descriptor| has_name(*descriptor, name))
-        .map(Value::raw)
-        .collect();
-    if chosen.is_empty() {
-        return Err(name.not_found().context(INDEX));
-    }
-    Ok(index_of(&chosen))
+/// The descriptors of index.json, whose bytes are `index`.
+pub fn listed_in<'a>(files: &impl Files, index: &'a [u8]) -> Result<Vec<Listed<'a>>> {
+    listed(index).map_err(|e| e.context(files.place(INDEX)))
 }
 
-/// One that cannot be read has no name.
-fn has_name(descriptor: Value<'_>, name: &RefName<'_>) -> bool {
-    let annotations = descriptor
-        .object(&["annotations"])
-        .and_then(|object| object.map("annotations", Value::text))
-        .map(TextMap::from_iter)
-        .unwrap_or_default();
-    annotations
-        .find(REF_NAME)
-        .is_some_and(|found| name.is(&found))
-        || annotations
-            .find(CONTAINERD_NAME)
-            .is_some_and(|found| name.is_docker_name(&found))
-}
-
-/// The index that holds these descriptors as they are written.
-pub fn index_of(descriptors: &[impl AsRef<str>]) -> Arc<[u8]> {
-    let mut index = format!(
-        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[",
-        MediaType::ImageIndex
-    );
-    for (i, descriptor) in descriptors.iter().enumerate() {
-        if i > 0 {
-            index.push(',');
+pub fn check_version(files: &impl Files, options: &Options) -> Result<()> {
+    let document = files.find(MARKER)?;
+    let document = document.read_document(options.max_document_size)?;
+    let version = || -> Result<()> {
+        let object = json::parse(&document)?.object(&["imageLayoutVersion"])?;
+        let version = object.required("imageLayoutVersion", Value::text)?;
+        if &*version == VERSION {
+            return Ok(());
         }
-        index.push_str(descriptor.as_ref());
-    }
-    index.push_str("]}");
-    index.into_bytes().into()
+        Err(Error::unsupported(format_args!(
+            "found image layout version \"{}\", expected {VERSION}",
+            Escaped(&version)
+        )))
+    };
+    version().map_err(|e| e.context(files.place(MARKER)))
 }
 
 #[cfg(test)]
@@ -159,6 +110,7 @@ mod tests {
     use super::super::open_layout;
     use super::super::testing::*;
     use super::*;
+    use crate::error::Status;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
@@ -196,7 +148,7 @@ mod tests {
         fs::create_dir(folder.path().join("blobs/sha512")).unwrap();
         fs::write(folder.path().join(blob_name(&sha512)), "sha512").unwrap();
 
-        let loader = open_layout(folder.path(), &Options::default()).unwrap();
+        let loader = open_layout(folder.path(), &Options::default(), &Context::default()).unwrap();
         assert!(loader.root_is_index());
         assert_eq!(loader.root_digest(&Context::default()).unwrap(), None);
         assert_eq!(root(&*loader).unwrap(), INDEX_JSON);
@@ -241,13 +193,14 @@ mod tests {
         for (document, expected) in rows {
             let folder = layout();
             fs::write(folder.path().join(MARKER), document).unwrap();
-            let opened = open_layout(folder.path(), &Options::default()).map(drop);
+            let opened =
+                open_layout(folder.path(), &Options::default(), &Context::default()).map(drop);
             assert_eq!(status(opened), expected, "{document}");
         }
         let folder = layout();
         let long = " ".repeat((4 << 20) + 1);
         fs::write(folder.path().join(MARKER), long).unwrap();
-        let opened = open_layout(folder.path(), &Options::default()).map(drop);
+        let opened = open_layout(folder.path(), &Options::default(), &Context::default()).map(drop);
         assert_eq!(status(opened), Err(Status::LimitExceeded));
     }
 
@@ -343,7 +296,8 @@ mod tests {
         for (row, make, expected) in rows {
             let folder = layout();
             make(&folder.path().join(blob_name(&digest)), folder.path());
-            let loader = open_layout(folder.path(), &Options::default()).unwrap();
+            let loader =
+                open_layout(folder.path(), &Options::default(), &Context::default()).unwrap();
             let read = blob(&*loader, &digest);
             assert_eq!(status(read.map(drop)), expected, "{row}");
         }
@@ -356,7 +310,7 @@ mod tests {
             let path = folder.path().join(name);
             fs::remove_file(&path).unwrap();
             let read = || -> Result<()> {
-                let loader = open_layout(folder.path(), &Options::default());
+                let loader = open_layout(folder.path(), &Options::default(), &Context::default());
                 assert_eq!(loader.is_ok(), opens, "{name}");
                 root(&*loader?).map(drop)
             };
@@ -378,7 +332,8 @@ mod tests {
         ];
         for (size, expected) in rows {
             let folder = layout();
-            let loader = open_layout(folder.path(), &Options::default()).unwrap();
+            let loader =
+                open_layout(folder.path(), &Options::default(), &Context::default()).unwrap();
             let stream = loader.open_root_manifest(&Context::default()).unwrap();
             let index = fs::File::options()
                 .write(true)
@@ -393,12 +348,20 @@ mod tests {
         let entry = |id: u32, annotations: &str| {
             format!(r#"{{ "id" : {id}, "annotations":{annotations}}}"#)
         };
-        let tag = |id, name: &str| entry(id, &format!(r#"{{"{REF_NAME}":"{name}"}}"#));
-        let full = |id, name: &str| entry(id, &format!(r#"{{"{CONTAINERD_NAME}":"{name}"}}"#));
+        let tag = |id, name: &str| {
+            entry(
+                id,
+                &format!(r#"{{"org.opencontainers.image.ref.name":"{name}"}}"#),
+            )
+        };
+        let full =
+            |id, name: &str| entry(id, &format!(r#"{{"io.containerd.image.name":"{name}"}}"#));
         let both = |id, name: &str, tag: &str| {
             entry(
                 id,
-                &format!(r#"{{"{CONTAINERD_NAME}":"{name}","{REF_NAME}":"{tag}"}}"#),
+                &format!(
+                    r#"{{"io.containerd.image.name":"{name}","org.opencontainers.image.ref.name":"{tag}"}}"#
+                ),
             )
         };
         let entries = [
@@ -444,7 +407,7 @@ mod tests {
                 ref_name: Some(name.into()),
                 ..Options::default()
             };
-            let opened = open_layout(folder.path(), &options);
+            let opened = open_layout(folder.path(), &options, &Context::default());
             if chosen.is_empty() {
                 assert_eq!(status(opened.map(drop)), Err(Status::NotFound), "{name}");
                 continue;
@@ -459,14 +422,8 @@ mod tests {
                 assert_eq!(root(&*loader).unwrap(), expected, "{name}");
             }
         }
-        for none in [None, Some(String::new())] {
-            let options = Options {
-                ref_name: none,
-                ..Options::default()
-            };
-            let loader = open_layout(folder.path(), &options).unwrap();
-            assert_eq!(root(&*loader).unwrap(), index);
-        }
+        let loader = open_layout(folder.path(), &Options::default(), &Context::default());
+        assert_eq!(root(&*loader.unwrap()).unwrap(), index);
     }
 
     #[test]
@@ -498,7 +455,7 @@ mod tests {
                 ref_name: Some("v1".into()),
                 ..Options::default()
             };
-            let opened = open_layout(folder.path(), &options).map(drop);
+            let opened = open_layout(folder.path(), &options, &Context::default()).map(drop);
             assert_eq!(status(opened), Err(expected), "{:.90}", document);
         }
     }

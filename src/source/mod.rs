@@ -1,194 +1,152 @@
 //! Built-in sources of images: OCI image layouts, OCI archives and what `docker save`
 //! writes.
 //!
-//! What they hold is told apart by content, never by name. A source reads no more when it
-//! is opened than it needs to know what it is; what it gives out later is verified by
-//! whoever reads it, as that of any loader.
+//! Their content decides which of them a file or folder is, never its name. A source reads
+//! no more when it is opened than it needs for that and for its root; what it gives out
+//! later is verified by its reader, as that of any loader.
 
 mod archive;
 mod docker_save;
 mod extent;
+mod files;
 mod folder;
+mod foreign;
+mod hybrid;
 mod layout;
-mod reference;
+mod listing;
+mod options;
+mod ref_name;
+mod saved_images;
 mod spool;
-mod tar;
+mod system_error;
 #[cfg(test)]
 mod testing;
 
-use crate::error::{Error, Result, Status};
+pub use options::Options;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
 use crate::loader::Loader;
-use crate::text::Escaped;
+use crate::tar::{self, End, Flaw};
 use archive::Archive;
 use docker_save::DockerSave;
 use extent::Extent;
+use files::Files;
 use folder::Folder;
-use layout::{Files, Layout};
-use reference::RefName;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use std::fs;
-use std::io::{self, ErrorKind};
+use hybrid::Hybrid;
+use layout::Layout;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Only what has this name: entries of index.json by their annotations, images of
-    /// `docker save` by their tags. "" is no name.
-    pub ref_name: Option<String>,
-    /// Bytes that a compressed archive may unpack to; 0 is no limit.
-    pub max_unpacked_size: u64,
-}
-
-impl Options {
-    fn ref_name(&self) -> Option<RefName<'_>> {
-        let name = self.ref_name.as_deref()?;
-        (!name.is_empty()).then(|| RefName::new(name))
-    }
-}
+use system_error::{escaped, no_regular_file, path_error};
 
 /// A folder as an OCI image layout, a file as an archive.
-pub fn open(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
+pub fn open(path: &Path, options: &Options, ctx: &Context) -> Result<Arc<dyn Loader>> {
     if !metadata(path)?.is_dir() {
-        return open_archive(path, options);
+        return open_archive(path, options, ctx);
     }
-    let folder = Folder::open(path)?;
+    let folder = Folder::open(path, options.follow_links)?;
     if !folder.has(layout::MARKER) {
-        return Err(unsupported(
-            path,
-            "found a folder without the file oci-layout, expected an OCI image layout or an archive",
-        ));
+        let what = foreign::folder(&folder);
+        return Err(Error::unsupported(what).context(place(path)));
     }
     Ok(Arc::new(Layout::open(folder, options)?))
 }
 
 /// An OCI image layout in a folder.
-pub fn open_layout(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
-    // For the system a file in the place of the folder and one on the way to it are the same.
+pub fn open_layout(path: &Path, options: &Options, _ctx: &Context) -> Result<Arc<dyn Loader>> {
+    // To the system, a file in the place of the folder and one on the way to it are the same.
     metadata(path)?;
-    Ok(Arc::new(Layout::open(Folder::open(path)?, options)?))
+    let folder = Folder::open(path, options.follow_links)?;
+    if !folder.has(layout::MARKER) {
+        let what = foreign::folder(&folder);
+        return Err(Error::not_found(what).context(place(path)));
+    }
+    Ok(Arc::new(Layout::open(folder, options)?))
 }
 
-/// An OCI archive or one of `docker save`, as it is or compressed with gzip or zstd.
-pub fn open_archive(path: &Path, options: &Options) -> Result<Arc<dyn Loader>> {
-    let mut open = fs::OpenOptions::new();
-    let file = open
-        .read(true)
-        .custom_flags(OPEN_FLAGS)
-        .open(path)
-        .map_err(|e| path_error(path, e))?;
-    let file = Extent::of_file(file, path.as_os_str().as_bytes())?;
-    let archive = Archive::read(spool::unpacked(file, options.max_unpacked_size)?)?;
+/// An OCI archive or one of `docker save`, plain or compressed.
+pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc<dyn Loader>> {
+    // Opening a device may do something.
+    if !metadata(path)?.is_file() {
+        return Err(no_regular_file(place(path)));
+    }
+    let file = rustix::fs::open(path, folder::READ, rustix::fs::Mode::empty())
+        .map_err(|e| path_error(path, e.into()))?;
+    let file = Extent::of_file(File::from(file), &place(path))?;
+    let unsupported = |what: &str| Error::unsupported(what).context(place(path));
+    if let Some(what) = foreign::file(&file.head()?) {
+        return Err(unsupported(&format!(
+            "{what}, expected an OCI archive or one of docker save"
+        )));
+    }
+    let file = spool::unpacked(file, options.max_unpacked_size, ctx)?;
+    if !tar::is_archive(&file.head()?) {
+        return Err(unsupported(
+            "found no tar archive in it, expected an OCI archive or one of docker save, \
+             as it is or compressed once",
+        ));
+    }
+    let archive = Archive::read(file, ctx)?;
 
     let is_layout = archive.has(layout::MARKER) && archive.has(layout::INDEX);
     let is_docker_save = archive.has(docker_save::MANIFEST);
+    let is_bare = archive.table().end() == End::Bare;
+    // Otherwise index.json is left to whoever loads it.
+    let lists_something = is_layout && (is_docker_save || is_bare) && {
+        let index = layout::read_index(&archive, options)?;
+        !layout::listed_in(&archive, &index)?.is_empty()
+    };
+    if is_bare
+        && !lists_something
+        && !(is_docker_save && docker_save::is_complete(&archive, options)?)
+    {
+        return Err(cut_off(&archive));
+    }
     Ok(match (is_layout, is_docker_save) {
-        (true, false) => Arc::new(Layout::open(archive, options)?),
-        (true, true) if !layout::lists_nothing(&archive)? => {
-            Arc::new(Layout::open(archive, options)?)
+        (true, true) if lists_something => Arc::new(Hybrid::open(archive, options, ctx)?),
+        (_, true) => {
+            if is_layout {
+                layout::check_version(&archive, options)?;
+            }
+            Arc::new(DockerSave::open(&archive, options, ctx)?)
         }
-        (_, true) => Arc::new(DockerSave::open(archive, options)?),
+        (true, false) => Arc::new(Layout::open(archive, options)?),
         (false, false) => {
-            return Err(unsupported(
-                path,
-                "found a tar archive with neither oci-layout and index.json nor manifest.json, \
-                 expected an OCI archive or one of docker save",
-            ));
+            return Err(unsupported(&foreign::archive(archive.table().names())));
         }
     })
 }
 
-/// What is no regular file is found out by opening it: that must neither wait for the
-/// other end of a FIFO nor make a terminal the process's own.
-const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
+/// The error for an archive that may miss more than its blocks of zeros.
+fn cut_off(archive: &Archive) -> Error {
+    let flaw = Flaw::CutOff {
+        at: archive.size(),
+        size: archive.size(),
+        missing: "a block of zeros".to_owned(),
+    };
+    flaw.into_error(archive.name())
+}
 
 fn metadata(path: &Path) -> Result<fs::Metadata> {
     fs::metadata(path).map_err(|e| path_error(path, e))
 }
 
-/// Why nothing could be opened at the path that the caller gave.
-fn path_error(path: &Path, e: io::Error) -> Error {
-    let status = match Errno::from_io_error(&e) {
-        // Below a file there is nothing; which source's rule that breaks is not known.
-        Some(Errno::NOTDIR) => Status::NotFound,
-        _ => file_status(&e),
-    };
-    system_error(status, path.as_os_str().as_bytes(), &e)
-}
-
-/// Why a file with this name could not be opened or read.
-fn file_error(name: &[u8], e: io::Error) -> Error {
-    system_error(file_status(&e), name, &e)
-}
-
-fn system_error(status: Status, name: &[u8], e: &io::Error) -> Error {
-    Error::new(status, format_args!("{}: {}", escaped(name), said(e)))
-}
-
-fn file_status(e: &io::Error) -> Status {
-    match (e.kind(), Errno::from_io_error(e)) {
-        // A link that leaves its folder, as cap-std tells it.
-        (ErrorKind::PermissionDenied, None) => Status::Malformed,
-        (_, Some(Errno::NOENT | Errno::NAMETOOLONG)) => Status::NotFound,
-        // Too many links; a file in the place of a folder; a socket; a device that is not
-        // there.
-        (_, Some(Errno::LOOP | Errno::NOTDIR | Errno::NXIO | Errno::NODEV)) => Status::Malformed,
-        _ => Status::Io,
-    }
-}
-
-/// What the system says of a failure, as C programs know it.
-fn said(e: &io::Error) -> String {
-    let said = e.to_string();
-    match said.rsplit_once(" (os error ") {
-        Some((said, _)) => said.to_owned(),
-        None => said,
-    }
-}
-
-fn unsupported(path: &Path, message: &str) -> Error {
-    let name = escaped(path.as_os_str().as_bytes());
-    Error::unsupported(format_args!("{name}: {message}"))
-}
-
-/// A name, which may be any bytes, for an error message.
-fn escaped(name: &[u8]) -> String {
-    Escaped(&String::from_utf8_lossy(name)).to_string()
+/// The path that the caller gave, for messages.
+fn place(path: &Path) -> String {
+    escaped(path.as_os_str().as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::testing::*;
     use super::*;
+    use crate::error::Status;
     use std::path::PathBuf;
 
     #[test]
-    fn failures_of_the_system_have_a_status() {
-        let rows = [
-            (Errno::NOENT, Status::NotFound),
-            (Errno::NAMETOOLONG, Status::NotFound),
-            (Errno::LOOP, Status::Malformed),
-            (Errno::NOTDIR, Status::Malformed),
-            (Errno::NXIO, Status::Malformed),
-            (Errno::NODEV, Status::Malformed),
-            (Errno::ACCESS, Status::Io),
-            (Errno::PERM, Status::Io),
-            (Errno::IO, Status::Io),
-            (Errno::MFILE, Status::Io),
-        ];
-        for (errno, status) in rows {
-            let e = file_error(b"a\n\xff", errno.into());
-            assert_eq!(e.status(), status, "{e}");
-            assert!(e.message().starts_with("a\\n\u{fffd}: "), "{e}");
-            assert!(!e.message().contains("os error"), "{e}");
-        }
-    }
-
-    #[test]
-    fn what_a_path_holds_is_told_by_its_content() {
+    fn content_decides_what_a_path_holds() {
         use Status::{Malformed, NotFound, Unsupported};
         let folder = tempfile::TempDir::new().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -247,12 +205,19 @@ mod tests {
                 write("short", &oci[..511]),
                 no_archive,
             ),
+            ("bzip2", write("a.bz2", &bzip2(&oci)), an_archive),
+            ("xz", write("a.xz", &xz(&docker)), an_archive),
             (
-                "bzip2",
+                "cut bzip2",
                 write("bz2", b"BZh9\x31\x41\x59\x26\x53\x59"),
+                [Err(Malformed); 3],
+            ),
+            ("cut xz", write("xz", b"\xFD7zXZ\0"), [Err(Malformed); 3]),
+            (
+                "an image for Singularity",
+                write("squashfs", b"hsqs\x01\0\0\0"),
                 no_archive,
             ),
-            ("xz", write("xz", b"\xFD7zXZ\0"), no_archive),
             (
                 "gzip of gzip",
                 write("twice", &gzip(&gzip(&oci))),
@@ -292,7 +257,7 @@ mod tests {
         ];
         for (row, path, expected) in rows {
             let found = [open, open_layout, open_archive].map(|open| {
-                open(&path, &Options::default())
+                open(&path, &Options::default(), &Context::default())
                     .map(drop)
                     .map_err(|e| e.status())
             });
@@ -301,12 +266,18 @@ mod tests {
         for (name, says) in [
             ("bz2", "bzip2"),
             ("xz", "xz"),
+            ("squashfs", "squashfs"),
+            ("empty", "is empty"),
             ("folder", "oci-layout"),
             ("other", "manifest.json"),
             ("twice", "compressed once"),
         ] {
-            let e = open(&at(name), &Options::default()).map(drop).unwrap_err();
+            let e = open(&at(name), &Options::default(), &Context::default())
+                .map(drop)
+                .unwrap_err();
             assert!(e.message().contains(says), "{e}");
+            let path = at(name);
+            assert!(e.message().starts_with(path.to_str().unwrap()), "{e}");
         }
     }
 }

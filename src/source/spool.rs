@@ -1,67 +1,115 @@
 //! Compressed archives, unpacked where they can be read in place.
 
 use super::extent::Extent;
-use super::{escaped, said};
+use super::system_error::{escaped, os_message};
 use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use std::env;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
-/// The archive itself: the file, or where it is compressed a temporary file without a
-/// name that it was unpacked to, of at most `max_size` bytes (0 is no limit).
-pub fn unpacked(file: Extent, max_size: u64) -> Result<Extent> {
-    let within = |e: Error| e.context(escaped(file.name()));
+/// The archive itself: the file, or if that is compressed a temporary file without a name
+/// to which it was unpacked, of at most `max_size` bytes.
+pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Extent> {
+    let context = |e: Error| e.context(file.place());
     let compression = Compression::of(&file.head()?);
     let Some(mut decoder) = compression
         .decoder(DEFAULT_MAX_WINDOW_SIZE)
-        .map_err(within)?
+        .map_err(context)?
     else {
         return Ok(file);
     };
-    let spool_error = |e: io::Error| {
-        Error::io(format_args!(
-            "temporary file for the unpacked archive in {}: {}",
-            escaped(env::temp_dir().as_os_str().as_bytes()),
-            said(&e)
-        ))
-    };
-    let mut spool = tempfile::tempfile().map_err(spool_error)?;
+    let mut spool = Spool::new(max_size)?;
     let mut room = vec![0; 128 << 10];
-    let mut left = match max_size {
-        0 => u64::MAX,
-        limit => limit,
-    };
-    file.for_each_piece(|mut piece| {
+    // Some writers pad the file with zeros, as tar pads an archive.
+    let mut is_padding = false;
+    file.for_each_piece(ctx, |mut piece| {
         loop {
-            let step = decoder.decode(piece, &mut room).map_err(within)?;
-            left = left.checked_sub(step.written as u64).ok_or_else(|| {
-                within(Error::limit_exceeded(format_args!(
-                    "unpacks to more than {max_size} bytes, expected no more"
-                )))
-            })?;
-            spool
-                .write_all(&room[..step.written])
-                .map_err(spool_error)?;
+            is_padding |= compression == Compression::Gzip
+                && piece.first() == Some(&0)
+                && decoder.finish().is_ok();
+            if is_padding {
+                return match piece.iter().find(|byte| **byte != 0) {
+                    None => Ok(()),
+                    Some(other) => Err(context(Error::malformed(format_args!(
+                        "gzip: found byte {other:#04x} after zeros behind the last member, \
+                         expected zeros alone"
+                    )))),
+                };
+            }
+            let step = decoder.decode(piece, &mut room).map_err(context)?;
+            spool.write(&room[..step.written]).map_err(context)?;
             piece = &piece[step.read..];
             if piece.is_empty() && step.written < room.len() {
                 return Ok(());
             }
         }
     })?;
-    decoder.finish().map_err(within)?;
-    Extent::of_file(spool, file.name())
+    decoder.finish().map_err(context)?;
+    Extent::of_file(spool.file, file.place())
+}
+
+/// A temporary file for an unpacked archive.
+struct Spool {
+    file: File,
+    folder: PathBuf,
+    max_size: Option<u64>,
+    left: u64,
+}
+
+impl Spool {
+    fn new(max_size: Option<u64>) -> Result<Self> {
+        let folder = temporary_folder();
+        Ok(Self {
+            file: tempfile::tempfile_in(&folder).map_err(|e| spool_error(&folder, &e))?,
+            folder,
+            max_size,
+            left: max_size.unwrap_or(u64::MAX),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+            Error::limit_exceeded(format_args!(
+                "unpacks to more than {} bytes, expected no more",
+                self.max_size.unwrap_or(u64::MAX)
+            ))
+        })?;
+        self.file
+            .write_all(bytes)
+            .map_err(|e| spool_error(&self.folder, &e))
+    }
+}
+
+/// The folder that TMPDIR names; an empty one names none.
+fn temporary_folder() -> PathBuf {
+    match env::temp_dir() {
+        folder if folder.as_os_str().is_empty() => PathBuf::from("/tmp"),
+        folder => folder,
+    }
+}
+
+fn spool_error(folder: &std::path::Path, e: &io::Error) -> Error {
+    Error::io(format_args!(
+        "temporary file for the unpacked archive in {}: {}",
+        escaped(folder.as_os_str().as_bytes()),
+        os_message(e)
+    ))
+    .with_errno(e.raw_os_error().unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{archive, drain, file, gzip, on_disk, zstd};
+    use super::super::testing::{archive, bzip2, drain, file, gzip, on_disk, xz, zstd};
     use super::*;
     use crate::error::Status;
 
-    fn unpack(packed: &[u8], max_size: u64) -> Result<Vec<u8>, Status> {
-        let file = Extent::of_file(on_disk(packed).reopen().unwrap(), b"a.tar").unwrap();
-        unpacked(file, max_size)
+    fn unpack(packed: &[u8], max_size: impl Into<Option<u64>>) -> Result<Vec<u8>, Status> {
+        let file = Extent::of_file(on_disk(packed).reopen().unwrap(), "a.tar").unwrap();
+        unpacked(file, max_size.into(), &Context::default())
             .and_then(|file| drain(Box::new(file.stream())))
             .map_err(|e| e.status())
     }
@@ -83,6 +131,11 @@ mod tests {
             ("plain", tar.clone()),
             ("gzip", gzip(&tar)),
             ("zstd", zstd(&tar)),
+            ("bzip2", bzip2(&tar)),
+            ("xz", xz(&tar)),
+            ("two bzip2 streams", [bzip2(half), bzip2(rest)].concat()),
+            ("two xz streams", [xz(half), vec![0; 8], xz(rest)].concat()),
+            ("xz and padding", [xz(&tar), vec![0; 512]].concat()),
             ("two members", [gzip(half), gzip(rest)].concat()),
             ("two frames", [zstd(half), zstd(rest)].concat()),
             (
@@ -94,7 +147,7 @@ mod tests {
                 [gzip(b""), gzip(&tar), gzip(b"")].concat(),
             ),
         ] {
-            assert!(unpack(&packed, 0).as_ref() == Ok(&tar), "{row}");
+            assert!(unpack(&packed, None).as_ref() == Ok(&tar), "{row}");
         }
     }
 
@@ -102,7 +155,7 @@ mod tests {
     fn the_limit_is_exact() {
         let tar = sample();
         let size = tar.len() as u64;
-        for packed in [gzip(&tar), zstd(&tar)] {
+        for packed in [gzip(&tar), zstd(&tar), bzip2(&tar), xz(&tar)] {
             assert!(unpack(&packed, size).is_ok());
             assert_eq!(unpack(&packed, size - 1), Err(Status::LimitExceeded));
             assert_eq!(unpack(&packed, 1), Err(Status::LimitExceeded));
@@ -114,19 +167,48 @@ mod tests {
     #[test]
     fn damage_is_malformed() {
         let tar = archive(&[file("a", "a")]);
-        for packed in [gzip(&tar), zstd(&tar)] {
-            for cut in 4..packed.len() {
-                assert_eq!(unpack(&packed[..cut], 0), Err(Status::Malformed), "{cut}");
+        for packed in [gzip(&tar), zstd(&tar), bzip2(&tar), xz(&tar)] {
+            for cut in 10..packed.len() {
+                assert_eq!(
+                    unpack(&packed[..cut], None),
+                    Err(Status::Malformed),
+                    "{cut}"
+                );
             }
-            for garbage in [&b"x"[..], &[0; 512]] {
+            for garbage in [&b"x"[..], b"\0x", &[&[0; 100_000][..], b"x"].concat()] {
                 let packed = [&packed[..], garbage].concat();
-                assert_eq!(unpack(&packed, 0), Err(Status::Malformed));
+                assert_eq!(unpack(&packed, None), Err(Status::Malformed));
             }
         }
         let mut wrong_sum = gzip(&tar);
         let at = wrong_sum.len() - 8;
         wrong_sum[at] ^= 1;
-        assert_eq!(unpack(&wrong_sum, 0), Err(Status::Malformed));
+        assert_eq!(unpack(&wrong_sum, None), Err(Status::Malformed));
+    }
+
+    #[test]
+    fn zeros_behind_gzip_alone_are_padding() {
+        let tar = sample();
+        for zeros in [1, 512, 100_000] {
+            let zeros = vec![0; zeros];
+            let padded = [gzip(&tar), zeros.clone()].concat();
+            assert!(unpack(&padded, None).as_ref() == Ok(&tar));
+            // A member after them is none.
+            let padded = [gzip(&tar), zeros.clone(), gzip(b"")].concat();
+            assert_eq!(unpack(&padded, None), Err(Status::Malformed));
+            let padded = [zstd(&tar), zeros].concat();
+            assert_eq!(unpack(&padded, None), Err(Status::Malformed));
+        }
+    }
+
+    #[test]
+    fn unpacking_can_be_cancelled() {
+        let ctx = Context::default();
+        ctx.cancel();
+        let packed = on_disk(&gzip(&sample()));
+        let file = Extent::of_file(packed.reopen().unwrap(), "a.tar").unwrap();
+        let e = unpacked(file, None, &ctx).map(drop).unwrap_err();
+        assert_eq!(e.status(), Status::Cancelled);
     }
 
     #[test]
@@ -137,7 +219,7 @@ mod tests {
             ((17 << 3) + 1, Err(Status::LimitExceeded)),
         ] {
             let frame = [0x28, 0xB5, 0x2F, 0xFD, 0, window];
-            assert_eq!(unpack(&frame, 0), expected, "{window}");
+            assert_eq!(unpack(&frame, None), expected, "{window}");
         }
     }
 }

@@ -293,20 +293,20 @@ static void loaders(void) {
   ociimg_loader_free(made);
 
   const ociimg_source_options bad_name = {.struct_size = sizeof bad_name, .ref_name = BAD_TEXT};
-  REFUSES(ociimg_loader, ociimg_loader_open(NULL, NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open("", NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open(".", &bad_name, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_layout(NULL, NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_layout("", NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_layout(".", &bad_name, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_archive(NULL, NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_archive("", NULL, out, e));
-  REFUSES(ociimg_loader, ociimg_loader_open_archive(".", &bad_name, out, e));
-  CHECK_EQUAL(ociimg_loader_open(".", NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
-  CHECK_EQUAL(ociimg_loader_open_layout(".", NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
-  CHECK_EQUAL(ociimg_loader_open_archive(".", NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
+  REFUSES(ociimg_loader, ociimg_loader_open(NULL, NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open("", NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open(".", &bad_name, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_layout(NULL, NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_layout("", NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_layout(".", &bad_name, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_archive(NULL, NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_archive("", NULL, NULL, out, e));
+  REFUSES(ociimg_loader, ociimg_loader_open_archive(".", &bad_name, NULL, out, e));
+  CHECK_EQUAL(ociimg_loader_open(".", NULL, NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
+  CHECK_EQUAL(ociimg_loader_open_layout(".", NULL, NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
+  CHECK_EQUAL(ociimg_loader_open_archive(".", NULL, NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
   /* Paths are bytes: one that is not UTF-8 may be there. */
-  FAILS(OCIIMG_STATUS_NOT_FOUND, ociimg_loader, ociimg_loader_open("/\xff\xfe", NULL, out, e));
+  FAILS(OCIIMG_STATUS_NOT_FOUND, ociimg_loader, ociimg_loader_open("/\xff\xfe", NULL, NULL, out, e));
 }
 
 static void platforms(void) {
@@ -465,7 +465,7 @@ static ociimg_status take_vtable(const void *table, ociimg_error **err) {
 
 static ociimg_status take_source_options(const void *opts, ociimg_error **err) {
   ociimg_loader *made;
-  ociimg_status status = ociimg_loader_open("/does/not/exist", opts, &made, err);
+  ociimg_status status = ociimg_loader_open("/does/not/exist", opts, NULL, &made, err);
   CHECK(!made);
   if (status == OCIIMG_STATUS_NOT_FOUND) { /* The struct was taken. */
     ociimg_error_free(*err);

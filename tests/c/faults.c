@@ -110,7 +110,7 @@ static bool well(ociimg_status status, ociimg_error **err) {
 
 static bool open_loader(const char *path, ociimg_loader **loader) {
   ociimg_error *err;
-  ociimg_status status = ociimg_loader_open(path, NULL, loader, &err);
+  ociimg_status status = ociimg_loader_open(path, NULL, NULL, loader, &err);
   return well(status, &err);
 }
 

@@ -339,7 +339,7 @@ static void open_archive(const char *path, size_t at_most) {
   ociimg_loader *loader;
   ociimg_error *err;
   size_t begun = begin();
-  CHECK_OK(ociimg_loader_open(path, NULL, &loader, &err));
+  CHECK_OK(ociimg_loader_open(path, NULL, NULL, &loader, &err));
   size_t took = peak(begun), kept = taken - begun;
   ociimg_loader_free(loader);
   size_t left = taken - begun;

@@ -41,7 +41,7 @@ static void *use(void *library) {
   ociimg_reader *reader;
   static uint8_t buf[1 << 16];
   size_t n;
-  must(use_ociimg_loader_open(layout, NULL, &loader, NULL) == 0, "loader_open");
+  must(use_ociimg_loader_open(layout, NULL, NULL, &loader, NULL) == 0, "loader_open");
   must(use_ociimg_index_load(loader, NULL, NULL, &index, NULL) == 0, "index_load");
   must(use_ociimg_descriptor_new("text/plain", digest, size, &d, NULL) == 0, "descriptor_new");
   must(use_ociimg_index_open_blob(index, d, OCIIMG_READ_MODE_UNCOMPRESSED, &opts, NULL, &reader,

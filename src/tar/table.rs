@@ -1,70 +1,52 @@
-//! The table of a tar archive: which bytes of it are which file.
-//!
-//! Read in one pass over the headers. The formats are those of POSIX
-//! (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html>) and of GNU tar
-//! (<https://www.gnu.org/software/tar/manual/html_node/Standard.html>); where they leave
-//! room, it is done as GNU tar does:
-//!
-//! - The last entry of a name counts. A hard link is what its target was when the link
-//!   came.
-//! - An archive ends at its first block of zeros.
-//! - Links, folders, devices and FIFOs have no data, whatever size they name. (A folder
-//!   as it was written before there was a type for it, a file whose name ends in `/`, has.)
-//! - A PAX record goes before a GNU long name, that before the header's field.
-//! - An entry whose name leads out of the archive, or is longer than a path can be
-//!   (PATH_MAX), is none.
-//! - Links are followed as if all were unpacked, but that folders need no entry: `..` leads
-//!   back from one that there is nothing in too. An entry that bears the very name that is
-//!   wanted goes before links on the way to it.
-//!
-//! One thing is not as GNU tar does it: an archive without a block of zeros behind its
-//! entries is cut off. What is missing may be the very index that says what it holds.
+//! The table of an archive: its names, and where the content of each is.
 
-use super::escaped;
-use crate::compression::is_tar;
-use crate::error::{Error, Result};
+use super::blocks::Blocks;
+use super::extensions::{ExtensionFields, Extensions};
+use super::flaw::Flaw;
+use super::header::{BLOCK, data_size, is_tar};
+use super::path::normalized;
+use super::sparse::{Sparse, behind_map};
+use crate::error::Result;
+use ::tar::{EntryType, Header};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use tar::{EntryType, Header};
-
-const BLOCK: u64 = 512;
-/// What is read at once where headers stand close together.
-const WINDOW: u64 = 32 << 10;
-/// Bytes of one PAX header or GNU long name.
-const LONGEST_EXTENSION: u64 = 1 << 20;
-const LONGEST_NAME: usize = 4096;
-/// Links on the way to one file: as many as Linux follows.
-const MOST_LINKS: u32 = 40;
-/// Names looked up on the way through links: an archive may make its reader do so for
-/// thousands of layers.
-const MOST_LOOKUPS: u32 = 128;
 
 /// How much of an archive is kept at most.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub headers: u32,
-    /// Bytes of all names, and of those that links lead to.
+    /// Bytes of all names and link targets.
     pub names: usize,
 }
 
-#[derive(Debug, Default)]
+/// How an archive ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a block of zeros.
+    Zeros,
+    /// Exactly behind an entry: its writer left the zeros out, or the rest is cut off.
+    Bare,
+}
+
+#[derive(Debug)]
 pub struct Table {
     nodes: HashMap<Box<[u8]>, Node>,
-    /// Bytes of the names that were taken up.
+    /// Bytes of the names and targets in `nodes`, those of replaced ones too.
     names: usize,
+    end: End,
 }
 
 #[derive(Clone, Debug)]
-enum Node {
-    /// Where its data is.
+pub(super) enum Node {
+    /// The offsets of its content.
     File(Range<u64>),
-    /// To a name that starts where the link stands.
+    Sparse(Box<Sparse>),
+    /// Its target starts at the folder of the link.
     SymbolicLink(Arc<[u8]>),
-    /// To a name that there was no entry of yet.
+    /// Its target is a name without an entry so far.
     HardLink(Arc<[u8]>),
-    Sparse,
     /// A folder, a device or a FIFO.
     NoFile,
 }
@@ -73,53 +55,47 @@ impl Node {
     fn target(&self) -> &[u8] {
         match self {
             Self::SymbolicLink(target) | Self::HardLink(target) => target,
-            Self::File(_) | Self::Sparse | Self::NoFile => b"",
+            Self::File(_) | Self::Sparse(_) | Self::NoFile => b"",
         }
     }
 }
 
-/// Whether what starts with `head` (of a block, where there is one) is a tar archive, be
-/// it an empty or a broken one.
-pub fn is_archive(head: &[u8]) -> bool {
-    const MAGIC: Range<usize> = 257..262;
-    head.len() == BLOCK as usize
-        && (is_tar(head) || head.iter().all(|b| *b == 0) || &head[MAGIC] == b"ustar")
-}
-
 impl Table {
     /// Reads the table of an archive of `size` bytes through `read_exact_at`, which fills
-    /// its buffer from an offset or fails.
+    /// its buffer from an offset or fails. A second entry for one of the names in `once` is
+    /// an error.
     pub fn read(
         read_exact_at: impl FnMut(&mut [u8], u64) -> Result<()>,
         size: u64,
         limits: Limits,
-    ) -> Result<Self> {
-        let mut blocks = Blocks {
-            read_exact_at,
-            size,
-            window: Vec::new(),
-            start: 0,
+        once: &[&str],
+    ) -> Result<Self, Flaw> {
+        let mut blocks = Blocks::new(read_exact_at, size);
+        let mut table = Self {
+            nodes: HashMap::new(),
+            names: 0,
+            end: End::Zeros,
         };
-        let mut table = Self::default();
         let mut extensions = Extensions::default();
         let mut at = 0;
         for _ in 0..limits.headers {
-            let block = blocks.get(at, BLOCK)?;
-            let mut block: [u8; BLOCK as usize] = block.try_into().expect("it has this size");
-            if block == [0; BLOCK as usize] {
-                if extensions.are_pending() {
-                    return Err(malformed(
-                        at,
-                        "found the end of the archive, expected the entry that the extension header before it is about",
-                    ));
-                }
+            if at == blocks.size() && at > 0 && !extensions.are_pending() {
+                table.end = End::Bare;
                 return Ok(table);
             }
+            let block = blocks.get(at, BLOCK as u64)?;
+            let mut block: [u8; BLOCK] = block.try_into().expect("it has this size");
+            if block == [0; BLOCK] {
+                return match extensions.are_pending() {
+                    true => Err(Flaw::NoEntry { at }),
+                    false => Ok(table),
+                };
+            }
             if !is_tar(&block) {
-                return Err(malformed(at, "found a header whose checksum does not fit"));
+                return Err(Flaw::Checksum { at });
             }
             if &block[257..263] == b"ustar\0" {
-                // No reader but `Header` looks at the version behind it.
+                // `Header` is the only reader that looks at the version after the magic.
                 block[263..265].copy_from_slice(b"00");
             }
             let header = Header::from_byte_slice(&block);
@@ -128,29 +104,42 @@ impl Table {
                 | EntryType::XGlobalHeader
                 | EntryType::GNULongName
                 | EntryType::GNULongLink => extensions.take(header, at, &mut blocks)?,
-                _ => table.take(header, at, extensions.of_entry(), &mut blocks)?,
+                _ => {
+                    let fields = extensions.of_entry();
+                    table.take(header, at, fields, &mut blocks, once)?
+                }
             };
             if table.names > limits.names {
-                return Err(Error::limit_exceeded(format_args!(
-                    "found more than {} bytes of names in the archive",
-                    limits.names
-                )));
+                return Err(Flaw::ManyNames { max: limits.names });
             }
         }
-        Err(Error::limit_exceeded(format_args!(
-            "found more than {} headers in the archive",
-            limits.headers
-        )))
+        Err(Flaw::ManyHeaders {
+            max: limits.headers,
+        })
     }
 
-    /// Takes up the entry whose header is at `at`; gives where the next header is.
+    pub fn end(&self) -> End {
+        self.end
+    }
+
+    /// The names of all entries, normalized, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.nodes.keys().map(|name| &**name)
+    }
+
+    pub(super) fn node(&self, name: &[u8]) -> Option<&Node> {
+        self.nodes.get(name)
+    }
+
+    /// Adds the entry whose header is at `at`; returns the offset of the next header.
     fn take<R: FnMut(&mut [u8], u64) -> Result<()>>(
         &mut self,
         header: &Header,
         at: u64,
-        extensions: Entry,
+        extensions: ExtensionFields,
         blocks: &mut Blocks<R>,
-    ) -> Result<u64> {
+        once: &[&str],
+    ) -> Result<u64, Flaw> {
         let size = data_size(header, at)?;
         let size = extensions.size.unwrap_or(size);
         let name = match &extensions.name {
@@ -159,8 +148,8 @@ impl Table {
         };
         let kind = header.entry_type();
         let start = match kind {
-            EntryType::GNUSparse => behind_sparse_map(header, at + BLOCK, blocks)?,
-            _ => at + BLOCK,
+            EntryType::GNUSparse => behind_map(header, at + BLOCK as u64, blocks)?,
+            _ => at + BLOCK as u64,
         };
         let size = match kind {
             EntryType::Link
@@ -173,25 +162,37 @@ impl Table {
         };
         let end = blocks.end_of_data(start, size)?;
 
-        let Some(path) = normalized(&name).filter(|path| !path.is_empty()) else {
+        // The label of the archive is no file, whatever name it has.
+        let is_label = kind.as_byte() == b'V';
+        let path = normalized(&name).filter(|path| !path.is_empty() && !is_label);
+        let Some(path) = path else {
             return Ok(end);
         };
+        if self.nodes.contains_key(&*path)
+            && let Some(name) = once.iter().find(|name| name.as_bytes() == path)
+        {
+            let name = (*name).to_owned();
+            return Err(Flaw::Twice { at, name });
+        }
         let target = || {
             let own = || header.link_name_bytes().unwrap_or_default().as_ref().into();
             extensions.target.clone().unwrap_or_else(own)
         };
+        let data = start..start + size;
         let node = match kind {
             EntryType::Link => self.hard_link(target()),
             EntryType::Symlink => Node::SymbolicLink(target()),
             EntryType::Directory | EntryType::Fifo | EntryType::Char | EntryType::Block => {
                 Node::NoFile
             }
-            EntryType::GNUSparse => Node::Sparse,
-            _ if extensions.is_sparse => Node::Sparse,
-            // Before there was a type for folders their names ended so.
+            EntryType::GNUSparse => Node::Sparse(Box::new(Sparse::gnu(at, data))),
+            // Before POSIX, folders had no type: their names ended so.
             EntryType::Regular if name.ends_with(b"/") => Node::NoFile,
-            // POSIX: a type that is not known is a file.
-            _ => Node::File(start..start + size),
+            // POSIX: an unknown type is a file.
+            _ => match extensions.sparse_records {
+                Some(records) => Node::Sparse(Box::new(Sparse::pax(records, data))),
+                None => Node::File(data),
+            },
         };
         self.names += path.len() + node.target().len();
         self.nodes.insert(path.into(), node);
@@ -203,353 +204,14 @@ impl Table {
             .and_then(|name| self.nodes.get(&*name).cloned())
             .unwrap_or(Node::HardLink(target))
     }
-
-    /// Where the data of the file with this name is, through any links to it and to the
-    /// folders on the way.
-    pub fn find(&self, wanted: &str) -> Result<Range<u64>> {
-        let leads_out = || {
-            fault(
-                wanted,
-                "leads out of the archive, or to a longer name than a path can have",
-            )
-        };
-        let mut path = normalized(wanted.as_bytes()).ok_or_else(leads_out)?;
-        let mut at = Vec::new();
-        // Where in `path` the way from there on begins.
-        let mut next = Some(0);
-        let (mut links, mut lookups) = (0, 0);
-        while let Some(start) = next {
-            if start == 0
-                && let Some(Node::File(data)) = self.nodes.get(&*joined(&at, &path))
-            {
-                return Ok(data.clone());
-            }
-            let end = path[start..].iter().position(|b| *b == b'/');
-            let end = end.map_or(path.len(), |len| start + len);
-            next = (end < path.len()).then_some(end + 1);
-            let folder = at.len();
-            if !push(&mut at, &path[start..end]).ok_or_else(leads_out)? {
-                continue;
-            }
-            lookups += 1;
-            let target = match self.nodes.get(&*at) {
-                Some(Node::SymbolicLink(target)) if target.starts_with(b"/") => {
-                    return Err(leads_out());
-                }
-                Some(Node::SymbolicLink(target)) => {
-                    at.truncate(folder);
-                    target
-                }
-                Some(Node::HardLink(target)) => {
-                    at.clear();
-                    target
-                }
-                Some(Node::File(_) | Node::Sparse) if next.is_some() => {
-                    return Err(fault(wanted, "found a file in the place of a folder"));
-                }
-                // Folders need no entry.
-                _ => continue,
-            };
-            links += 1;
-            if links > MOST_LINKS || lookups > MOST_LOOKUPS {
-                return Err(fault(
-                    wanted,
-                    "found links that lead on and on, expected them to end",
-                ));
-            }
-            path = [target, &path[end..]].concat();
-            if at.len() + path.len() > LONGEST_NAME {
-                return Err(leads_out());
-            }
-            next = Some(0);
-        }
-        match self.nodes.get(&*at) {
-            Some(Node::File(data)) => Ok(data.clone()),
-            Some(Node::Sparse) => Err(Error::unsupported(format_args!(
-                "{}: found a sparse entry, expected a plain one",
-                escaped(wanted.as_bytes())
-            ))),
-            Some(Node::NoFile) => Err(super::extent::no_regular_file(wanted.as_bytes())),
-            _ => Err(Error::not_found(format_args!(
-                "{}: found no such entry in the archive",
-                escaped(wanted.as_bytes())
-            ))),
-        }
-    }
-}
-
-/// What a name is written as that leads straight on.
-fn joined(folder: &[u8], path: &[u8]) -> Vec<u8> {
-    match folder {
-        b"" => path.to_owned(),
-        _ => [folder, b"/", path].concat(),
-    }
-}
-
-/// `path` by its components: without `.`, empty ones (a leading `/` therefore says nothing)
-/// and `..`. `None` where it leads out or is too long.
-pub fn normalized(path: &[u8]) -> Option<Vec<u8>> {
-    if path.len() > LONGEST_NAME {
-        return None;
-    }
-    let mut name = Vec::with_capacity(path.len());
-    for component in path.split(|b| *b == b'/') {
-        push(&mut name, component)?;
-    }
-    Some(name)
-}
-
-/// Goes on from `name` by one component, or back by `..`; whether it is a longer name now.
-/// `None` where that leads out.
-fn push(name: &mut Vec<u8>, component: &[u8]) -> Option<bool> {
-    match component {
-        b"" | b"." => return Some(false),
-        b".." if name.is_empty() => return None,
-        b".." => {
-            name.truncate(name.iter().rposition(|b| *b == b'/').unwrap_or(0));
-            return Some(false);
-        }
-        _ => {}
-    }
-    if !name.is_empty() {
-        name.push(b'/');
-    }
-    name.extend_from_slice(component);
-    Some(true)
-}
-
-/// The blocks of an archive, read in windows where they stand close together.
-struct Blocks<R> {
-    read_exact_at: R,
-    size: u64,
-    window: Vec<u8>,
-    start: u64,
-}
-
-impl<R: FnMut(&mut [u8], u64) -> Result<()>> Blocks<R> {
-    /// `len` bytes (no more than [`LONGEST_EXTENSION`]) at `at`.
-    fn get(&mut self, at: u64, len: u64) -> Result<&[u8]> {
-        self.end_within(at, len)?;
-        let known = self.start..self.start + self.window.len() as u64;
-        if !(known.contains(&at) && at + len <= known.end) {
-            let ahead = len.max(WINDOW).min(self.size - at);
-            self.window.resize(ahead as usize, 0);
-            self.start = at;
-            if let Err(e) = (self.read_exact_at)(&mut self.window, at) {
-                self.window.clear();
-                return Err(e);
-            }
-        }
-        let from = (at - self.start) as usize;
-        Ok(&self.window[from..from + len as usize])
-    }
-
-    /// Where the header behind `size` bytes of data at `start` is.
-    fn end_of_data(&self, start: u64, size: u64) -> Result<u64> {
-        let padded = size.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
-        self.end_within(start, padded)
-    }
-
-    fn end_within(&self, start: u64, size: u64) -> Result<u64> {
-        match start.checked_add(size) {
-            Some(end) if end <= self.size => Ok(end),
-            _ => Err(malformed(
-                start,
-                format_args!(
-                    "found the end of the archive after {} bytes, expected {size} more",
-                    self.size
-                ),
-            )),
-        }
-    }
-}
-
-/// What extension headers say about the entry behind them.
-#[derive(Clone, Default)]
-struct Entry {
-    name: Option<Arc<[u8]>>,
-    target: Option<Arc<[u8]>>,
-    size: Option<u64>,
-    is_sparse: bool,
-}
-
-#[derive(Default)]
-struct Extensions {
-    /// PAX records that hold for all entries from here on.
-    global: Entry,
-    /// The global records and those of the next entry, where it has any.
-    own: Option<Entry>,
-    long_name: Option<Arc<[u8]>>,
-    long_target: Option<Arc<[u8]>>,
-}
-
-impl Extensions {
-    /// Whether an entry must follow.
-    fn are_pending(&self) -> bool {
-        self.own.is_some() || self.long_name.is_some() || self.long_target.is_some()
-    }
-
-    /// Takes up the extension header at `at`; gives where the next header is.
-    fn take<R: FnMut(&mut [u8], u64) -> Result<()>>(
-        &mut self,
-        header: &Header,
-        at: u64,
-        blocks: &mut Blocks<R>,
-    ) -> Result<u64> {
-        let size = data_size(header, at)?;
-        let end = blocks.end_of_data(at + BLOCK, size)?;
-        if size > LONGEST_EXTENSION {
-            return Err(Error::limit_exceeded(format_args!(
-                "archive at offset {at}: found an extension header of {size} bytes, expected at most {LONGEST_EXTENSION}"
-            )));
-        }
-        let data = blocks.get(at + BLOCK, size)?;
-        let text = || data.split(|b| *b == 0).next().unwrap_or_default().into();
-        match header.entry_type() {
-            EntryType::GNULongName => self.long_name = Some(text()),
-            EntryType::GNULongLink => self.long_target = Some(text()),
-            EntryType::XGlobalHeader => self.global.take_records(data, at)?,
-            _ => {
-                let mut own = self.global.clone();
-                own.take_records(data, at)?;
-                self.own = Some(own);
-            }
-        }
-        Ok(end)
-    }
-
-    /// What holds for the entry that follows, and for it alone.
-    fn of_entry(&mut self) -> Entry {
-        let mut entry = self.own.take().unwrap_or_else(|| self.global.clone());
-        let (name, target) = (self.long_name.take(), self.long_target.take());
-        entry.name = entry.name.or(name);
-        entry.target = entry.target.or(target);
-        entry
-    }
-}
-
-impl Entry {
-    /// PAX records: `length key=value\n`, the length being that of all of it. A value may
-    /// hold line ends. An empty one takes back what an earlier record said.
-    fn take_records(&mut self, mut data: &[u8], at: u64) -> Result<()> {
-        let mut sparse_name = None;
-        while !data.is_empty() {
-            let (key, value, rest) = record(data).ok_or_else(|| {
-                malformed(at, "found a PAX record that is not \"length key=value\"")
-            })?;
-            data = rest;
-            let text = || (!value.is_empty()).then(|| Arc::from(value));
-            match key {
-                b"path" => self.name = text(),
-                b"linkpath" => self.target = text(),
-                b"size" if value.is_empty() => self.size = None,
-                b"size" => {
-                    let size = decimal(value);
-                    self.size = Some(size.ok_or_else(|| {
-                        malformed(
-                            at,
-                            format_args!(
-                                "found the PAX size \"{}\", expected a number below 2^64",
-                                escaped(value)
-                            ),
-                        )
-                    })?);
-                }
-                b"GNU.sparse.name" => {
-                    self.is_sparse = true;
-                    sparse_name = text();
-                }
-                _ => self.is_sparse |= key.starts_with(b"GNU.sparse."),
-            }
-        }
-        // The path of a sparse entry is a stopgap for programs that do not know of them.
-        if sparse_name.is_some() {
-            self.name = sparse_name;
-        }
-        Ok(())
-    }
-}
-
-/// Key and value of the first PAX record, and what follows it.
-fn record(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = data.iter().position(|b| *b == b' ')?;
-    let len = usize::try_from(decimal(&data[..space])?).ok()?;
-    let (record, rest) = data.split_at_checked(len)?;
-    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
-    let equals = record.iter().position(|b| *b == b'=')?;
-    Some((&record[..equals], &record[equals + 1..], rest))
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// The number in a field of octal digits, between blanks and NULs; an empty one is 0.
-fn octal(field: &[u8]) -> Option<u64> {
-    let padding = |b: &u8| matches!(b, b' ' | 0);
-    let start = field
-        .iter()
-        .position(|b| !padding(b))
-        .unwrap_or(field.len());
-    let digits = field[start..].split(padding).next().unwrap_or_default();
-    digits.iter().try_fold(0u64, |number, digit| match digit {
-        b'0'..=b'7' => number.checked_mul(8)?.checked_add(u64::from(digit - b'0')),
-        _ => None,
-    })
-}
-
-/// The size that a header names, in octal or in GNU's base 256.
-fn data_size(header: &Header, at: u64) -> Result<u64> {
-    let field = &header.as_old().size;
-    let size = match field {
-        [0x80, 0, 0, 0, number @ ..] => Some(u64::from_be_bytes(*number)),
-        // Negative, or beyond any file.
-        [0x80..=0xff, ..] => None,
-        _ => octal(field),
-    };
-    size.ok_or_else(|| {
-        malformed(
-            at,
-            format_args!(
-                "found the size \"{}\", expected a number below 2^64",
-                escaped(field)
-            ),
-        )
-    })
-}
-
-/// Where the data of a GNU sparse entry begins: the map of its holes goes on in further
-/// blocks while they say so.
-fn behind_sparse_map<R: FnMut(&mut [u8], u64) -> Result<()>>(
-    header: &Header,
-    mut at: u64,
-    blocks: &mut Blocks<R>,
-) -> Result<u64> {
-    const GOES_ON: usize = 504;
-    let mut goes_on = header.as_gnu().is_some_and(|gnu| gnu.is_extended());
-    while goes_on {
-        goes_on = blocks.get(at, BLOCK)?[GOES_ON] != 0;
-        at += BLOCK;
-    }
-    Ok(at)
-}
-
-fn malformed(at: u64, message: impl std::fmt::Display) -> Error {
-    Error::malformed(format_args!("archive at offset {at}: {message}"))
-}
-
-fn fault(name: &str, message: &str) -> Error {
-    Error::malformed(format_args!("{}: {message}", escaped(name.as_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::find::Found;
     use super::super::testing::*;
     use super::*;
-    use crate::error::Status;
+    use crate::error::{Error, Status};
     use proptest::prelude::*;
 
     const LIMITS: Limits = Limits {
@@ -558,7 +220,13 @@ mod tests {
     };
 
     fn table(archive: &[u8]) -> Result<Table> {
-        Table::read(reading(archive), archive.len() as u64, LIMITS)
+        read(archive, LIMITS)
+    }
+
+    fn read(archive: &[u8], limits: Limits) -> Result<Table> {
+        let size = archive.len() as u64;
+        Table::read(reading(archive), size, limits, &["once"])
+            .map_err(|flaw| flaw.into_error("a.tar"))
     }
 
     fn reading(archive: &[u8]) -> impl FnMut(&mut [u8], u64) -> Result<()> {
@@ -568,10 +236,16 @@ mod tests {
         }
     }
 
-    fn content<'a>(archive: &'a [u8], name: &str) -> Result<&'a str> {
-        let data = table(archive)?.find(name)?;
-        let data = &archive[data.start as usize..data.end as usize];
-        Ok(std::str::from_utf8(data).unwrap())
+    fn content(archive: &[u8], name: &str) -> Result<String> {
+        let table = table(archive)?;
+        let found = table
+            .find(name)
+            .map_err(|e| Error::new(e.status(), format_args!("{name}: {e}")))?;
+        let content = match found {
+            Found::File(data) => archive[data.start as usize..data.end as usize].to_owned(),
+            Found::Sparse(sparse) => expanded(archive, sparse)?,
+        };
+        Ok(String::from_utf8(content).unwrap())
     }
 
     fn with_field(mut header: [u8; 512], at: usize, value: &[u8]) -> [u8; 512] {
@@ -829,7 +503,7 @@ mod tests {
             let archive = archive(&entries);
             assert_eq!(
                 content(&archive, name).ok(),
-                Some("data"),
+                Some("data".into()),
                 "{row}: {:?}",
                 table(&archive)
             );
@@ -848,7 +522,7 @@ mod tests {
             ),
         ] {
             let archive = [entry.clone(), end].concat();
-            assert_eq!(content(&archive, "a").ok(), Some("data"), "{row}");
+            assert_eq!(content(&archive, "a").ok(), Some("data".into()), "{row}");
         }
         let archive = [entry, vec![0; 512], file("b", "data")].concat();
         assert_eq!(
@@ -997,7 +671,7 @@ mod tests {
             let archive = archive(&[files, links].concat());
             assert_eq!(
                 content(&archive, "l").map_err(|e| e.status()),
-                expected,
+                expected.map(str::to_owned),
                 "{row}"
             );
         }
@@ -1009,7 +683,7 @@ mod tests {
             let mut entries = vec![file("0", "data")];
             entries.extend((1..=len).map(|n| symbolic_link(&n.to_string(), &(n - 1).to_string())));
             content(&archive(&entries), &len.to_string())
-                .map(str::len)
+                .map(|content| content.len())
                 .map_err(|e| e.status())
         };
         assert_eq!(chain(40), Ok(4));
@@ -1029,10 +703,7 @@ mod tests {
 
     #[test]
     fn what_is_no_plain_file_is_refused_when_wanted() {
-        use Status::{Malformed, Unsupported};
-        let gnu_sparse = with_field(gnu(header(b'S', "a", "", 1)), 482, &[1]);
-        let [mut map, last_map] = [[0; 512]; 2];
-        map[504] = 1;
+        use Status::Malformed;
         let rows: Vec<(&str, Vec<u8>, Status)> = vec![
             ("folder", entry(header(b'5', "a", "", 0), b""), Malformed),
             ("folder before POSIX", file("a/", ""), Malformed),
@@ -1046,38 +717,6 @@ mod tests {
                 "block device",
                 entry(header(b'4', "a", "", 0), b""),
                 Malformed,
-            ),
-            (
-                "GNU sparse",
-                entry(gnu(header(b'S', "a", "", 1)), b"x"),
-                Unsupported,
-            ),
-            (
-                "GNU sparse with a long map",
-                [&gnu_sparse[..], &map, &last_map, &entry([b'x'; 512], b"")].concat(),
-                Unsupported,
-            ),
-            (
-                "PAX sparse 0.0",
-                [
-                    pax(&[("GNU.sparse.size", "9"), ("GNU.sparse.numblocks", "0")]),
-                    file("a", "x"),
-                ]
-                .concat(),
-                Unsupported,
-            ),
-            (
-                "PAX sparse 1.0",
-                [
-                    pax(&[
-                        ("GNU.sparse.major", "1"),
-                        ("GNU.sparse.name", "a"),
-                        ("path", "b"),
-                    ]),
-                    file("GNUSparseFile.0/a", "x"),
-                ]
-                .concat(),
-                Unsupported,
             ),
         ];
         for (row, sparse, status) in rows {
@@ -1181,6 +820,32 @@ mod tests {
                 extension(b'L', &vec![b'a'; 5 << 20]),
                 LimitExceeded,
             ),
+            ("a NUL in a PAX path", pax(&[("path", "a\0b")]), Malformed),
+            (
+                "a NUL in a PAX target",
+                pax(&[("linkpath", "\0")]),
+                Malformed,
+            ),
+            (
+                "a NUL in a sparse name",
+                pax(&[("GNU.sparse.name", "a\0")]),
+                Malformed,
+            ),
+            (
+                "a NUL in a global PAX path",
+                extension(b'g', &super::super::testing::records(&[("path", "a\0")])),
+                Malformed,
+            ),
+            (
+                "a second entry of a name that may be there once",
+                [file("once", ""), file("./x/../once", "")].concat(),
+                Malformed,
+            ),
+            (
+                "a folder of such a name",
+                [entry(header(b'5', "once/", "", 0), b""), file("once", "")].concat(),
+                Malformed,
+            ),
             (
                 "no entry behind a PAX header",
                 pax(&[("path", "a")]),
@@ -1216,10 +881,7 @@ mod tests {
     fn headers_are_counted() {
         let entries: Vec<_> = (0..5).map(|_| extension(b'g', b"")).collect();
         let bytes = archive(&entries);
-        let read = |headers| {
-            let limits = Limits { headers, ..LIMITS };
-            Table::read(reading(&bytes), bytes.len() as u64, limits)
-        };
+        let read = |headers| read(&bytes, Limits { headers, ..LIMITS });
         assert_eq!(read(5).unwrap_err().status(), Status::LimitExceeded);
         assert!(read(6).unwrap().nodes.is_empty());
     }
@@ -1236,23 +898,35 @@ mod tests {
         ]);
         let read = |names| {
             let limits = Limits { names, ..LIMITS };
-            Table::read(reading(&bytes), bytes.len() as u64, limits).map_err(|e| e.status())
+            super::tests::read(&bytes, limits).map_err(|e| e.status())
         };
         assert!(read(22).is_ok());
         assert_eq!(read(21).err(), Some(Status::LimitExceeded));
     }
 
-    fn sample() -> Vec<u8> {
-        archive(&[
+    /// Entries, each with the extension headers before it.
+    fn sample_entries() -> [Vec<u8>; 6] {
+        [
             file("a", "a".repeat(700)),
-            pax(&[("path", "pax")]),
-            file("x", "p".repeat(1024)),
-            extension(b'L', b"long\0"),
-            file("x", "l"),
+            [pax(&[("path", "pax")]), file("x", "p".repeat(1024))].concat(),
+            [extension(b'L', b"long\0"), file("x", "l")].concat(),
             symbolic_link("s", "a"),
             hard_link("h", "pax"),
             file("e", ""),
-        ])
+        ]
+    }
+
+    fn sample() -> Vec<u8> {
+        archive(&sample_entries())
+    }
+
+    fn border_offsets() -> Vec<usize> {
+        let mut end = 0;
+        let ends = sample_entries().into_iter().map(|entry| {
+            end += entry.len();
+            end
+        });
+        ends.collect()
     }
 
     const NAMES: [&str; 6] = ["a", "pax", "long", "s", "h", "e"];
@@ -1262,14 +936,31 @@ mod tests {
         let whole = sample();
         let all = table(&whole).unwrap();
         let end_of_entries = whole.len() - 1024;
+        // Behind each entry, with the extension headers before it.
+        let borders = border_offsets();
+        assert_eq!(borders.last(), Some(&end_of_entries));
+        let data = |found: Found<'_>| match found {
+            Found::File(data) => data,
+            Found::Sparse(_) => panic!("no entry is sparse"),
+        };
         for cut in 0..whole.len() {
             let complete = cut >= end_of_entries + 512;
             let table = table(&whole[..cut]);
-            assert_eq!(table.is_ok(), complete, "{cut}");
+            assert_eq!(table.is_ok(), complete || borders.contains(&cut), "{cut}");
+            if let Ok(table) = &table {
+                let end = if complete { End::Zeros } else { End::Bare };
+                assert_eq!(table.end(), end, "{cut}");
+            }
             for name in NAMES {
                 match table.as_ref().map(|table| table.find(name)) {
-                    Ok(Ok(data)) => assert_eq!(data, all.find(name).unwrap(), "{name} at {cut}"),
-                    _ => assert!(!complete, "{name} at {cut}"),
+                    Ok(Ok(found)) => {
+                        assert_eq!(
+                            data(found),
+                            data(all.find(name).unwrap()),
+                            "{name} at {cut}"
+                        );
+                    }
+                    _ => assert!(cut < end_of_entries || table.is_err(), "{name} at {cut}"),
                 }
             }
         }
@@ -1289,6 +980,7 @@ mod tests {
             },
             whole.len() as u64,
             LIMITS,
+            &[],
         )
         .unwrap();
         assert!(reads > 3);
@@ -1304,9 +996,10 @@ mod tests {
                 },
                 whole.len() as u64,
                 LIMITS,
+                &[],
             )
             .unwrap_err();
-            assert_eq!(e.status(), Status::Io, "read {failing}");
+            assert!(matches!(e, Flaw::Read(_)), "read {failing}: {e}");
         }
     }
 
@@ -1334,7 +1027,7 @@ mod tests {
             }
             if let Ok(table) = table(&archive) {
                 for name in table.nodes.keys().map(|name| String::from_utf8_lossy(name)).chain(["b".into()]) {
-                    if let Ok(data) = table.find(&name) {
+                    if let Ok(Found::File(data)) = table.find(&name) {
                         prop_assert!(data.start <= data.end && data.end <= archive.len() as u64);
                     }
                 }
@@ -1344,7 +1037,7 @@ mod tests {
         #[test]
         fn random_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
             let _ = table(&bytes);
-            let _ = Entry::default().take_records(&bytes, 0);
+            let _ = ExtensionFields::default().take_records(&bytes, 0);
         }
     }
 }

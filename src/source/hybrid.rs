@@ -1,0 +1,618 @@
+//! Archives with both index.json and manifest.json, as Docker writes since version 25.
+//!
+//! index.json counts first. What manifest.json lists beside it follows: `docker save` of
+//! two images by digest puts one into index.json and both into manifest.json, and programs
+//! that edit an archive may leave its old index.json.
+
+use super::archive::Archive;
+use super::docker_save::{self, MANIFEST, descriptor};
+use super::files::Files;
+use super::layout::{self, INDEX, blob_path};
+use super::listing::{Listed, index_of};
+use super::options::Options;
+use super::ref_name::RefName;
+use super::saved_images::{Saved, SavedImages, breaks_image};
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::Document;
+use crate::error::{Error, Result, Status};
+use crate::loader::{Loader, Stream};
+use crate::text::Text;
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What reading index.json's tree at open may cost: as much as a load by default.
+const MAX_VISITS: usize = 16384;
+const MAX_DEPTH: u32 = 8;
+const MAX_TOTAL: u64 = 32 << 20;
+
+pub struct Hybrid {
+    archive: Archive,
+    /// The made root; index.json itself if nothing follows it and nothing was chosen.
+    root: Option<Arc<[u8]>>,
+    names: Vec<Option<Text>>,
+    saved: Saved,
+}
+
+impl Hybrid {
+    /// Opens an archive whose index.json lists something.
+    pub fn open(archive: Archive, options: &Options, ctx: &Context) -> Result<Self> {
+        layout::check_version(&archive, options)?;
+        let index = layout::read_index(&archive, options)?;
+        let listed = layout::listed_in(&archive, &index)?;
+        let document = docker_save::read_manifest(&archive, options)?;
+        let items = docker_save::read_items(&archive, &document)?;
+        let configs = Tree::new(&archive, options, ctx).configs(&index)?;
+        let name = options.ref_name();
+
+        let mut images = SavedImages::new(&archive, options, ctx);
+        let mut tags: Vec<Vec<Text>> = vec![Vec::new(); listed.len()];
+        let mut following = Vec::new();
+        for item in &items {
+            let Some(config) = good(images.config(item))? else {
+                continue;
+            };
+            if let Some(positions) = configs.get(&config.digest) {
+                for position in positions {
+                    tags[*position].extend_from_slice(&item.tags);
+                }
+                continue;
+            }
+            let wanted = item.wanted(name.as_ref());
+            if wanted.is_empty() {
+                continue;
+            }
+            if let Some(key) = good(images.add(item))? {
+                let descriptors = wanted
+                    .into_iter()
+                    .map(|tag| (descriptor(&key, tag), tag.cloned()));
+                following.extend(descriptors);
+            }
+        }
+        let saved = images.into_saved();
+
+        let mut root = Vec::new();
+        let mut names = Vec::new();
+        for (one, tags) in listed.iter().zip(&tags) {
+            if name.as_ref().is_none_or(|name| has_name(one, tags, name)) {
+                root.push(one.raw);
+                names.push(tag_of(one, tags, name.as_ref()).cloned());
+            }
+        }
+        let is_index_json = name.is_none() && following.is_empty();
+        for (descriptor, tag) in &following {
+            root.push(descriptor);
+            names.push(tag.clone());
+        }
+        if let Some(name) = name
+            && root.is_empty()
+        {
+            let mut known: Vec<_> = listed.iter().filter_map(Listed::name).collect();
+            known.extend(items.iter().flat_map(|item| &item.tags));
+            let place = format!("{} and {MANIFEST}", archive.place(INDEX));
+            return Err(name.not_found(&known).context(place));
+        }
+        let root = (!is_index_json).then(|| index_of(root));
+        Ok(Self {
+            root,
+            names,
+            saved,
+            archive,
+        })
+    }
+}
+
+/// What is there and right.
+fn good<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if breaks_image(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn has_name(one: &Listed<'_>, tags: &[Text], name: &RefName<'_>) -> bool {
+    one.has_name(name) || tags.iter().any(|tag| name.is_docker_name(tag))
+}
+
+/// The tag that names a descriptor of index.json: the one of its own name, or the one that
+/// is wanted. A descriptor that has another name of its own has no tag.
+fn tag_of<'a>(
+    one: &Listed<'_>,
+    tags: &'a [Text],
+    wanted: Option<&RefName<'_>>,
+) -> Option<&'a Text> {
+    if let Some(own) = &one.containerd_name {
+        let own = RefName::new(own);
+        return tags.iter().find(|tag| own.is_docker_name(tag));
+    }
+    wanted
+        .and_then(|name| tags.iter().find(|tag| name.is_docker_name(tag)))
+        .or_else(|| {
+            let own = one.ref_name.as_deref()?;
+            let is_own = |tag: &&Text| tag.rsplit_once(':').is_some_and(|(_, tag)| tag == own);
+            tags.iter()
+                .find(|tag| &***tag == own)
+                .or_else(|| tags.iter().find(is_own))
+        })
+        .or(tags.first())
+}
+
+impl Loader for Hybrid {
+    fn root_is_index(&self) -> bool {
+        true
+    }
+
+    fn entry_name(&self, i: usize) -> Option<Text> {
+        self.names.get(i)?.clone()
+    }
+
+    fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
+        Ok(match &self.root {
+            Some(root) => Box::new(Cursor::new(root.clone())),
+            None => Box::new(self.archive.find(INDEX)?.stream()),
+        })
+    }
+
+    fn open_manifest(&self, digest: &Digest, _ctx: &Context) -> Result<Box<dyn Stream>> {
+        match self.saved.open_manifest(digest) {
+            Some(manifest) => manifest,
+            None => layout::open_blob(&self.archive, digest),
+        }
+    }
+
+    fn open_blob(&self, digest: &Digest, _ctx: &Context) -> Result<Box<dyn Stream>> {
+        match layout::open_blob(&self.archive, digest) {
+            Err(e) if e.status() == Status::NotFound => self.saved.open_blob(digest).ok_or(e),
+            opened => opened,
+        }
+    }
+}
+
+/// The tree below index.json, as far as it is there.
+struct Tree<'a> {
+    archive: &'a Archive,
+    options: &'a Options,
+    ctx: &'a Context,
+    /// What was read, by digest; nothing where the document is missing or wrong.
+    nodes: HashMap<Digest, Option<Rc<Node>>>,
+    left: u64,
+}
+
+enum Node {
+    Index(Vec<Arc<Descriptor>>),
+    /// With the digest of its config.
+    Manifest(Digest),
+}
+
+impl<'a> Tree<'a> {
+    fn new(archive: &'a Archive, options: &'a Options, ctx: &'a Context) -> Self {
+        Self {
+            archive,
+            options,
+            ctx,
+            nodes: HashMap::new(),
+            left: MAX_TOTAL,
+        }
+    }
+
+    /// The digests of all configs, each with the positions in `index`, the bytes of
+    /// index.json, of the descriptors that lead to it.
+    fn configs(mut self, index: &[u8]) -> Result<HashMap<Digest, Vec<usize>>> {
+        let place = self.archive.place(INDEX);
+        let mut configs: HashMap<Digest, Vec<usize>> = HashMap::new();
+        let mut pending: Vec<_> = children(index)
+            .map_err(|e| e.context(&place))?
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, child)| Some((i, child?, 0)))
+            .rev()
+            .collect();
+        let mut visits = 0;
+        while let Some((position, descriptor, depth)) = pending.pop() {
+            visits += 1;
+            if visits + pending.len() > MAX_VISITS {
+                return Err(Error::limit_exceeded(format_args!(
+                    "{place}: found more than {MAX_VISITS} descriptors below it"
+                )));
+            }
+            match self.node(&descriptor)?.as_deref() {
+                None => {}
+                Some(Node::Manifest(config)) => {
+                    let positions = configs.entry(config.clone()).or_default();
+                    if positions.last() != Some(&position) {
+                        positions.push(position);
+                    }
+                }
+                Some(Node::Index(_)) if depth == MAX_DEPTH => {}
+                Some(Node::Index(children)) => {
+                    let children = children.iter().rev().cloned();
+                    pending.extend(children.map(|child| (position, child, depth + 1)));
+                }
+            }
+        }
+        Ok(configs)
+    }
+
+    fn node(&mut self, descriptor: &Descriptor) -> Result<Option<Rc<Node>>> {
+        if let Some(known) = self.nodes.get(&descriptor.digest) {
+            return Ok(known.clone());
+        }
+        let node = good(self.read(descriptor))?.map(Rc::new);
+        self.nodes.insert(descriptor.digest.clone(), node.clone());
+        Ok(node)
+    }
+
+    fn read(&mut self, descriptor: &Descriptor) -> Result<Node> {
+        self.ctx.check()?;
+        let algorithm = descriptor.digest.algorithm()?;
+        let extent = self.archive.find(&blob_path(&descriptor.digest))?;
+        if extent.size() != descriptor.size {
+            return Err(Error::size_mismatch(
+                "is not as large as its descriptor says",
+            ));
+        }
+        if extent.size() > self.left {
+            return Err(Error::limit_exceeded("is more than one open may read"));
+        }
+        let document = extent.read_document(self.options.max_document_size)?;
+        self.left -= document.len() as u64;
+        let digest = Digest::of(algorithm, &document);
+        descriptor.digest.expect(&digest)?;
+        match Document::parse(&document, MAX_VISITS as u32)? {
+            Document::Manifest(manifest) => Ok(Node::Manifest(manifest.config.digest)),
+            Document::Index(index) => {
+                let children = index.children.into_iter();
+                Ok(Node::Index(children.filter_map(Result::ok).collect()))
+            }
+        }
+    }
+}
+
+/// The children of an index; nothing for those that cannot be followed.
+fn children(index: &[u8]) -> Result<Vec<Option<Arc<Descriptor>>>> {
+    match Document::parse(index, MAX_VISITS as u32)? {
+        Document::Index(index) => {
+            let children = index.children.into_iter();
+            Ok(children.map(Result::ok).collect())
+        }
+        Document::Manifest(_) => Err(Error::malformed("found a manifest, expected an index")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Options, open_archive};
+    use super::*;
+
+    const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+    const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+    fn config(tag: &str) -> String {
+        let diff_id = sha256("layer");
+        format!(
+            r#"{{"os":"linux","architecture":"arm","author":"{tag}","rootfs":{{"type":"layers","diff_ids":["{diff_id}"]}}}}"#
+        )
+    }
+
+    fn blob_file(content: &str) -> Vec<u8> {
+        file(&blob_name(&sha256(content)), content)
+    }
+
+    fn descriptor_of(media_type: &str, content: &str, rest: &str) -> String {
+        let digest = sha256(content);
+        let size = content.len();
+        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}{rest}}}"#)
+    }
+
+    fn named(name: &str) -> String {
+        format!(r#","annotations":{{"io.containerd.image.name":"{name}"}}"#)
+    }
+
+    fn manifest(config: &str) -> String {
+        let config = descriptor_of("application/vnd.oci.image.config.v1+json", config, "");
+        let layer = descriptor_of("application/vnd.oci.image.layer.v1.tar", "layer", "");
+        format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]}}"#)
+    }
+
+    fn index(descriptors: &[String]) -> String {
+        let descriptors = descriptors.join(",");
+        format!(r#"{{"schemaVersion":2,"manifests":[{descriptors}]}}"#)
+    }
+
+    fn item(config: &str, tags: &str) -> String {
+        let [config, layer] = [config, "layer"].map(|content| blob_name(&sha256(content)));
+        format!(r#"{{"Config":"{config}","RepoTags":{tags},"Layers":["{layer}"]}}"#)
+    }
+
+    fn entries(index: &str, items: &[String], blobs: &[&str]) -> Vec<Vec<u8>> {
+        let mut entries: Vec<_> = blobs.iter().map(|blob| blob_file(blob)).collect();
+        entries.push(blob_file("layer"));
+        entries.push(file("index.json", index));
+        entries.push(file("manifest.json", format!("[{}]", items.join(","))));
+        entries.push(file("oci-layout", VERSION_1));
+        entries
+    }
+
+    fn open_as(entries: &[Vec<u8>], name: Option<&str>) -> Result<Arc<dyn Loader>> {
+        let options = Options {
+            ref_name: name.map(Into::into),
+            ..Options::default()
+        };
+        open_archive(
+            on_disk(&archive(entries)).path(),
+            &options,
+            &Context::default(),
+        )
+    }
+
+    fn open(entries: &[Vec<u8>]) -> Arc<dyn Loader> {
+        open_as(entries, None).unwrap()
+    }
+
+    /// The number of the root's descriptors, and their names.
+    fn names(loader: &dyn Loader) -> Vec<Option<String>> {
+        let root = root(loader).unwrap();
+        let count = listed(root.as_bytes()).unwrap().len();
+        assert_eq!(loader.entry_name(count), None);
+        let name = |i| loader.entry_name(i).map(|name| name.to_string());
+        (0..count).map(name).collect()
+    }
+
+    fn listed(index: &[u8]) -> Result<Vec<Listed<'_>>> {
+        super::super::listing::listed(index)
+    }
+
+    fn some(names: &[&str]) -> Vec<Option<String>> {
+        names.iter().map(|name| Some((*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_image_that_both_list_is_there_once_with_its_tags() {
+        let [a, b] = ["a", "b"].map(config);
+        let manifest = manifest(&a);
+        for (annotations, expected) in [
+            // One of several tags, as docker writes an entry for each.
+            (named("docker.io/example/a:2"), Some("example/a:2")),
+            (String::new(), Some("example/a:1")),
+            (
+                r#","annotations":{"org.opencontainers.image.ref.name":"2"}"#.into(),
+                Some("example/a:2"),
+            ),
+            // A name that the annotation alone gives is left to it.
+            (named("docker.io/example/other:1"), None),
+        ] {
+            let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, &annotations)]);
+            let items = [item(&a, r#"["example/a:1","example/a:2"]"#)];
+            let loader = open(&entries(&index, &items, &[&a, &manifest]));
+            assert_eq!(root(&*loader).unwrap(), index);
+            assert_eq!(
+                names(&*loader),
+                [expected.map(str::to_owned)],
+                "{annotations}"
+            );
+        }
+        // Also below another index, of whose manifests one is there.
+        let absent = super::tests::manifest(&b);
+        let nested = index(&[
+            descriptor_of(MANIFEST_TYPE, &absent, ""),
+            descriptor_of(MANIFEST_TYPE, &manifest, ""),
+        ]);
+        let index = index(&[descriptor_of(INDEX_TYPE, &nested, "")]);
+        let items = [item(&a, r#"["example/a:1"]"#)];
+        let loader = open(&entries(&index, &items, &[&a, &manifest, &nested]));
+        assert_eq!(root(&*loader).unwrap(), index);
+        assert_eq!(names(&*loader), some(&["example/a:1"]));
+    }
+
+    #[test]
+    fn other_images_of_manifest_json_follow() {
+        let [a, b, c] = ["a", "b", "c"].map(config);
+        let manifest = manifest(&a);
+        let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, "")]);
+        let items = [
+            item(&b, r#"["b:1","b:2"]"#),
+            item(&a, "null"),
+            // Its config is missing: it is not good.
+            item(&c, r#"["c:1"]"#),
+        ];
+        let loader = open(&entries(&index, &items, &[&a, &b, &manifest]));
+        let made = root(&*loader).unwrap();
+        let listed = listed(made.as_bytes()).unwrap();
+        assert_eq!(listed[0].raw, descriptor_of(MANIFEST_TYPE, &manifest, ""));
+        assert_eq!(
+            names(&*loader),
+            [None, Some("b:1".into()), Some("b:2".into())]
+        );
+        let Document::Index(made) = Document::parse(made.as_bytes(), 9).unwrap() else {
+            panic!("the root is an index");
+        };
+        for child in made.children {
+            let child = child.unwrap();
+            let opened = loader.open_manifest(&child.digest, &Context::default());
+            let document = drain(opened.unwrap()).unwrap();
+            assert_eq!(sha256(&document), child.digest);
+        }
+        assert_eq!(blob(&*loader, &sha256(&b)).unwrap(), b.as_bytes());
+        assert_eq!(blob(&*loader, &sha256("layer")).unwrap(), b"layer");
+        assert!(blob(&*loader, &sha256("no")).is_err());
+    }
+
+    #[test]
+    fn a_manifest_that_is_missing_or_wrong_hides_no_item() {
+        let [a, b] = ["a", "b"].map(config);
+        let manifest = manifest(&a);
+        let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, "")]);
+        let items = [item(&a, r#"["a:1"]"#)];
+        // Missing.
+        let loader = open(&entries(&index, &items, &[&a]));
+        assert_eq!(names(&*loader), [None, Some("a:1".into())]);
+        // Of another content.
+        let mut wrong = entries(&index, &items, &[&a]);
+        wrong.push(file(
+            &blob_name(&sha256(&manifest)),
+            super::tests::manifest(&b),
+        ));
+        assert_eq!(names(&*open(&wrong)), [None, Some("a:1".into())]);
+        // No manifest at all.
+        let index = super::tests::index(&[descriptor_of(MANIFEST_TYPE, "text", "")]);
+        let loader = open(&entries(&index, &items, &[&a, "text"]));
+        assert_eq!(names(&*loader), [None, Some("a:1".into())]);
+    }
+
+    #[test]
+    fn items_that_are_not_good_do_not_follow() {
+        let [a, b] = ["a", "b"].map(config);
+        let manifest = manifest(&a);
+        let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, "")]);
+        let layer = blob_name(&sha256("layer"));
+        let config = blob_name(&sha256(&b));
+        for bad in [
+            item("no", r#"["b:1"]"#),
+            format!(r#"{{"Config":"{config}","RepoTags":["b:1"],"Layers":[]}}"#),
+            format!(r#"{{"Config":"{config}","RepoTags":["b:1"],"Layers":["no"]}}"#),
+            format!(r#"{{"Config":"../{config}","RepoTags":["b:1"],"Layers":["{layer}"]}}"#),
+            format!(r#"{{"Config":"oci-layout","RepoTags":["b:1"],"Layers":["{layer}"]}}"#),
+        ] {
+            let entries = entries(&index, &[bad.clone()], &[&a, &b, &manifest]);
+            assert_eq!(root(&*open(&entries)).unwrap(), index, "{bad}");
+            let e = open_as(&entries, Some("b:1")).map(drop).unwrap_err();
+            assert_eq!(e.status(), Status::NotFound, "{bad}");
+        }
+        // A manifest.json that is none fails the open.
+        let entries = entries(&index, &["{}".into()], &[&a, &manifest]);
+        let e = open_as(&entries, None).map(drop).unwrap_err();
+        assert_eq!(e.status(), Status::Malformed);
+    }
+
+    #[test]
+    fn names_of_both_choose() {
+        let [a, b] = ["a", "b"].map(config);
+        let [one, two] = [&a, &b].map(|config| manifest(config));
+        let index = index(&[
+            descriptor_of(MANIFEST_TYPE, &one, &named("docker.io/library/own:1")),
+            descriptor_of(MANIFEST_TYPE, &two, ""),
+        ]);
+        let c = config("c");
+        let items = [
+            item(&a, r#"["a:1","own:1"]"#),
+            item(&b, r#"["b:1"]"#),
+            item(&c, r#"["c:1","c:2"]"#),
+        ];
+        let entries = entries(&index, &items, &[&a, &b, &c, &one, &two]);
+        let rows: [(&str, &[&str]); 6] = [
+            ("own:1", &["own:1"]),
+            ("docker.io/library/b:1", &["b:1"]),
+            ("c:2", &["c:2"]),
+            ("c:1", &["c:1"]),
+            ("c", &[]),
+            ("b", &[]),
+        ];
+        for (name, expected) in rows {
+            match open_as(&entries, Some(name)) {
+                Ok(loader) => assert_eq!(names(&*loader), some(expected), "{name}"),
+                Err(e) => {
+                    assert_eq!(
+                        (e.status(), expected),
+                        (Status::NotFound, &[][..]),
+                        "{name}: {e}"
+                    );
+                    assert!(e.message().contains("\"c:2\""), "{e}");
+                }
+            }
+        }
+        // A tag that is not the descriptor's own name counts too.
+        let chosen = open_as(&entries, Some("a:1")).unwrap();
+        assert_eq!(listed(root(&*chosen).unwrap().as_bytes()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_index_that_lists_nothing_leaves_all_to_manifest_json() {
+        let a = config("a");
+        for list in ["[]", "null"] {
+            let index = format!(r#"{{"schemaVersion":2,"manifests":{list}}}"#);
+            let loader = open(&entries(&index, &[item(&a, r#"["a:1"]"#)], &[&a]));
+            assert_eq!(names(&*loader), some(&["a:1"]));
+        }
+        let open = |index: &str, version: &str| {
+            let mut entries = entries(index, &[item(&a, "[]")], &[&a]);
+            *entries.last_mut().unwrap() = file("oci-layout", version);
+            open_as(&entries, None).map(drop).map_err(|e| e.status())
+        };
+        assert_eq!(open("{}", VERSION_1), Err(Status::Malformed));
+        let version = r#"{"imageLayoutVersion":"2.0.0"}"#;
+        assert_eq!(open(&index(&[]), version), Err(Status::Unsupported));
+        assert_eq!(
+            open(&index(&["{}".into()]), version),
+            Err(Status::Unsupported)
+        );
+    }
+
+    #[test]
+    fn one_that_is_cut_off_is_never_taken_for_another_archive() {
+        let [a, b] = ["a", "b"].map(config);
+        let manifest = manifest(&a);
+        let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, "")]);
+        let items = [item(&a, "null"), item(&b, "null")];
+        let entries = entries(&index, &items, &[&a, &b, &manifest]);
+        let [blobs @ .., index_json, manifest_json, marker] = &entries[..] else {
+            panic!("there are more");
+        };
+        let blobs = blobs.concat();
+        let whole = root(&*open(&entries)).unwrap();
+        for order in [
+            // Sorted by name, as docker writes.
+            [&blobs, index_json, manifest_json, marker],
+            [marker, &blobs, manifest_json, index_json],
+            [marker, index_json, &blobs, manifest_json],
+        ] {
+            let hybrid = order.map(Vec::as_slice).concat();
+            let listing = [index_json, marker].map(|part| {
+                let at = order.iter().position(|one| *one == part).unwrap();
+                order[..=at].iter().map(|part| part.len()).sum::<usize>()
+            });
+            let listing = listing.into_iter().max().unwrap();
+            for cut in (512..=hybrid.len()).step_by(512) {
+                let file = on_disk(&hybrid[..cut]);
+                let opened = open_archive(file.path(), &Options::default(), &Context::default());
+                match opened {
+                    // Behind an entry, and index.json is there.
+                    Ok(loader) => {
+                        assert!(cut >= listing, "{cut}");
+                        let root = root(&*loader).unwrap();
+                        assert!(root == index || root == whole, "{cut}: {root}");
+                    }
+                    Err(e) => assert_eq!(e.status(), Status::Malformed, "{cut}: {e}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tree_is_read_within_limits() {
+        let a = config("a");
+        // Each index names the next one twice.
+        let mut blobs = vec![manifest(&a)];
+        for _ in 0..20 {
+            let media_type = if blobs.len() == 1 {
+                MANIFEST_TYPE
+            } else {
+                INDEX_TYPE
+            };
+            let child = descriptor_of(media_type, blobs.last().unwrap(), "");
+            blobs.push(index(&vec![child; 8]));
+        }
+        let open = |depth: usize| {
+            let top = index(&[descriptor_of(INDEX_TYPE, &blobs[depth], "")]);
+            let blobs: Vec<_> = blobs.iter().map(|blob| &**blob).chain([&*a]).collect();
+            open_as(&entries(&top, &[item(&a, r#"["a:1"]"#)], &blobs), None)
+        };
+        assert_eq!(names(&*open(4).unwrap()), some(&["a:1"]));
+        let e = open(6).map(drop).unwrap_err();
+        assert_eq!(e.status(), Status::LimitExceeded, "{e}");
+    }
+}

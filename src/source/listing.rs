@@ -1,0 +1,77 @@
+//! The descriptors that an index lists, as written, and their names.
+
+use super::ref_name::RefName;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::json::{self, Value};
+use crate::text::Text;
+use crate::text_list::TextMap;
+use oci_spec::image::MediaType;
+use std::sync::Arc;
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Where containerd and docker keep the full name, REF_NAME being the tag alone.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// A descriptor of an index.
+pub struct Listed<'a> {
+    /// As written.
+    pub raw: &'a str,
+    pub containerd_name: Option<Text>,
+    pub ref_name: Option<Text>,
+}
+
+impl<'a> Listed<'a> {
+    /// One that cannot be read has no name.
+    fn read(descriptor: Value<'a>) -> Self {
+        let annotations = descriptor
+            .object(&["annotations"])
+            .and_then(|object| object.map("annotations", Value::text))
+            .map(TextMap::from_iter)
+            .unwrap_or_default();
+        let annotation = |key| annotations.find(key).and_then(|text| Text::new(&text));
+        Self {
+            raw: descriptor.raw(),
+            containerd_name: annotation(CONTAINERD_NAME),
+            ref_name: annotation(REF_NAME),
+        }
+    }
+
+    pub fn has_name(&self, name: &RefName<'_>) -> bool {
+        self.ref_name.as_ref().is_some_and(|own| name.is(own))
+            || self
+                .containerd_name
+                .as_ref()
+                .is_some_and(|own| name.is_docker_name(own))
+    }
+
+    /// The name in its annotations.
+    pub fn name(&self) -> Option<&Text> {
+        self.containerd_name.as_ref().or(self.ref_name.as_ref())
+    }
+}
+
+/// The descriptors of an index.
+pub fn listed(index: &[u8]) -> Result<Vec<Listed<'_>>> {
+    let Document::Index(_) = Document::parse(index, 0)? else {
+        return Err(Error::malformed("found a manifest, expected an index"));
+    };
+    let object = json::parse(index)?.object(&["manifests"])?;
+    Ok(object.list("manifests", |value| Ok(Listed::read(value)))?)
+}
+
+/// The index that lists these descriptors as they are written.
+pub fn index_of(descriptors: impl IntoIterator<Item = impl AsRef<str>>) -> Arc<[u8]> {
+    let mut index = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[",
+        MediaType::ImageIndex
+    );
+    for (i, descriptor) in descriptors.into_iter().enumerate() {
+        if i > 0 {
+            index.push(',');
+        }
+        index.push_str(descriptor.as_ref());
+    }
+    index.push_str("]}");
+    index.into_bytes().into()
+}

@@ -1,0 +1,76 @@
+//! Header blocks: their checksum and the numbers in them.
+
+use super::flaw::Flaw;
+use crate::text::Escaped;
+use ::tar::Header;
+use std::ops::Range;
+
+/// Bytes of a header, and what data is padded to.
+pub const BLOCK: usize = 512;
+
+/// Whether `head` starts with a tar header whose checksum fits, taken over unsigned bytes
+/// or, as some old programs did, over signed ones.
+pub fn is_tar(head: &[u8]) -> bool {
+    let Some(block) = head.first_chunk::<BLOCK>() else {
+        return false;
+    };
+    let header = Header::from_byte_slice(block);
+    let Ok(written) = header.cksum() else {
+        return false;
+    };
+    // The checksum's own field counts as blanks.
+    let sum = |value: fn(u8) -> i64| -> i64 {
+        let of = |bytes: &[u8]| -> i64 { bytes.iter().map(|b| value(*b)).sum() };
+        of(block) - of(&block[148..156]) + 8 * i64::from(b' ')
+    };
+    let written = i64::from(written);
+    sum(i64::from) == written || sum(|b| i64::from(b as i8)) == written
+}
+
+/// Whether a file that starts with `head` (of a block, unless the file is shorter) is a tar
+/// archive, be it an empty or a broken one.
+pub fn is_archive(head: &[u8]) -> bool {
+    const MAGIC: Range<usize> = 257..262;
+    head.len() == BLOCK
+        && (is_tar(head) || head.iter().all(|b| *b == 0) || &head[MAGIC] == b"ustar")
+}
+
+/// The size that a header declares.
+pub(super) fn data_size(header: &Header, at: u64) -> Result<u64, Flaw> {
+    let field = &header.as_old().size;
+    number(field).ok_or_else(|| Flaw::Size {
+        at,
+        found: Escaped(&String::from_utf8_lossy(field)).to_string(),
+    })
+}
+
+/// A number in octal or in GNU's base 256; `None` if it is negative or 2^64 or more.
+pub(super) fn number(field: &[u8; 12]) -> Option<u64> {
+    match field {
+        [0x80, 0, 0, 0, number @ ..] => Some(u64::from_be_bytes(*number)),
+        [0x80..=0xff, ..] => None,
+        _ => octal(field),
+    }
+}
+
+/// The number in a field of octal digits, between blanks and NULs; an empty one is 0.
+fn octal(field: &[u8]) -> Option<u64> {
+    let padding = |b: &u8| matches!(b, b' ' | 0);
+    let start = field
+        .iter()
+        .position(|b| !padding(b))
+        .unwrap_or(field.len());
+    let digits = field[start..].split(padding).next().unwrap_or_default();
+    digits.iter().try_fold(0u64, |number, digit| match digit {
+        b'0'..=b'7' => number.checked_mul(8)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// The number of decimal digits alone, without a sign.
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
