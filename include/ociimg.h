@@ -412,6 +412,15 @@ void *ociimg_call_user_data(const ociimg_call *call);
  * @{
  */
 
+/** Flags of ociimg_source_options. */
+enum ociimg_source_flag_values OCIIMG_INT32_ENUM {
+  /**
+   * Links of a layout may lead out of its folder, as build systems make them. What they
+   * lead to must still be a regular file, and is verified like all content.
+   */
+  OCIIMG_SOURCE_FOLLOW_LINKS = 1
+};
+
 /**
  * Where images come from: a program's table of callbacks, or a built-in source. Immutable;
  * several threads may load from one at once. Freed with ociimg_loader_free, at any time:
@@ -485,19 +494,28 @@ typedef struct ociimg_source_options {
   /** sizeof(ociimg_source_options). */
   size_t struct_size;
   /**
-   * Only what bears this name: in a layout or OCI archive the entries of index.json
-   * whose annotation org.opencontainers.image.ref.name is it, or whose annotation
-   * io.containerd.image.name is the same by Docker's rules for names; in a docker-save
-   * archive the image with this tag ("busybox", "busybox:1",
-   * "docker.io/library/busybox:1"). None of that name is OCIIMG_STATUS_NOT_FOUND.
+   * Only images of this name: in a layout or OCI archive the entries of index.json
+   * whose annotation org.opencontainers.image.ref.name is this text, or whose annotation
+   * io.containerd.image.name is the same name by Docker's rules; in a docker-save
+   * archive, and in one of both kinds, the images with this tag ("busybox", "busybox:1",
+   * "docker.io/library/busybox:1"). No image of that name is OCIIMG_STATUS_NOT_FOUND.
    * Default: everything.
    */
   const char *ref_name;
   /**
-   * Bytes that a compressed archive file may unpack to; more is
+   * Bytes to which a compressed archive file may unpack; more is
    * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
    */
   uint64_t max_unpacked_size;
+  /**
+   * Bytes of index.json, manifest.json or a config that is read while opening; more is
+   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
+   */
+  uint64_t max_document_size;
+  /** OCIIMG_SOURCE_ values, or 0. */
+  uint32_t flags;
+  /** 0. */
+  uint32_t reserved;
 } ociimg_source_options;
 
 /**
@@ -534,62 +552,84 @@ ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable, void *state,
 void ociimg_loader_free(ociimg_loader *loader);
 
 /**
- * Opens what stands at a path: a folder is an OCI image layout, a file an OCI archive
- * (.tar) or what docker save writes, both also compressed with gzip or zstd. They are
- * told apart by content, not by name: see ociimg_loader_open_layout and
+ * Opens what is at a path: a folder is an OCI image layout, a file an OCI archive (.tar)
+ * or what docker save writes, both also compressed with gzip, zstd, bzip2 or xz. Their
+ * content decides, not their name: see ociimg_loader_open_layout and
  * ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
- * system's own encoding; opts may be NULL. The caller frees *out with ociimg_loader_free.
+ * system's own encoding; opts and ctx may be NULL. The caller frees *out with
+ * ociimg_loader_free. Any thread; runs no callbacks. Cancelling ctx ends the call with
+ * OCIIMG_STATUS_CANCELLED; the loader does not depend on it.
  *
  * Fails as these two do, except that a folder without oci-layout is
  * OCIIMG_STATUS_UNSUPPORTED.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_loader_open(const char *path, const ociimg_source_options *opts,
-                                 ociimg_loader **out, ociimg_error **err);
+                                 const ociimg_context *ctx, ociimg_loader **out,
+                                 ociimg_error **err);
 
 /**
  * Opens an OCI image layout: a folder with oci-layout (of version 1.0.0), index.json and
- * blobs. Links in it are followed only where they stay below it; what is no regular file
- * is OCIIMG_STATUS_MALFORMED when it is wanted. path is bytes; opts may be NULL. The
- * caller frees *out with ociimg_loader_free.
+ * blobs. Links in it are followed only if they stay below it, unless opts has
+ * OCIIMG_SOURCE_FOLLOW_LINKS. Content that is no regular file is OCIIMG_STATUS_MALFORMED
+ * when it is read. path is bytes; opts and ctx may be NULL. The caller frees *out with
+ * ociimg_loader_free. Any thread; runs no callbacks. Cancelling ctx ends the call with
+ * OCIIMG_STATUS_CANCELLED.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
  * struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, no
- * oci-layout in it, or nothing named ref_name), OCIIMG_STATUS_UNSUPPORTED (another layout
- * version, an option that this version does not know), OCIIMG_STATUS_MALFORMED (a file in
- * the place of the folder, too), OCIIMG_STATUS_LIMIT_EXCEEDED (oci-layout, or index.json
- * where there is a ref_name, has more than 4 MiB), OCIIMG_STATUS_SIZE_MISMATCH (a file
- * that changes while it is read) or OCIIMG_STATUS_IO.
+ * oci-layout in it, or nothing named ref_name: the message names what there is),
+ * OCIIMG_STATUS_UNSUPPORTED (another layout version, an option or flag that this version
+ * does not know), OCIIMG_STATUS_MALFORMED (a file in the place of the folder, too),
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size, for oci-layout and, with a ref_name,
+ * index.json), OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read),
+ * OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_IO (ociimg_error_errno gives the system's
+ * number).
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_loader_open_layout(const char *path, const ociimg_source_options *opts,
-                                        ociimg_loader **out, ociimg_error **err);
+                                        const ociimg_context *ctx, ociimg_loader **out,
+                                        ociimg_error **err);
 
 /**
  * Opens an archive file: an OCI archive, or what docker save writes, plain or compressed
- * with gzip or zstd. A plain one is read in place; a compressed one is unpacked once into
- * an unnamed temporary file in the folder that TMPDIR names, else /tmp. Of several entries
- * of one name the last counts, as for tar. An archive that does not end with a block of
- * zeros is cut off and OCIIMG_STATUS_MALFORMED. In one that is both kinds, index.json
- * counts, unless it lists nothing. path is bytes; opts may be NULL. The caller frees *out
- * with ociimg_loader_free.
+ * with gzip, zstd, bzip2 or xz. A plain one is read in place; a compressed one is unpacked
+ * once into an unnamed temporary file in the folder that TMPDIR names, else /tmp. Sparse
+ * entries are read with their holes as zeros.
+ *
+ * Of several entries of one name the last counts, as for tar; a second oci-layout,
+ * index.json or manifest.json is OCIIMG_STATUS_MALFORMED. The archive ends at its first
+ * block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly behind an
+ * entry and its index.json lists something, or nothing that its manifest.json names is
+ * missing.
+ *
+ * In an archive of both kinds index.json counts first; images of manifest.json follow
+ * that are complete and not in index.json. An image of manifest.json whose files are
+ * missing or wrong becomes a broken entry when the loader is loaded. Compressed layers of
+ * docker-save are hashed here, since nothing names their digest.
+ *
+ * path is bytes; opts and ctx may be NULL. The caller frees *out with ociimg_loader_free.
+ * Any thread; runs no callbacks. Cancelling ctx ends the call, also while it unpacks or
+ * hashes, with OCIIMG_STATUS_CANCELLED.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a ref_name that is not UTF-8, a
  * struct_size that can't be right), OCIIMG_STATUS_NOT_FOUND (nothing at the path, nothing
- * named ref_name, a file that manifest.json names and that is not there),
- * OCIIMG_STATUS_UNSUPPORTED (no such archive, another layout version or compression, a
- * sparse entry that is wanted, an option that this version does not know),
- * OCIIMG_STATUS_MALFORMED (the archive, its compression, a document in it; a folder in the
- * place of the file), OCIIMG_STATUS_DIGEST_MISMATCH (in docker-save, a config that is not
- * what its name says), OCIIMG_STATUS_LIMIT_EXCEEDED (max_unpacked_size; and 2^21 headers,
- * 256 MiB of names, 1 MiB of an extended header, 4 MiB of a document that has to be read
- * now, 16384 images and layers in manifest.json, 128 MiB of a zstd window),
- * OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read) or OCIIMG_STATUS_IO.
+ * named ref_name: the message names what there is), OCIIMG_STATUS_UNSUPPORTED (no such
+ * archive, another layout version, an option or flag that this version does not know),
+ * OCIIMG_STATUS_MALFORMED (the archive, its compression, a document in it that must be
+ * read now; a folder in the place of the file), OCIIMG_STATUS_LIMIT_EXCEEDED
+ * (max_unpacked_size, max_document_size; and 2^21 headers, 256 MiB of names, 1 MiB of an
+ * extended header, 16384 images, tags and layers in manifest.json, 16384 descriptors below
+ * an index.json beside it, 128 MiB of a zstd window or xz dictionary),
+ * OCIIMG_STATUS_SIZE_MISMATCH (a file that changes while it is read),
+ * OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_IO (ociimg_error_errno gives the system's
+ * number).
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_loader_open_archive(const char *path,
                                          const ociimg_source_options *opts,
-                                         ociimg_loader **out, ociimg_error **err);
+                                         const ociimg_context *ctx, ociimg_loader **out,
+                                         ociimg_error **err);
 
 /** @} */
 

@@ -44,13 +44,13 @@ pub struct ociimg_source_options {
 
 /// Flags of ociimg_source_options.
 #[repr(u32)]
-pub enum ociimg_source_flags {
+pub enum ociimg_source_flag_values {
     /// Links of a layout may lead out of its folder, as build systems make them. What they
     /// lead to must still be a regular file, and is verified like all content.
     OCIIMG_SOURCE_FOLLOW_LINKS = 1,
 }
 
-const FOLLOW_LINKS: u32 = ociimg_source_flags::OCIIMG_SOURCE_FOLLOW_LINKS as u32;
+const FOLLOW_LINKS: u32 = ociimg_source_flag_values::OCIIMG_SOURCE_FOLLOW_LINKS as u32;
 
 // SAFETY: repr(C), a usize first; numbers and a pointer that may be NULL.
 unsafe impl options::Published for ociimg_source_options {
