@@ -1,7 +1,8 @@
 //! The check that a layer is a tar archive.
 
-use crate::compression::{Compression, HEAD, is_tar};
+use crate::compression::{Compression, HEAD};
 use crate::error::{Error, Result};
+use crate::tar::is_tar;
 
 /// Looks at the first block of a layer, and counts its bytes.
 pub struct TarCheck {
