@@ -1,0 +1,95 @@
+//! Mirrors: asked first for what has a digest, and never trusted.
+
+mod support;
+
+use std::sync::Arc;
+use support::api::{Options, Registry};
+use support::image::{Image, digest, noise};
+use support::mean::{Body, Reply, Request, Server, Store, ranged};
+
+fn image() -> Image {
+    Image::new(vec![noise(1, 3_000_000), b"hello".to_vec()])
+}
+
+fn server(meddle: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Server {
+    let store: Arc<Store> = Store::with(&image());
+    Server::start(move |request: &Request, body: &mut Body<'_>| {
+        meddle(request).unwrap_or_else(|| store.answer(request, body))
+    })
+}
+
+/// Pulls through mirrors; what comes must be right whatever they do.
+#[track_caller]
+fn pull(registry: &Server, mirrors: &[&str]) {
+    let options = Options {
+        mirrors: mirrors.iter().map(|mirror| (*mirror).to_owned()).collect(),
+        username: Some("alice".into()),
+        password: Some("secret".into()),
+        ..Options::alone()
+    };
+    let handle = Registry::new(&options).unwrap();
+    for reference in [
+        "a/b:latest".to_owned(),
+        format!("a/b@{}", digest(&image().manifest)),
+    ] {
+        let pulled = handle
+            .pull(&format!("{}/{reference}", registry.host))
+            .expect("it is pulled");
+        assert!(pulled.layers == image().layers);
+    }
+}
+
+#[test]
+fn what_has_a_digest_comes_from_a_mirror() {
+    let (mirror, registry) = (server(|_| None), server(|_| None));
+    pull(&registry, &[&format!("{}/some/prefix", mirror.host)]);
+    // The tag alone is asked for at the registry.
+    let seen = registry.seen();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0].target, "/v2/a/b/manifests/latest");
+    assert!(
+        mirror
+            .seen()
+            .iter()
+            .all(|r| r.target.starts_with("/v2/some/prefix/a/b/"))
+    );
+    assert_eq!(mirror.count("GET", "latest"), 0);
+}
+
+#[test]
+fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
+    let absent = server(|_| Some(Reply::error(404, "UNKNOWN", "no")));
+    let broken = server(|_| Some(Reply::raw("no HTTP")));
+    let busy = server(|_| Some(Reply::new(503).header("Retry-After", "30")));
+    let login = server(|_| Some(Reply::new(401).header("WWW-Authenticate", "Basic realm=\"x\"")));
+    let wrong = server(|_| Some(Reply::new(200).body("other bytes")));
+    let cut = server(|request| {
+        let layer = &image().layers[0];
+        request
+            .path()
+            .ends_with(&digest(layer))
+            .then(|| ranged(request, layer).cut(1_500_000))
+    });
+    let registry = server(|_| None);
+    let hosts: Vec<&str> = [&absent, &broken, &busy, &login, &wrong, &cut]
+        .map(|server| &*server.host)
+        .into();
+    pull(&registry, &hosts);
+    // It went on where the last mirror broke off.
+    let ranges: Vec<Request> = registry
+        .seen()
+        .into_iter()
+        .filter(|r| r.header("range").is_some())
+        .collect();
+    assert_eq!(ranges.len(), 2);
+    assert_eq!(ranges[0].header("range"), Some("bytes=1500000-"));
+    // The name and the password are the registry's.
+    for mirror in [&absent, &broken, &busy, &login, &wrong, &cut] {
+        assert!(
+            mirror
+                .seen()
+                .iter()
+                .all(|r| r.header("authorization").is_none())
+        );
+    }
+}
