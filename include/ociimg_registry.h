@@ -202,6 +202,23 @@ ociimg_status ociimg_registry_loader(const struct ociimg_registry *registry,
                                      ociimg_error **err);
 
 /**
+ * A sink that writes into a repository, "localhost:5000/a/b". The names that are given to a
+ * copy are tags, anything else is OCIIMG_STATUS_INVALID_ARGUMENT there; without a name the
+ * root is put by its digest. Nobody is asked anything yet. Free it with ociimg_sink_free.
+ * It may be written on several threads at once. Runs no callback of the program's.
+ *
+ * What the registry has already is not sent again, and what this handle has seen in another
+ * repository of it is mounted from there. Uploads that are given up are deleted, for which
+ * a second is taken at most.
+ *
+ * OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
+ */
+ociimg_status ociimg_registry_sink(const struct ociimg_registry *registry,
+                                   const char *repository,
+                                   ociimg_sink **out,
+                                   ociimg_error **err);
+
+/**
  * Gives each tag of a repository to `visit`, page after page, on this thread, in the
  * registry's order. The tag is valid until `visit` returns. `visit` returns OCIIMG_STATUS_OK,
  * or another number, which ends it: OCIIMG_STATUS_CALLBACK, with that number as

@@ -142,6 +142,12 @@ unsafe extern "C" {
         out: *mut *mut ociimg_loader,
         err: *mut *mut ociimg_error,
     ) -> ociimg_status;
+    pub fn ociimg_sink_new(
+        vtable: *const ociimg_sink_vtable,
+        state: *mut c_void,
+        out: *mut *mut ociimg_sink,
+        err: *mut *mut ociimg_error,
+    ) -> ociimg_status;
     pub fn ociimg_descriptor_media_type(d: *const ociimg_descriptor) -> *const c_char;
     pub fn ociimg_descriptor_digest(d: *const ociimg_descriptor) -> *const c_char;
     pub fn ociimg_descriptor_size(d: *const ociimg_descriptor) -> u64;

@@ -299,12 +299,13 @@ impl Sink {
             if !is_success(answer.head.status) {
                 return Ok(None);
             }
-            let offset = answer.head.get("range").and_then(uploaded);
+            // Without a range that can be understood it stands at nothing.
+            let offset = answer.head.get("range").and_then(uploaded).unwrap_or(0);
             let location = match answer.head.get("location") {
                 Some(_) => self.location(&mut answer, ctx)?,
                 None => broken.location.clone(),
             };
-            Ok(offset.map(|offset| (location, offset)))
+            Ok(Some((location, offset)))
         });
         let found = match found {
             Ok(found) => found,

@@ -133,14 +133,30 @@ macro_rules! layout {
 }
 
 fn layouts() -> Vec<Layout> {
-    vec![layout!(ociimg_loader_vtable {
-        struct_size,
-        root_digest,
-        open_root_manifest,
-        open_manifest,
-        open_blob,
-        read,
-        close,
-        destroy,
-    })]
+    vec![
+        layout!(ociimg_loader_vtable {
+            struct_size,
+            root_digest,
+            open_root_manifest,
+            open_manifest,
+            open_blob,
+            read,
+            close,
+            destroy,
+        }),
+        layout!(ociimg_sink_vtable {
+            struct_size,
+            max_streams,
+            reserved,
+            has_blob,
+            begin_blob,
+            write,
+            commit_blob,
+            abort_blob,
+            put_manifest,
+            put_root,
+            finish,
+            destroy,
+        }),
+    ]
 }

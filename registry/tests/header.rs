@@ -13,7 +13,7 @@ fn the_header_is_generated_from_the_sources() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_root_or_default(root);
     // By file, in the order of the header: what is used of libociimg is no part of it.
-    let files = ["options", "registry", "loader", "tags"];
+    let files = ["options", "registry", "loader", "sink", "tags"];
     let builder = files
         .iter()
         .fold(cbindgen::Builder::new(), |builder, file| {

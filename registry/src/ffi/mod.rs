@@ -18,12 +18,12 @@ mod registry;
 
 mod loader;
 
-// mod sink;
+mod sink;
 
 mod tags;
 
 pub use loader::*;
 pub use options::*;
 pub use registry::*;
-// pub use sink::*;
+pub use sink::*;
 pub use tags::*;

@@ -129,7 +129,10 @@ unsafe extern "C" fn begin_blob(
         unsafe {
             match sink(state).begin_blob(blob_name(d)?, ctx)? {
                 Begin::Exists => exists = true,
-                Begin::Write { stream: begun, offset: at } => {
+                Begin::Write {
+                    stream: begun,
+                    offset: at,
+                } => {
                     *offset = at;
                     *stream = Box::into_raw(begun).cast();
                 }
@@ -208,7 +211,9 @@ unsafe extern "C" fn put_root(
             let digest = text(ociimg_descriptor_digest(d), "digest")?;
             let name = match name.is_null() {
                 true => None,
-                false => Some(optional_text(name, "name")?.ok_or_else(|| Error::invalid("name is empty"))?),
+                false => Some(
+                    optional_text(name, "name")?.ok_or_else(|| Error::invalid("name is empty"))?,
+                ),
             };
             sink(state).put_root(media_type, digest, slice(buf, len), name, ctx)
         }

@@ -1,5 +1,7 @@
 //! The C surfaces of both libraries, as the tests call them.
 
+use super::image::Image;
+use super::mean::{Server, Store};
 use ::ociimg_registry::ffi::*;
 use ::ociimg_registry::ociimg_sys::*;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -15,7 +17,25 @@ macro_rules! opaque {
     };
 }
 
-opaque!(ociimg_index, ociimg_image, ociimg_layer, ociimg_reader);
+opaque!(
+    ociimg_index,
+    ociimg_image,
+    ociimg_layer,
+    ociimg_reader,
+    ociimg_copy
+);
+
+/// As ociimg.h has it.
+#[repr(C)]
+struct CopyOptions {
+    struct_size: usize,
+    names: *const *const c_char,
+    name_count: usize,
+    flags: u32,
+    max_restarts: u32,
+    progress: Option<unsafe extern "C" fn(*mut c_void, *const c_void)>,
+    user_data: *mut c_void,
+}
 
 unsafe extern "C" {
     fn ociimg_error_status(err: *const ociimg_error) -> ociimg_status;
@@ -66,6 +86,25 @@ unsafe extern "C" {
         err: *mut *mut ociimg_error,
     ) -> ociimg_status;
     fn ociimg_reader_free(reader: *mut ociimg_reader);
+    fn ociimg_sink_finish(
+        sink: *mut ociimg_sink,
+        ctx: *const ociimg_context,
+        err: *mut *mut ociimg_error,
+    ) -> ociimg_status;
+    fn ociimg_sink_free(sink: *mut ociimg_sink);
+    fn ociimg_copy_new(
+        index: *const ociimg_index,
+        sink: *const ociimg_sink,
+        opts: *const CopyOptions,
+        out: *mut *mut ociimg_copy,
+        err: *mut *mut ociimg_error,
+    ) -> ociimg_status;
+    fn ociimg_copy_run(
+        copy: *const ociimg_copy,
+        ctx: *const ociimg_context,
+        err: *mut *mut ociimg_error,
+    ) -> ociimg_status;
+    fn ociimg_copy_free(copy: *mut ociimg_copy);
 }
 
 #[derive(Debug, Clone)]
@@ -124,6 +163,8 @@ handle!(Index, ociimg_index, ociimg_index_free);
 handle!(ImageHandle, ociimg_image, ociimg_image_free);
 handle!(Layer, ociimg_layer, ociimg_layer_free);
 handle!(Reader, ociimg_reader, ociimg_reader_free);
+handle!(Sink, ociimg_sink, ociimg_sink_free);
+handle!(Copy, ociimg_copy, ociimg_copy_free);
 
 impl Context {
     pub fn new() -> Self {
@@ -267,6 +308,34 @@ impl Registry {
         outcome(status, err).map(|()| state.tags)
     }
 
+    pub fn sink(&self, repository: &str) -> Outcome<Sink> {
+        let repository = CString::new(repository).unwrap();
+        let (mut out, mut err) = (null_mut(), null_mut());
+        // SAFETY: handles and a text.
+        let status = unsafe {
+            ociimg_registry_sink(self.0, repository.as_ptr(), &raw mut out, &raw mut err)
+        };
+        outcome(status, err).map(|()| Sink(out))
+    }
+
+    /// Copies an image, out of another registry, into a repository.
+    pub fn push(
+        &self,
+        image: &Image,
+        repository: &str,
+        names: &[&str],
+        ctx: Option<&Context>,
+    ) -> Outcome<()> {
+        let store = Store::with(image);
+        let source = Server::start(move |request, body| store.answer(request, body));
+        let index = self
+            .loader(&format!("{}/source", source.host), ctx)?
+            .load(ctx)?;
+        let sink = self.sink(repository)?;
+        Copy::new(&index, &sink, names)?.run(ctx)?;
+        sink.finish(ctx)
+    }
+
     /// Reads all of an image.
     pub fn pull(&self, reference: &str) -> Outcome<Pulled> {
         self.pull_with(reference, None)
@@ -293,6 +362,55 @@ impl Registry {
 pub struct Pulled {
     pub root_digest: String,
     pub layers: Vec<Vec<u8>>,
+}
+
+impl Sink {
+    pub fn finish(&self, ctx: Option<&Context>) -> Outcome<()> {
+        let mut err = null_mut();
+        let ctx = ctx.map_or(null(), |ctx| ctx.0.cast_const());
+        // SAFETY: handles.
+        let status = unsafe { ociimg_sink_finish(self.0, ctx, &raw mut err) };
+        outcome(status, err)
+    }
+}
+
+impl Copy {
+    pub fn new(index: &Index, sink: &Sink, names: &[&str]) -> Outcome<Self> {
+        let names: Vec<CString> = names
+            .iter()
+            .map(|name| CString::new(*name).unwrap())
+            .collect();
+        let pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        let options = CopyOptions {
+            struct_size: size_of::<CopyOptions>(),
+            names: pointers.as_ptr(),
+            name_count: pointers.len(),
+            flags: 0,
+            max_restarts: 0,
+            progress: None,
+            user_data: null_mut(),
+        };
+        let (mut out, mut err) = (null_mut(), null_mut());
+        // SAFETY: handles, and texts that live until it returns.
+        let status = unsafe {
+            ociimg_copy_new(
+                index.0,
+                sink.0,
+                &raw const options,
+                &raw mut out,
+                &raw mut err,
+            )
+        };
+        outcome(status, err).map(|()| Self(out))
+    }
+
+    pub fn run(&self, ctx: Option<&Context>) -> Outcome<()> {
+        let mut err = null_mut();
+        let ctx = ctx.map_or(null(), |ctx| ctx.0.cast_const());
+        // SAFETY: handles.
+        let status = unsafe { ociimg_copy_run(self.0, ctx, &raw mut err) };
+        outcome(status, err)
+    }
 }
 
 impl Loader {

@@ -1,0 +1,409 @@
+//! Images into registries.
+
+mod support;
+
+use ociimg_registry::ociimg_sys::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use support::api::{Failure, Options, Registry};
+use support::image::{Image, digest, noise};
+use support::mean::{Body, Reply, Request, Server, Store};
+use support::registry::{DockerRegistry, MODES, Mode};
+
+fn image() -> Image {
+    Image::new(vec![noise(1, 3_000_000), b"hello".to_vec(), Vec::new()])
+}
+
+/// A registry that holds nothing, where `meddle` may answer first.
+fn server(
+    meddle: impl Fn(&Request, &mut Body<'_>, &Store) -> Option<Reply> + Send + Sync + 'static,
+) -> (Server, Arc<Store>) {
+    let store = Arc::new(Store::default());
+    let kept = store.clone();
+    let handler = move |request: &Request, body: &mut Body<'_>| {
+        meddle(request, body, &store).unwrap_or_else(|| store.answer(request, body))
+    };
+    (Server::start(handler), kept)
+}
+
+fn push(host: &str, options: &Options, names: &[&str]) -> Result<(), Failure> {
+    Registry::new(options)
+        .unwrap()
+        .push(&image(), &format!("{host}/a/b"), names, None)
+}
+
+#[track_caller]
+fn assert_there(store: &Store) {
+    let blobs = store.blobs.lock().unwrap();
+    for blob in image().blobs() {
+        assert!(
+            blobs.get(&digest(blob)) == Some(blob),
+            "{} is missing",
+            digest(blob)
+        );
+    }
+    let manifests = store.manifests.lock().unwrap();
+    assert_eq!(manifests["latest"].1, image().manifest);
+    assert!(
+        store.uploads.lock().unwrap().is_empty(),
+        "an upload was left behind"
+    );
+}
+
+#[test]
+fn an_image_is_pushed_in_every_mode() {
+    for mode in MODES {
+        let Some(server) = DockerRegistry::start(mode) else {
+            continue;
+        };
+        push(&server.host, &server.options(), &["v1", "v2"])
+            .unwrap_or_else(|e| panic!("{mode:?}: {e:?}"));
+        let layout = tempfile::tempdir().unwrap();
+        server.pull_with_skopeo("a/b:v2", layout.path());
+        let blobs = layout.path().join("blobs/sha256");
+        for bytes in image().blobs().chain([&image().manifest]) {
+            let name = digest(bytes);
+            let found = std::fs::read(blobs.join(name.trim_start_matches("sha256:"))).unwrap();
+            assert!(&found == bytes, "{mode:?}");
+        }
+        // And back, through our own.
+        let pulled = Registry::new(&server.options())
+            .unwrap()
+            .pull(&format!("{}/a/b:v1", server.host))
+            .unwrap();
+        assert!(pulled.layers == image().layers);
+        assert_eq!(server.open_uploads("a/b"), 0, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_blob_is_one_post_and_one_put() {
+    let (server, store) = server(|_, _, _| None);
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    let seen = server.seen();
+    for request in &seen {
+        assert_eq!(request.header("expect"), None);
+        assert_eq!(request.header("transfer-encoding"), None);
+    }
+    let count = |method: &str, part: &str| server.count(method, part);
+    assert_eq!(
+        (
+            count("POST", "/blobs/uploads/"),
+            count("PUT", "/blobs/uploads/"),
+            count("PATCH", "")
+        ),
+        (4, 4, 0)
+    );
+    assert_eq!((count("HEAD", "/blobs/"), count("DELETE", "")), (4, 0));
+    assert_eq!(seen.last().unwrap().target, "/v2/a/b/manifests/latest");
+    // A second push uploads nothing.
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_eq!((count("POST", ""), count("PATCH", "")), (4, 0));
+}
+
+#[test]
+fn names_are_tags() {
+    let (server, store) = server(|_, _, _| None);
+    push(&server.host, &Options::alone(), &[]).unwrap();
+    let last = server.seen().pop().unwrap();
+    assert_eq!(
+        last.target,
+        format!("/v2/a/b/manifests/{}", digest(&image().manifest))
+    );
+    assert!(!store.manifests.lock().unwrap().contains_key("latest"));
+    for name in ["not/a/tag", "-x", "a:b", &"x".repeat(129)] {
+        let failure = push(&server.host, &Options::alone(), &[name]).unwrap_err();
+        assert_eq!(
+            failure.status, OCIIMG_STATUS_INVALID_ARGUMENT,
+            "{}",
+            failure.message
+        );
+    }
+}
+
+#[test]
+fn a_blob_of_another_repository_is_mounted() {
+    for mode in [Mode::Plain, Mode::Htpasswd, Mode::Token] {
+        let Some(server) = DockerRegistry::start(mode) else {
+            continue;
+        };
+        let registry = Registry::new(&server.options()).unwrap();
+        registry
+            .push(&image(), &format!("{}/first", server.host), &["v1"], None)
+            .unwrap();
+        registry
+            .push(&image(), &format!("{}/second", server.host), &["v1"], None)
+            .unwrap();
+        let pulled = registry
+            .pull(&format!("{}/second:v1", server.host))
+            .unwrap();
+        assert!(pulled.layers == image().layers, "{mode:?}");
+        assert_eq!(server.open_uploads("second"), 0);
+    }
+}
+
+#[test]
+fn a_mount_that_is_refused_is_done_without() {
+    for refusal in [400, 401, 403, 404, 405, 202] {
+        let store = Store::with(&image());
+        let server = Server::start(move |request: &Request, body: &mut Body<'_>| {
+            if request.target.contains("mount=") {
+                assert!(
+                    request.query().starts_with("mount=sha256%3A"),
+                    "{}",
+                    request.target
+                );
+                assert!(
+                    request.query().ends_with("&from=first"),
+                    "{}",
+                    request.target
+                );
+                if refusal != 202 {
+                    return Reply::error(refusal, "DENIED", "no");
+                }
+            }
+            match request.method == "HEAD" && request.target.contains("/second/") {
+                true => Reply::new(404),
+                false => store.answer(request, body),
+            }
+        });
+        let registry = Registry::new(&Options::alone()).unwrap();
+        for repository in ["first", "second"] {
+            registry
+                .push(
+                    &image(),
+                    &format!("{}/{repository}", server.host),
+                    &["latest"],
+                    None,
+                )
+                .unwrap();
+        }
+        assert_eq!(server.count("POST", "mount="), 4);
+        assert_eq!(server.count("PUT", "/second/blobs/uploads/"), 4);
+    }
+}
+
+fn is_first_put(request: &Request, count: &AtomicUsize) -> bool {
+    let is_large = request
+        .header("content-length")
+        .is_some_and(|n| n.parse::<u64>().unwrap() > 1_000_000);
+    is_large
+        && matches!(&*request.method, "PUT" | "PATCH")
+        && count.fetch_add(1, Ordering::SeqCst) == 0
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_continued() {
+    let count = AtomicUsize::new(0);
+    let (server, store) = server(move |request, body, store| {
+        is_first_put(request, &count).then(|| {
+            let upload = request.path().rsplit_once('/').unwrap().1.to_owned();
+            let bytes = body.read(1_000_000);
+            store
+                .uploads
+                .lock()
+                .unwrap()
+                .get_mut(&upload)
+                .unwrap()
+                .extend(bytes);
+            Reply::raw("")
+        })
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    let patches: Vec<Request> = server
+        .seen()
+        .into_iter()
+        .filter(|r| r.method == "PATCH")
+        .collect();
+    assert_eq!(patches.len(), 1);
+    assert_eq!(patches[0].header("content-range"), Some("1000000-2999999"));
+    assert_eq!(patches[0].header("content-length"), Some("2000000"));
+}
+
+#[test]
+fn an_upload_that_is_lost_is_begun_anew() {
+    for status in [404, 416, 429, 500, 503] {
+        let count = AtomicUsize::new(0);
+        let (server, store) = server(move |request, body, store| {
+            is_first_put(request, &count).then(|| {
+                body.read(500_000);
+                store.uploads.lock().unwrap().clear();
+                Reply::error(status, "CODE", "gone")
+            })
+        });
+        push(&server.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{status}: {e:?}"));
+        assert_there(&store);
+        assert_eq!(server.count("PATCH", ""), 0);
+    }
+}
+
+#[test]
+fn an_offset_beyond_what_was_sent_is_not_believed() {
+    for range in [
+        "0-99999999",
+        "0-2999999",
+        "0-0",
+        "5-10",
+        "x",
+        "0-18446744073709551615",
+    ] {
+        let count = AtomicUsize::new(0);
+        let (server, store) = server(move |request, body, _| {
+            if is_first_put(request, &count) {
+                body.read(1000);
+                return Some(Reply::raw(""));
+            }
+            (request.method == "GET" && request.path().contains("/uploads/")).then(|| {
+                Reply::new(204)
+                    .header("Range", range)
+                    .header("Location", request.target.clone())
+            })
+        });
+        push(&server.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{range}: {e:?}"));
+        assert_there(&store);
+        assert_eq!(server.count("PATCH", ""), 0, "{range}");
+    }
+}
+
+#[test]
+fn what_is_too_large_fails_at_once() {
+    let (server, _) = server(|request, body, _| {
+        let is_put = request.method == "PUT" && request.target.contains("/blobs/");
+        is_put.then(|| {
+            body.read(10_000);
+            Reply::error(413, "SIZE_INVALID", "too much")
+        })
+    });
+    let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+    assert_eq!(
+        failure.status, OCIIMG_STATUS_LIMIT_EXCEEDED,
+        "{}",
+        failure.message
+    );
+    assert!(failure.message.contains("413"), "{}", failure.message);
+}
+
+#[test]
+fn refusals_have_their_statuses() {
+    for (status, expected) in [
+        (400, OCIIMG_STATUS_CALLBACK),
+        (403, OCIIMG_STATUS_DENIED),
+        (405, OCIIMG_STATUS_CALLBACK),
+    ] {
+        for part in ["/blobs/uploads/", "/manifests/"] {
+            let (server, _) = server(move |request, _, _| {
+                let is_push = matches!(&*request.method, "POST" | "PUT");
+                (is_push && request.target.contains(part))
+                    .then(|| Reply::error(status, "CODE", "why not"))
+            });
+            let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+            assert_eq!(failure.status, expected, "{}", failure.message);
+            assert!(
+                failure
+                    .message
+                    .contains(&format!("HTTP {status}: CODE: why not")),
+                "{}",
+                failure.message
+            );
+        }
+    }
+}
+
+#[test]
+fn locations_have_many_forms() {
+    for form in [
+        "/v2/a/b/blobs/uploads/ID?_state=a%2Bb",
+        "http://HOST/v2/a/b/blobs/uploads/ID?_state=a%2Bb",
+        "//HOST/v2/a/b/blobs/uploads/ID?_state=a%2Bb",
+        "ID?_state=a%2Bb",
+    ] {
+        let (server, store) = server(move |request, _, store| {
+            (request.method == "POST").then(|| {
+                let mut uploads = store.uploads.lock().unwrap();
+                let id = format!("upload-{}", uploads.len());
+                uploads.insert(id.clone(), Vec::new());
+                let location = form
+                    .replace("ID", &id)
+                    .replace("HOST", request.header("host").unwrap());
+                Reply::new(202).header("Location", location)
+            })
+        });
+        push(&server.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{form}: {e:?}"));
+        assert_there(&store);
+    }
+    for location in [None, Some("ftp://x/"), Some("http://")] {
+        let (server, _) = server(move |request, _, _| {
+            (request.method == "POST").then(|| match location {
+                Some(location) => Reply::new(202).header("Location", location),
+                None => Reply::new(202),
+            })
+        });
+        let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+        assert_eq!(
+            failure.status, OCIIMG_STATUS_UNAVAILABLE,
+            "{}",
+            failure.message
+        );
+    }
+}
+
+#[test]
+fn a_login_ends_in_the_midst_of_an_upload() {
+    let refused = AtomicUsize::new(0);
+    let tokens = AtomicUsize::new(0);
+    let (server, store) = server(move |request, body, store| {
+        if request.path() == "/token" {
+            let n = tokens.fetch_add(1, Ordering::SeqCst);
+            assert!(
+                request
+                    .query()
+                    .contains("scope=repository%3Aa%2Fb%3Apull%2Cpush"),
+                "{}",
+                request.target
+            );
+            return Some(Reply::new(200).body(format!(r#"{{"token":"t{n}"}}"#)));
+        }
+        let is_ended = is_first_put(request, &refused);
+        if is_ended {
+            body.read(100_000);
+            store.uploads.lock().unwrap().clear();
+        }
+        let realm = format!(
+            "Bearer realm=\"http://{}/token\"",
+            request.header("host").unwrap()
+        );
+        let is_logged_in = request
+            .header("authorization")
+            .is_some_and(|text| text.starts_with("Bearer t"));
+        (is_ended || !is_logged_in).then(|| Reply::new(401).header("WWW-Authenticate", realm))
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    assert_eq!(server.count("GET", "/token"), 2);
+}
+
+#[test]
+fn an_upload_that_is_given_up_is_deleted_within_a_second() {
+    for is_deaf in [false, true] {
+        let (server, _) = server(move |request, body, _| {
+            if request.method == "DELETE" && is_deaf {
+                return Some(Reply::silent());
+            }
+            (request.method == "PUT" && request.target.contains("/blobs/")).then(|| {
+                body.read(10);
+                Reply::error(400, "DIGEST_INVALID", "no")
+            })
+        });
+        let start = Instant::now();
+        let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+        assert_eq!(failure.status, OCIIMG_STATUS_CALLBACK);
+        assert!(start.elapsed() < Duration::from_secs(4));
+        assert!(server.count("DELETE", "/blobs/uploads/") >= 1);
+    }
+}
