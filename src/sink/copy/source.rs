@@ -9,12 +9,11 @@ use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::index::Index;
 use crate::load::{self, Documents, EntryKind};
-use crate::loader::Stream;
+use crate::loader::{Loader, Stream};
 use crate::media_type::{self, Kind};
 use crate::text::{Text, TextRef};
 use oci_spec::image::MediaType;
 use std::collections::{HashMap, HashSet};
-use std::io::Cursor;
 use std::sync::Arc;
 
 /// A root, and where all that is below it is read from.
@@ -40,7 +39,10 @@ pub enum RootKind {
 
 enum Content {
     Index(Arc<Documents>),
-    Image(Image),
+    Image {
+        image: Image,
+        loader: Arc<dyn Loader>,
+    },
 }
 
 impl Source {
@@ -84,7 +86,8 @@ impl Source {
             manifest.content.own_media_type(),
             manifest.digest.clone(),
             manifest.bytes.len() as u64,
-        );
+        )
+        .with_platform(image.platform().cloned());
         Self {
             root: Document {
                 descriptor: Arc::new(descriptor),
@@ -93,7 +96,10 @@ impl Source {
             root_kind: RootKind::Manifest,
             selected: None,
             broken: HashMap::new(),
-            content: Content::Image(image.clone()),
+            content: Content::Image {
+                image: image.clone(),
+                loader: image.loader(),
+            },
         }
     }
 
@@ -108,7 +114,7 @@ impl Source {
     pub fn name(&self, i: usize, d: &Descriptor) -> Option<Text> {
         let own = match &self.content {
             Content::Index(documents) => documents.loader.entry_name(i),
-            Content::Image(_) => None,
+            Content::Image { .. } => None,
         };
         own.or_else(|| {
             d.annotation("io.containerd.image.name")
@@ -129,7 +135,7 @@ impl Source {
         }
         match &self.content {
             Content::Index(documents) => documents.bytes(d, ctx),
-            Content::Image(_) => Err(Error::internal("an image names no manifest")),
+            Content::Image { .. } => Err(Error::internal("an image names no manifest")),
         }
     }
 
@@ -137,17 +143,7 @@ impl Source {
     pub fn open_blob(&self, d: &Descriptor, ctx: &Context) -> Result<Box<dyn Stream>> {
         match &self.content {
             Content::Index(documents) => load::open(&*documents.loader, d, Kind::Other, ctx),
-            Content::Image(image) if d.digest == image.config().digest => {
-                Ok(Box::new(Cursor::new(image.config().bytes.clone())))
-            }
-            Content::Image(image) => {
-                let layer = image
-                    .layers()
-                    .iter()
-                    .find(|layer| layer.descriptor().digest == d.digest)
-                    .ok_or_else(|| Error::internal("an image has no such layer"))?;
-                load::open(&**layer.loader(), d, Kind::Other, ctx)
-            }
+            Content::Image { loader, .. } => load::open(&**loader, d, Kind::Other, ctx),
         }
     }
 
@@ -158,7 +154,7 @@ impl Source {
         manifest: &Manifest,
         ctx: &Context,
     ) -> Result<Vec<Option<Digest>>> {
-        if let Content::Image(image) = &self.content {
+        if let Content::Image { image, .. } = &self.content {
             return Ok(diff_ids(image));
         }
         let Content::Index(documents) = &self.content else {
