@@ -2,10 +2,11 @@
 
 mod support;
 
+use ociimg::compression::Method;
 use ociimg::context::Context;
 use ociimg::digest::Algorithm;
 use ociimg::error::Status;
-use ociimg::sink::{LayoutSink, OuterCompression, Sink, SinkOptions};
+use ociimg::sink::{LayoutSink, Sink, SinkOptions};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -258,7 +259,7 @@ fn what_is_no_layout_is_refused() {
             ..none.clone()
         },
         SinkOptions {
-            compression: Some(OuterCompression::Gzip(None)),
+            compression: Method::Gzip(6),
             ..none.clone()
         },
     ] {

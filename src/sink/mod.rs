@@ -4,6 +4,7 @@
 //! implement it, `shared` lets several copies use one sink at once, and `copy` is what
 //! writes to it.
 
+pub mod archive;
 pub mod copy;
 mod entry;
 pub mod layout;
@@ -15,7 +16,8 @@ pub mod target;
 mod temporary;
 mod thread;
 
+pub use archive::ArchiveSink;
 pub use layout::LayoutSink;
-pub use options::{OuterCompression, SinkOptions};
+pub use options::SinkOptions;
 pub use shared::SharedSink;
 pub use target::{Begin, BlobWriter, Sink};

@@ -1,7 +1,9 @@
 //! How the built-in sinks are opened.
 
+use crate::compression::Method;
+
 /// Options of the layout and archive sinks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SinkOptions {
     /// Fails with EXISTS where something is there already. An empty folder is new.
     pub must_be_new: bool,
@@ -12,12 +14,17 @@ pub struct SinkOptions {
     /// Writes archives that `docker load` reads too.
     pub docker: bool,
     /// Compression of an archive as a whole.
-    pub compression: Option<OuterCompression>,
+    pub compression: Method,
 }
 
-/// How an archive is compressed as a whole; a level of `None` is the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OuterCompression {
-    Gzip(Option<i32>),
-    Zstd(Option<i32>),
+impl Default for SinkOptions {
+    fn default() -> Self {
+        Self {
+            must_be_new: false,
+            verify_existing: false,
+            no_sync: false,
+            docker: false,
+            compression: Method::None,
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::layout_format::{INDEX, MARKER, MARKER_CONTENT, VERSION, index_of};
 use super::options::SinkOptions;
 use super::target::{Begin, BlobWriter, Sink};
 use super::temporary::TempFile;
+use crate::compression::Method;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest, Hasher};
@@ -44,7 +45,7 @@ pub struct LayoutSink {
 impl LayoutSink {
     /// Opens a layout; makes one where there is none.
     pub fn open(path: &Path, options: &SinkOptions) -> Result<Self> {
-        if options.docker || options.compression.is_some() {
+        if options.docker || options.compression != Method::None {
             return Err(Error::invalid_argument(
                 "a layout is neither compressed nor has it a form for docker load: \
                  expected these options of an archive only",

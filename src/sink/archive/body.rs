@@ -1,0 +1,133 @@
+//! The entries of an archive, in the order in which they are written.
+
+use super::docker::{DockerManifest, MANIFEST, blob_path, docker_name, entry_name};
+use super::output::Output;
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::sink::entry::{EntryName, entry};
+use crate::sink::layout_format::{INDEX, MARKER, MARKER_CONTENT, index_of};
+use crate::tar::writer::{END, file_header, folder_header, padding};
+use std::collections::HashSet;
+
+/// An archive in the making.
+pub struct Body {
+    pub output: Output,
+    is_started: bool,
+    /// Paths of the folders that are there.
+    folders: HashSet<String>,
+    /// Content of the archive, where manifest.json has to know.
+    blobs: HashSet<Digest>,
+    roots: Vec<Root>,
+    docker: Option<DockerManifest>,
+}
+
+struct Root {
+    name: EntryName,
+    digest: Digest,
+    json: String,
+}
+
+impl Body {
+    pub fn new(output: Output, docker: bool) -> Self {
+        Self {
+            output,
+            is_started: false,
+            folders: HashSet::new(),
+            blobs: HashSet::new(),
+            roots: Vec::new(),
+            docker: docker.then(DockerManifest::default),
+        }
+    }
+
+    /// The header of a blob, and of the folders that it is the first in.
+    pub fn begin_blob(&mut self, d: &Descriptor, ctx: &Context) -> Result<()> {
+        self.start(ctx)?;
+        let (algorithm, _) = d.digest.parts();
+        for folder in ["blobs/".to_owned(), format!("blobs/{algorithm}/")] {
+            if self.folders.insert(folder.clone()) {
+                self.output.write(&folder_header(&folder), ctx)?;
+            }
+        }
+        self.output.write(&file_header(&blob_path(&d.digest), d.size), ctx)
+    }
+
+    pub fn end_blob(&mut self, d: &Descriptor, ctx: &Context) -> Result<()> {
+        if self.docker.is_some() {
+            self.blobs.insert(d.digest.clone());
+        }
+        self.output.write(padding(d.size), ctx)
+    }
+
+    pub fn write_blob(&mut self, d: &Descriptor, bytes: &[u8], ctx: &Context) -> Result<()> {
+        self.begin_blob(d, ctx)?;
+        self.output.write(bytes, ctx)?;
+        self.end_blob(d, ctx)
+    }
+
+    /// Notes a manifest or index.
+    pub fn note(&mut self, d: &Descriptor, bytes: &[u8]) {
+        if let Some(docker) = &mut self.docker {
+            docker.note(d, bytes, &self.blobs);
+        }
+    }
+
+    /// Lists a root in index.json. A name goes over to it unless `keep_name`; without a name
+    /// a digest is listed once.
+    pub fn list(&mut self, d: &Descriptor, name: Option<&str>, keep_name: bool) -> Result<()> {
+        let entry_name = match &mut self.docker {
+            None => EntryName::plain(name),
+            Some(docker) => {
+                let name = name.map(docker_name).transpose()?;
+                docker.add(&d.digest, name.as_ref(), keep_name);
+                entry_name(name.as_ref())
+            }
+        };
+        let root = Root {
+            json: entry(d, &entry_name),
+            name: entry_name,
+            digest: d.digest.clone(),
+        };
+        if name.is_none() {
+            if self.roots.iter().all(|other| other.digest != root.digest) {
+                self.roots.push(root);
+            }
+            return Ok(());
+        }
+        let is_replaced = |other: &Root| {
+            other.name == root.name && (!keep_name || other.digest == root.digest)
+        };
+        let first = self.roots.iter().position(is_replaced);
+        self.roots.retain(|other| !is_replaced(other));
+        self.roots.insert(first.unwrap_or(self.roots.len()), root);
+        Ok(())
+    }
+
+    pub fn finish(&mut self, ctx: &Context) -> Result<()> {
+        self.start(ctx)?;
+        let index = index_of(self.roots.iter().map(|root| &*root.json));
+        self.write_document(INDEX, index.as_bytes(), ctx)?;
+        if let Some(docker) = &self.docker {
+            let manifest = docker.json();
+            self.write_document(MANIFEST, manifest.as_bytes(), ctx)?;
+        }
+        self.output.write(&END, ctx)?;
+        self.output.finish(ctx)
+    }
+
+    /// Writes what an archive begins with, once.
+    fn start(&mut self, ctx: &Context) -> Result<()> {
+        match std::mem::replace(&mut self.is_started, true) {
+            true => Ok(()),
+            false => self.write_document(MARKER, MARKER_CONTENT.as_bytes(), ctx),
+        }
+    }
+
+    fn write_document(&mut self, path: &str, bytes: &[u8], ctx: &Context) -> Result<()> {
+        let size = bytes.len() as u64;
+        self.output.write(&file_header(path, size), ctx)?;
+        self.output.write(bytes, ctx)?;
+        self.output.write(padding(size), ctx)
+    }
+}

@@ -1,0 +1,172 @@
+//! manifest.json, by which `docker load` finds what is in an archive.
+//!
+//! <https://github.com/moby/moby/blob/v27.3.1/image/tarexport/load.go>
+
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::media_type;
+use crate::reference::Reference;
+use crate::sink::entry::{EntryName, list, quoted};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+pub const MANIFEST: &str = "manifest.json";
+
+/// A name as docker understands it: without a tag it has the tag "latest".
+pub fn docker_name(name: &str) -> Result<Reference> {
+    let reference = Reference::parse(name).map_err(Error::invalid_argument)?;
+    Ok(reference.with_default_tag())
+}
+
+/// The name as docker writes it into index.json.
+pub fn entry_name(name: Option<&Reference>) -> EntryName {
+    EntryName {
+        ref_name: name.and_then(|name| name.tag.clone()),
+        containerd_name: name.map(Reference::to_string),
+    }
+}
+
+/// The images of the archive so far, and the roots that become items of manifest.json.
+#[derive(Default)]
+pub struct DockerManifest {
+    /// What `docker load` can take of each manifest or index.
+    images: HashMap<Digest, Arc<Image>>,
+    items: Vec<Item>,
+}
+
+struct Image {
+    config: Digest,
+    layers: Vec<Digest>,
+}
+
+struct Item {
+    root: Digest,
+    image: Arc<Image>,
+    tags: Vec<String>,
+    /// Whether it is there without a tag too.
+    is_listed_untagged: bool,
+}
+
+impl DockerManifest {
+    /// Notes the image of a manifest, or the first image of an index of which `blobs`, the
+    /// content of the archive, has everything.
+    pub fn note(&mut self, d: &Descriptor, bytes: &[u8], blobs: &HashSet<Digest>) {
+        // A document that cannot be read holds no image for docker.
+        let image = match Document::parse(bytes, u32::MAX) {
+            Err(_) => None,
+            Ok(Document::Manifest(manifest)) => {
+                let own = manifest.own_media_type();
+                let is_image = media_type::is_image_config(&manifest.config.media_type, &own);
+                is_image.then(|| {
+                    Arc::new(Image {
+                        config: manifest.config.digest.clone(),
+                        layers: manifest.layers.iter().map(|d| d.digest.clone()).collect(),
+                    })
+                })
+            }
+            Ok(Document::Index(index)) => index
+                .children
+                .iter()
+                .filter_map(|child| child.as_ref().ok())
+                .filter(|child| may_be_image(child))
+                .filter_map(|child| self.images.get(&child.digest))
+                .find(|image| image.is_whole(blobs))
+                .cloned(),
+        };
+        if let Some(image) = image {
+            self.images.insert(d.digest.clone(), image);
+        }
+    }
+
+    /// Lists the image of a root, with a tag where the name has one. The tag goes over to it;
+    /// with `keep_name` it stays with the image that has it.
+    pub fn add(&mut self, root: &Digest, name: Option<&Reference>, keep_name: bool) {
+        let mut tag = name.filter(|name| name.tag.is_some()).map(|name| {
+            let mut tagged = name.clone();
+            // Docker's tags name no content.
+            tagged.digest = None;
+            tagged.familiar()
+        });
+        if let Some(wanted) = &tag {
+            let has_tag = |item: &Item| item.tags.contains(wanted);
+            if !keep_name {
+                self.items.retain_mut(|item| !item.remove(wanted));
+            } else if self.items.iter().any(has_tag) {
+                tag = None;
+            }
+        }
+        let Some(image) = self.images.get(root) else {
+            return;
+        };
+        let at = self.items.iter().position(|item| item.root == *root);
+        let at = at.unwrap_or_else(|| {
+            self.items.push(Item {
+                root: root.clone(),
+                image: image.clone(),
+                tags: Vec::new(),
+                is_listed_untagged: false,
+            });
+            self.items.len() - 1
+        });
+        let item = &mut self.items[at];
+        item.is_listed_untagged |= tag.is_none();
+        item.tags.extend(tag);
+    }
+
+    /// The content of manifest.json.
+    pub fn json(&self) -> String {
+        let items: Vec<_> = self.items.iter().map(Item::json).collect();
+        format!("[{}]", items.join(","))
+    }
+}
+
+impl Image {
+    fn is_whole(&self, blobs: &HashSet<Digest>) -> bool {
+        let mut all = self.layers.iter().chain([&self.config]);
+        all.all(|digest| blobs.contains(digest))
+    }
+}
+
+impl Item {
+    /// Removes a tag. Whether nothing is left to list the image for.
+    fn remove(&mut self, tag: &str) -> bool {
+        let before = self.tags.len();
+        self.tags.retain(|other| other != tag);
+        self.tags.len() < before && self.tags.is_empty() && !self.is_listed_untagged
+    }
+
+    fn json(&self) -> String {
+        let tags = match &*self.tags {
+            [] => "null".to_owned(),
+            tags => list(tags.iter().map(String::as_str)),
+        };
+        let layers: Vec<_> = self.image.layers.iter().map(blob_path).collect();
+        format!(
+            "{{\"Config\":{},\"RepoTags\":{tags},\"Layers\":{}}}",
+            quoted(&blob_path(&self.image.config)),
+            list(layers.iter().map(String::as_str)),
+        )
+    }
+}
+
+/// Whether an index lists this as an image, and not as an attestation or artifact.
+fn may_be_image(d: &Descriptor) -> bool {
+    let has_platform = d.platform().is_some_and(|platform| {
+        let is_known = |text: Option<&str>| text.is_some_and(|text| text != "unknown");
+        is_known(platform.os.as_deref()) || is_known(platform.architecture.as_deref())
+    });
+    let reference = d.annotation("vnd.docker.reference.type");
+    let is_attestation = reference.is_some_and(|kind| &*kind == "attestation-manifest");
+    let is_artifact = d
+        .artifact_type()
+        .is_some_and(|kind| !media_type::is_image_config(kind, &d.media_type));
+    has_platform || !(is_attestation || is_artifact)
+}
+
+/// The path of a blob in an archive or layout.
+pub fn blob_path(digest: &Digest) -> String {
+    let (algorithm, encoded) = digest.parts();
+    format!("blobs/{algorithm}/{encoded}")
+}
