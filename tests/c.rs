@@ -159,6 +159,11 @@ fn copies_to_a_hostile_sink() {
     passes("copy.c");
 }
 
+#[test]
+fn sinks() {
+    passes("sinks.c");
+}
+
 /// Not under helgrind, drd or the thread sanitizer: Rust's locks are atomics and futexes of
 /// its own, in a library that is not instrumented, and what they guard looks unguarded.
 #[test]

@@ -55,14 +55,19 @@ mod reader;
 
 mod image_edit;
 
+mod compression;
+
 mod sink_vtable;
 
 mod sink;
+
+mod sink_files;
 
 mod copy;
 
 pub use boolean::*;
 pub use call::{ociimg_call, ociimg_call_fail, ociimg_call_is_cancelled, ociimg_call_user_data};
+pub use compression::*;
 pub use config::*;
 pub use context::*;
 pub use copy::*;
@@ -79,6 +84,7 @@ pub use media_type::*;
 pub use platform::*;
 pub use reader::*;
 pub use sink::*;
+pub use sink_files::*;
 pub use sink_vtable::ociimg_sink_vtable;
 pub use source::*;
 pub use version::*;

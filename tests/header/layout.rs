@@ -132,7 +132,7 @@ const SECTIONS: &[Section] = &[
         "sink",
         "Sinks",
         "Where images go: callbacks of the program, a layout or an archive.",
-        &["sink_vtable", "sink"],
+        &["sink_vtable", "compression", "sink", "sink_files"],
     ),
     section(
         "copy",
