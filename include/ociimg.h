@@ -1781,6 +1781,44 @@ ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
  * @{
  */
 
+/** How something is compressed: one of the OCIIMG_COMPRESSION_ constants. */
+typedef int32_t ociimg_compression;
+
+/** The values of ociimg_compression. */
+enum ociimg_compression_values OCIIMG_INT32_ENUM {
+  /** gzip for a layer, none for an archive as a whole. */
+  OCIIMG_COMPRESSION_DEFAULT = 0,
+  /** Not at all. */
+  OCIIMG_COMPRESSION_NONE = 1,
+  /** gzip (RFC 1952). */
+  OCIIMG_COMPRESSION_GZIP = 2,
+  /** zstd (RFC 8878). */
+  OCIIMG_COMPRESSION_ZSTD = 3
+};
+
+/** The bits of flags in ociimg_sink_options. */
+enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {
+  /**
+   * The target must be new: OCIIMG_STATUS_EXISTS where something is there already. An
+   * empty folder is new. Checked again by ociimg_sink_finish.
+   */
+  OCIIMG_SINK_MUST_BE_NEW = 1,
+  /**
+   * Layouts: hash layers that are there already, and replace those whose content is
+   * wrong. By default the size of layers is compared, and documents are hashed.
+   */
+  OCIIMG_SINK_VERIFY_EXISTING = 2,
+  /**
+   * Do not wait until content is on the disk. Faster, and after a crash of the machine
+   * the target may be incomplete.
+   */
+  OCIIMG_SINK_NO_SYNC = 4,
+  /**
+   * Archives: write manifest.json too, and names as Docker writes them, for docker load.
+   */
+  OCIIMG_SINK_DOCKER = 8
+};
+
 /**
  * Where images go: a program's table of callbacks, or a built-in sink. Any number of copies
  * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
@@ -1873,6 +1911,23 @@ typedef struct ociimg_sink_vtable {
   void (*destroy)(void *state);
 } ociimg_sink_vtable;
 
+/** How a built-in sink is opened. A field that is 0 has its default. */
+typedef struct ociimg_sink_options {
+  /** sizeof(ociimg_sink_options). */
+  size_t struct_size;
+  /** OCIIMG_SINK_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t flags;
+  /** Compression of an archive as a whole. Default: none. */
+  ociimg_compression compression;
+  /**
+   * Level of that compression: 1 to 9 for gzip (default 6), up to 22 for zstd (default
+   * 3); another is OCIIMG_STATUS_INVALID_ARGUMENT.
+   */
+  int32_t level;
+  /** 0, else OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t reserved;
+} ociimg_sink_options;
+
 /**
  * A sink that hands everything to the program's own callbacks. The table is copied; state
  * is handed to each callback and owned by the sink on success only: destroy is then called
@@ -1913,6 +1968,78 @@ ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
  * thread, callbacks too.
  */
 void ociimg_sink_free(ociimg_sink *sink);
+
+/**
+ * Opens an OCI image layout to be written to: a folder, which is made where there is none,
+ * with those above it. Images join what the layout lists; a name that is there is replaced.
+ * Several sinks, threads and programs may write to one layout at once: index.json changes
+ * under a lock (flock) on the folder, and when the process is killed every reader still
+ * finds a valid layout. A program that writes index.json without the lock is noticed.
+ * Links in the folder are followed only where they stay below it. path is bytes; opts may
+ * be NULL. The caller frees *out with ociimg_sink_free. Runs no callbacks.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, a
+ * struct_size that can't be right, OCIIMG_SINK_DOCKER or a compression, which only archives
+ * have), OCIIMG_STATUS_EXISTS (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (another
+ * layout version, an option that this version does not know), OCIIMG_STATUS_MALFORMED (an
+ * oci-layout that is no document), OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than
+ * 4 MiB) or OCIIMG_STATUS_IO.
+ *
+ * Writing to the sink fails with OCIIMG_STATUS_MALFORMED (index.json is no index, a file or
+ * folder of the layout is something else or leads out of it), OCIIMG_STATUS_LIMIT_EXCEEDED
+ * (an index.json of more than 4 MiB), OCIIMG_STATUS_CONFLICT (another program keeps changing
+ * index.json without the lock), OCIIMG_STATUS_EXISTS (OCIIMG_SINK_MUST_BE_NEW, and another
+ * program wrote to the layout), OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_IO.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_sink_open_layout(const char *path, const ociimg_sink_options *opts,
+                                      ociimg_sink **out, ociimg_error **err);
+
+/**
+ * Opens an OCI archive file (.tar) to be written. The file appears at path, or replaces
+ * the file there, when ociimg_sink_finish succeeds; without that nothing appears. It is
+ * written once, in one pass, to a file without a name in the same folder. The same content
+ * gives the same bytes. One blob is written at a time. path is bytes; opts may be NULL. The
+ * caller frees *out with ociimg_sink_free. Runs no callbacks.
+ *
+ * With OCIIMG_SINK_DOCKER the names that images are written under must be Docker's (else
+ * OCIIMG_STATUS_INVALID_ARGUMENT, when they are written): "v1" is the repository v1 with the
+ * tag latest.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", something at the path that is no
+ * regular file, such as a device or FIFO: write to that with
+ * ociimg_sink_open_archive_stream; a struct_size that can't be right, a compression or level
+ * that there is not), OCIIMG_STATUS_NOT_FOUND (no such folder), OCIIMG_STATUS_EXISTS
+ * (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (an option that this version does not
+ * know) or OCIIMG_STATUS_IO.
+ *
+ * An archive is dead when writing it failed, or when a blob was broken off: every later
+ * call fails in the same way.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_sink_open_archive(const char *path, const ociimg_sink_options *opts,
+                                       ociimg_sink **out, ociimg_error **err);
+
+/**
+ * Opens an archive like ociimg_sink_open_archive, but hands its bytes to a callback: for
+ * pipes, sockets and whatever else takes a stream. write takes all len (more than 0) bytes
+ * of buf or fails, and runs on the threads that write to the sink, one call after the
+ * other; buf and call are valid until it returns. It may call the library, but writing to
+ * the same sink is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once,
+ * when the sink is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
+ * OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC mean nothing here. opts may be NULL.
+ * The caller frees *out with ociimg_sink_free. Calls nothing back itself: the first bytes
+ * come when the sink is written to.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
+ * compression or level that there is not) or OCIIMG_STATUS_UNSUPPORTED (an option that this
+ * version does not know).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_sink_open_archive_stream(int32_t (*write)(void *state, const uint8_t *buf, size_t len, ociimg_call *call),
+                                              void (*destroy)(void *state), void *state,
+                                              const ociimg_sink_options *opts,
+                                              ociimg_sink **out, ociimg_error **err);
 
 /** @} */
 
