@@ -161,7 +161,10 @@ fn entries_come_in_the_order_of_the_copy() {
         .map(name_and_digest)
         .collect();
     let digest = image.manifest.digest();
-    assert_eq!(names, [("v1".into(), digest.clone()), ("v2".into(), digest)]);
+    assert_eq!(
+        names,
+        [("v1".into(), digest.clone()), ("v2".into(), digest)]
+    );
 }
 
 #[test]
@@ -233,7 +236,9 @@ fn a_blob_above_8_gib_fits() {
     let (total, headers) = &*state.lock().unwrap();
     assert_eq!(total % 512, 0);
     let record = format!("19 size={size}\n");
-    let found = headers.windows(record.len()).any(|part| part == record.as_bytes());
+    let found = headers
+        .windows(record.len())
+        .any(|part| part == record.as_bytes());
     assert!(found);
 }
 
@@ -249,10 +254,15 @@ fn docker_load(archive: &[u8]) -> Vec<(Vec<String>, Vec<String>)> {
     let items = manifest.as_array().unwrap().iter();
     items
         .map(|item| {
-            let config: Value = serde_json::from_slice(&files[item["Config"].as_str().unwrap()]).unwrap();
+            let config: Value =
+                serde_json::from_slice(&files[item["Config"].as_str().unwrap()]).unwrap();
             let diff_ids = texts(&config["rootfs"]["diff_ids"]);
             let layers = texts(&item["Layers"]);
-            assert_eq!(layers.len(), diff_ids.len(), "invalid manifest, layers length mismatch");
+            assert_eq!(
+                layers.len(),
+                diff_ids.len(),
+                "invalid manifest, layers length mismatch"
+            );
             for (layer, diff_id) in layers.iter().zip(&diff_ids) {
                 let mut tar = Vec::new();
                 flate2::read::GzDecoder::new(&*files[layer])
@@ -286,15 +296,21 @@ fn docker_loads_what_is_for_docker() {
     });
     let loaded = docker_load(&bytes);
     let expected = [
-        (vec!["a:1".to_owned(), "example.org/x/a:latest".into()], diff_ids(&a)),
+        (
+            vec!["a:1".to_owned(), "example.org/x/a:latest".into()],
+            diff_ids(&a),
+        ),
         (vec!["v1:latest".into()], diff_ids(&b)),
     ];
     assert_eq!(loaded, expected);
     let index = document(&bytes, "index.json");
-    let annotations: Vec<_> = index["manifests"].as_array().unwrap().iter().map(|entry| entry["annotations"].clone()).collect();
-    let named = |name: &str, tag: &str| {
-        json!({"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": name})
-    };
+    let annotations: Vec<_> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["annotations"].clone())
+        .collect();
+    let named = |name: &str, tag: &str| json!({"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": name});
     assert_eq!(
         annotations,
         [
@@ -370,11 +386,19 @@ fn a_name_goes_over_to_the_next_image_that_gets_it() {
             put(sink, &a, "x:3");
         });
         let index = document(&bytes, "index.json");
-        let digests: Vec<_> = index["manifests"].as_array().unwrap().iter().map(|entry| entry["digest"].clone()).collect();
+        let digests: Vec<_> = index["manifests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["digest"].clone())
+            .collect();
         let [a, b] = [&a, &b].map(|image| image.manifest.digest());
         assert_eq!(digests, [b.clone(), a.clone(), a]);
         if options.docker {
-            let tags: Vec<_> = docker_load(&bytes).into_iter().map(|(tags, _)| tags).collect();
+            let tags: Vec<_> = docker_load(&bytes)
+                .into_iter()
+                .map(|(tags, _)| tags)
+                .collect();
             assert_eq!(tags, [vec!["x:2", "x:3"], vec!["x:1"]]);
         }
     }
@@ -392,7 +416,10 @@ fn an_image_that_lost_its_name_is_not_for_docker() {
         sink.add_root(descriptor, bytes, Some("x"), &Context::default())
             .unwrap();
     });
-    let tags: Vec<_> = docker_load(&bytes).into_iter().map(|(tags, _)| tags).collect();
+    let tags: Vec<_> = docker_load(&bytes)
+        .into_iter()
+        .map(|(tags, _)| tags)
+        .collect();
     assert_eq!(tags, [vec!["x:latest".to_owned()], vec![]]);
     let index = document(&bytes, "index.json");
     assert_eq!(index["manifests"].as_array().unwrap().len(), 2);
@@ -421,7 +448,12 @@ fn an_archive_whose_target_failed_is_dead() {
             ] {
                 assert_eq!((e.status(), e.callback_code()), (Status::Denied, 7));
             }
-            assert_eq!(*memory.calls.lock().unwrap(), calls, "{} bytes", bytes.len());
+            assert_eq!(
+                *memory.calls.lock().unwrap(),
+                calls,
+                "{} bytes",
+                bytes.len()
+            );
         }
     }
 }
@@ -491,7 +523,13 @@ fn a_target_is_a_regular_file_or_nothing() {
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("folder")).unwrap();
     fs::write(at("file"), "").unwrap();
-    assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status()
+            .unwrap()
+            .success()
+    );
     symlink("file", at("link")).unwrap();
     symlink("none", at("dangling")).unwrap();
     symlink("fifo", at("link-to-fifo")).unwrap();
@@ -503,7 +541,15 @@ fn a_target_is_a_regular_file_or_nothing() {
         let created = ArchiveSink::create(path, &options);
         created.err().map(|e| (e.status(), e.message().to_string()))
     };
-    for name in ["folder", "folder/", "fifo", "dangling", "link-to-fifo", "new/", "/dev/null"] {
+    for name in [
+        "folder",
+        "folder/",
+        "fifo",
+        "dangling",
+        "link-to-fifo",
+        "new/",
+        "/dev/null",
+    ] {
         let (status, message) = status(&at(name), false).unwrap();
         assert_eq!(status, Status::InvalidArgument, "{name}");
         assert!(message.contains("stream"), "{message}");
@@ -518,7 +564,11 @@ fn a_target_is_a_regular_file_or_nothing() {
         ("no/new", Some(Status::NotFound)),
         ("file/new", Some(Status::InvalidArgument)),
     ] {
-        assert_eq!(status(&at(name), true).map(|(status, _)| status), expected, "{name}");
+        assert_eq!(
+            status(&at(name), true).map(|(status, _)| status),
+            expected,
+            "{name}"
+        );
     }
 }
 
@@ -603,7 +653,10 @@ fn another_thread_waits_for_the_blob_that_is_open() {
         let cancelled = Context::default();
         cancelled.cancel();
         let waiting = scope.spawn(move || sink.finish(&cancelled));
-        assert_eq!(waiting.join().unwrap().unwrap_err().status(), Status::Cancelled);
+        assert_eq!(
+            waiting.join().unwrap().unwrap_err().status(),
+            Status::Cancelled
+        );
         assert!(is_done.recv_timeout(Duration::from_millis(50)).is_err());
         writer.write(&first.bytes, ctx).unwrap();
         writer.commit(ctx).unwrap();

@@ -263,7 +263,11 @@ fn in_small_file_system(test: &str, what: &str) {
         .env("OCIIMG_TEST_MOUNT", folder.path())
         .output()
         .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stdout)
+    );
 }
 
 #[test]

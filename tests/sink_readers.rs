@@ -141,7 +141,11 @@ fn skopeo_reads_docker_archives() {
     let source = format!("docker-archive:{}:{INDEX}", path.display());
     let read = run(skopeo().args(["inspect", "--config", "--raw", &source]));
     let first = &platforms()[0];
-    assert_eq!(read.as_bytes(), first.blobs.last().unwrap().bytes, "{source}");
+    assert_eq!(
+        read.as_bytes(),
+        first.blobs.last().unwrap().bytes,
+        "{source}"
+    );
 }
 
 #[test]
@@ -193,7 +197,11 @@ fn buildah_pulls_layouts_and_archives() {
         fails => return skip(what, &String::from_utf8_lossy(&fails.stderr)),
     }
     let policy = storage.path().join("policy.json");
-    fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
+    fs::write(
+        &policy,
+        r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+    )
+    .unwrap();
     let written = Written::new();
     let config = written.image.blobs.last().unwrap().digest();
     for (transport, name) in [
@@ -238,7 +246,14 @@ impl Containerd {
         let containerd = Self { folder, process };
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(30) {
-            if containerd.ctr().arg("version").output().unwrap().status.success() {
+            if containerd
+                .ctr()
+                .arg("version")
+                .output()
+                .unwrap()
+                .status
+                .success()
+            {
                 return Ok(containerd);
             }
             thread::sleep(Duration::from_millis(100));
@@ -250,7 +265,9 @@ impl Containerd {
 
     fn ctr(&self) -> Command {
         let mut command = Command::new("ctr");
-        command.arg("--address").arg(self.folder.path().join("socket"));
+        command
+            .arg("--address")
+            .arg(self.folder.path().join("socket"));
         command
     }
 }
@@ -283,7 +300,9 @@ fn containerd_imports_archives() {
             let line = list.lines().find(|line| line.starts_with(reference));
             let line = line.unwrap_or_else(|| panic!("{name}: {list}"));
             assert!(line.contains(&blob.digest()), "{name}: {list}");
-            run(containerd.ctr().args(["images", "remove", "--sync", reference]));
+            run(containerd
+                .ctr()
+                .args(["images", "remove", "--sync", reference]));
         }
     }
 }
@@ -307,7 +326,10 @@ fn an_image_goes_through_skopeo_and_back() {
     put(&b, "b");
     let listed = check_layout(&layout);
     let [a, b] = [a, b].map(|image| image.manifest.digest());
-    assert_eq!(listed, [("a".into(), a.clone()), ("copy".into(), a), ("b".into(), b)]);
+    assert_eq!(
+        listed,
+        [("a".into(), a.clone()), ("copy".into(), a), ("b".into(), b)]
+    );
     let index: Value =
         serde_json::from_slice(&fs::read(Path::new(&layout).join("index.json")).unwrap()).unwrap();
     assert_eq!(index["schemaVersion"], 2);

@@ -214,7 +214,9 @@ unsafe fn given_options(opts: *const ociimg_sink_options) -> Result<SinkOptions>
         OCIIMG_SINK_NO_SYNC,
         OCIIMG_SINK_DOCKER,
     ];
-    let unknown = known.iter().fold(given.flags, |bits, flag| bits & !(*flag as u32));
+    let unknown = known
+        .iter()
+        .fold(given.flags, |bits, flag| bits & !(*flag as u32));
     if unknown != 0 {
         return Err(Error::unsupported(format_args!(
             "flags of ociimg_sink_options: found {unknown:#x}, which this version of the library \

@@ -173,7 +173,7 @@ static void check_round(void) {
     ociimg_loader *loader;
     ociimg_index *index;
     ociimg_sink *sink;
-    CHECK_OK(ociimg_loader_open(at(forms[i]), NULL, &loader, &err));
+    CHECK_OK(ociimg_loader_open(at(forms[i]), NULL, NULL, &loader, &err));
     CHECK_OK(ociimg_index_load(loader, NULL, NULL, &index, &err));
     opts.compression = i == 1 ? OCIIMG_COMPRESSION_GZIP : OCIIMG_COMPRESSION_DEFAULT;
     open_file *open = i == 2 ? ociimg_sink_open_layout : ociimg_sink_open_archive;

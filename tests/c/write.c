@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
   if (argc != 5) {
     return 127;
   }
-  ociimg_status status = ociimg_loader_open(argv[1], NULL, &loader, &err);
+  ociimg_status status = ociimg_loader_open(argv[1], NULL, NULL, &loader, &err);
   check(status, err);
   status = ociimg_index_load(loader, NULL, NULL, &index, &err);
   check(status, err);

@@ -50,7 +50,8 @@ impl Body {
                 self.output.write(&folder_header(&folder), ctx)?;
             }
         }
-        self.output.write(&file_header(&blob_path(&d.digest), d.size), ctx)
+        self.output
+            .write(&file_header(&blob_path(&d.digest), d.size), ctx)
     }
 
     pub fn end_blob(&mut self, d: &Descriptor, ctx: &Context) -> Result<()> {
@@ -95,9 +96,8 @@ impl Body {
             }
             return Ok(());
         }
-        let is_replaced = |other: &Root| {
-            other.name == root.name && (!keep_name || other.digest == root.digest)
-        };
+        let is_replaced =
+            |other: &Root| other.name == root.name && (!keep_name || other.digest == root.digest);
         let first = self.roots.iter().position(is_replaced);
         self.roots.retain(|other| !is_replaced(other));
         self.roots.insert(first.unwrap_or(self.roots.len()), root);

@@ -57,7 +57,11 @@ impl ArchiveSink {
     pub fn create(path: &Path, options: &SinkOptions) -> Result<Self> {
         let target = || -> Result<Box<dyn Target>> {
             let sync = !options.no_sync;
-            Ok(Box::new(FileTarget::create(path, options.must_be_new, sync)?))
+            Ok(Box::new(FileTarget::create(
+                path,
+                options.must_be_new,
+                sync,
+            )?))
         };
         Self::with_target(target, options)
     }
@@ -247,7 +251,10 @@ impl ArchiveBlob {
         ctx.check()?;
         let d = &*self.descriptor;
         let too_much = || Error::internal("more bytes than the descriptor has");
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+        self.left = self
+            .left
+            .checked_sub(bytes.len() as u64)
+            .ok_or_else(too_much)?;
         let begin = !std::mem::replace(&mut self.is_begun, true);
         self.held.0.write(|body| {
             if begin {

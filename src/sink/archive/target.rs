@@ -115,8 +115,5 @@ fn check_target(path: &Path, must_be_new: bool) -> Result<()> {
 }
 
 fn exists(path: &Path) -> Error {
-    Error::exists(format_args!(
-        "{}: found a file, expected none",
-        shown(path)
-    ))
+    Error::exists(format_args!("{}: found a file, expected none", shown(path)))
 }
