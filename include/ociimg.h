@@ -159,6 +159,7 @@ typedef struct ociimg_loader ociimg_loader;
 typedef struct ociimg_matcher ociimg_matcher;
 typedef struct ociimg_platform ociimg_platform;
 typedef struct ociimg_reader ociimg_reader;
+typedef struct ociimg_reference ociimg_reference;
 typedef struct ociimg_sink ociimg_sink;
 
 /* ---- Version and basic types ----------------------------------------------------------- */
@@ -630,6 +631,70 @@ ociimg_status ociimg_loader_open_archive(const char *path,
                                          const ociimg_source_options *opts,
                                          const ociimg_context *ctx, ociimg_loader **out,
                                          ociimg_error **err);
+
+/** @} */
+
+/* ---- References ------------------------------------------------------------------------ */
+
+/**
+ * @defgroup reference References
+ * Names of images by their parts, by Docker's rules.
+ * @{
+ */
+
+/**
+ * The name of an image by its parts. Immutable; several threads may read one at once.
+ * Owned by whoever got it, and freed with ociimg_reference_free.
+ */
+struct ociimg_reference;
+
+/**
+ * Parses the name of an image by Docker's rules: "busybox" is
+ * "docker.io/library/busybox", "index.docker.io" another name of "docker.io"; a first part
+ * with a dot, a port or capitals, "localhost" and an IPv6 address in brackets
+ * ("[::1]:5000/a") are registries; a tag and a digest may both be there. No tag is added.
+ * text is copied. The caller frees *out with ociimg_reference_free. Any thread; runs no
+ * callbacks.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no name (also NULL, "", text that
+ * is not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of
+ * another algorithm than sha256, sha512 and blake3); the message names the part that is
+ * wrong.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_reference_parse(const char *text, ociimg_reference **out,
+                                     ociimg_error **err);
+
+/**
+ * Its registry: host, and port if it has one. NULL where the first part of the name cannot
+ * be a host ("my_host.local/a"), so that Docker takes all of it for the repository. Lives
+ * as long as the reference.
+ */
+const char *ociimg_reference_registry(const ociimg_reference *reference);
+
+/** Its repository: "library/busybox" for "busybox". Lives as long as the reference. */
+const char *ociimg_reference_repository(const ociimg_reference *reference);
+
+/** Its tag, or NULL where it has none. Lives as long as the reference. */
+const char *ociimg_reference_tag(const ociimg_reference *reference);
+
+/** Its digest, or NULL where it has none. Lives as long as the reference. */
+const char *ociimg_reference_digest(const ociimg_reference *reference);
+
+/**
+ * The full name, which parses as the same reference:
+ * "docker.io/library/busybox:1@sha256:...". Lives as long as the reference.
+ */
+const char *ociimg_reference_format(const ociimg_reference *reference);
+
+/**
+ * The name as people write it, without "docker.io/" and "library/" where it parses as the
+ * same reference: "busybox:1". Lives as long as the reference.
+ */
+const char *ociimg_reference_familiar(const ociimg_reference *reference);
+
+/** Frees a reference; NULL does nothing. */
+void ociimg_reference_free(ociimg_reference *reference);
 
 /** @} */
 

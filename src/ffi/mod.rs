@@ -37,6 +37,8 @@ mod loader;
 
 mod source;
 
+mod reference;
+
 mod platform;
 
 mod matcher;
@@ -83,6 +85,7 @@ pub use matcher::*;
 pub use media_type::*;
 pub use platform::*;
 pub use reader::*;
+pub use reference::*;
 pub use sink::*;
 pub use sink_files::*;
 pub use sink_vtable::ociimg_sink_vtable;

@@ -309,6 +309,34 @@ static void loaders(void) {
   FAILS(OCIIMG_STATUS_NOT_FOUND, ociimg_loader, ociimg_loader_open("/\xff\xfe", NULL, NULL, out, e));
 }
 
+static void references(void) {
+  REFUSES(ociimg_reference, ociimg_reference_parse(NULL, out, e));
+  REFUSES(ociimg_reference, ociimg_reference_parse("", out, e));
+  REFUSES(ociimg_reference, ociimg_reference_parse(BAD_TEXT, out, e));
+  REFUSES(ociimg_reference, ociimg_reference_parse("Busybox", out, e));
+  CHECK_EQUAL(ociimg_reference_parse("busybox", NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
+
+  ociimg_reference *reference;
+  ociimg_error *err;
+  CHECK_OK(ociimg_reference_parse("busybox:1", &reference, &err));
+  CHECK_TEXT(ociimg_reference_registry(reference), "docker.io");
+  CHECK_TEXT(ociimg_reference_repository(reference), "library/busybox");
+  CHECK_TEXT(ociimg_reference_tag(reference), "1");
+  CHECK(ociimg_reference_digest(reference) == NULL);
+  CHECK_TEXT(ociimg_reference_format(reference), "docker.io/library/busybox:1");
+  CHECK_TEXT(ociimg_reference_familiar(reference), "busybox:1");
+  ociimg_reference_free(reference);
+
+  CHECK_OK(ociimg_reference_parse("my_host.local/a", &reference, &err));
+  CHECK(ociimg_reference_registry(reference) == NULL && ociimg_reference_tag(reference) == NULL);
+  ociimg_reference_free(reference);
+
+  CHECK(ociimg_reference_registry(NULL) == NULL && ociimg_reference_repository(NULL) == NULL);
+  CHECK(ociimg_reference_tag(NULL) == NULL && ociimg_reference_digest(NULL) == NULL);
+  CHECK(ociimg_reference_format(NULL) == NULL && ociimg_reference_familiar(NULL) == NULL);
+  ociimg_reference_free(NULL);
+}
+
 static void platforms(void) {
   REFUSES(ociimg_platform, ociimg_platform_parse(NULL, NULL, out, e));
   REFUSES(ociimg_platform, ociimg_platform_parse("", NULL, out, e));
@@ -556,6 +584,7 @@ int main(void) {
   nothing_is_freed();
   beyond_the_end();
   loaders();
+  references();
   platforms();
   descriptors();
   indexes();

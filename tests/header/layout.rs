@@ -62,6 +62,12 @@ const SECTIONS: &[Section] = &[
         &["media_type", "loader_vtable", "loader", "source"],
     ),
     section(
+        "reference",
+        "References",
+        "Names of images by their parts, by Docker's rules.",
+        &["reference"],
+    ),
+    section(
         "platform",
         "Platforms",
         "Operating systems and processors, by the rules of containerd/platforms v1.0.0-rc.4.",
