@@ -59,6 +59,9 @@ mod image_edit;
 
 mod compression;
 
+
+
+mod layer_writer;
 mod sink_vtable;
 
 mod sink;
@@ -79,6 +82,7 @@ pub use image::*;
 pub use image_edit::*;
 pub use index::*;
 pub use layer::*;
+pub use layer_writer::*;
 pub use loader::*;
 pub use loader_vtable::ociimg_loader_vtable;
 pub use matcher::*;

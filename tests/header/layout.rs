@@ -126,7 +126,7 @@ const SECTIONS: &[Section] = &[
         "layer_writer",
         "Making layers",
         "Layers from a tar stream, from a file, or from a loader.",
-        &["layer_writer"],
+        &["compression", "layer_writer"],
     ),
     section(
         "index_builder",
