@@ -155,6 +155,7 @@ typedef struct ociimg_error ociimg_error;
 typedef struct ociimg_image ociimg_image;
 typedef struct ociimg_index ociimg_index;
 typedef struct ociimg_layer ociimg_layer;
+typedef struct ociimg_layer_writer ociimg_layer_writer;
 typedef struct ociimg_loader ociimg_loader;
 typedef struct ociimg_matcher ociimg_matcher;
 typedef struct ociimg_platform ociimg_platform;
@@ -1838,11 +1839,11 @@ ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
 
 /** @} */
 
-/* ---- Sinks ----------------------------------------------------------------------------- */
+/* ---- Making layers --------------------------------------------------------------------- */
 
 /**
- * @defgroup sink Sinks
- * Where images go: callbacks of the program, a layout or an archive.
+ * @defgroup layer_writer Making layers
+ * Layers from a tar stream, from a file, or from a loader.
  * @{
  */
 
@@ -1860,6 +1861,145 @@ enum ociimg_compression_values OCIIMG_INT32_ENUM {
   /** zstd (RFC 8878). */
   OCIIMG_COMPRESSION_ZSTD = 3
 };
+
+/**
+ * Makes a layer of a tar stream that the program writes into it. For one thread at a time,
+ * not always the same. Freed with ociimg_layer_writer_free.
+ */
+struct ociimg_layer_writer;
+
+/** How a layer is made. A field that is 0 or NULL has its default. */
+typedef struct ociimg_layer_options {
+  /** sizeof(ociimg_layer_options). */
+  size_t struct_size;
+  /** How the layer is compressed. Default: gzip. */
+  ociimg_compression compression;
+  /**
+   * Level of the compression: 1 to 9 for gzip (default 6), 1 to 22 or a negative one for
+   * zstd (default 3). Another is OCIIMG_STATUS_INVALID_ARGUMENT.
+   */
+  int32_t level;
+  /**
+   * Algorithm of digest and diff ID: "sha256" (default), "sha512" or "blake3". Another
+   * is OCIIMG_STATUS_UNSUPPORTED.
+   */
+  const char *digest_algorithm;
+  /**
+   * The folder for a temporary file, which has no name there. Bytes. Default: the one
+   * that TMPDIR names, else /tmp.
+   */
+  const char *temp_dir;
+  /**
+   * Bytes of the stored layer that are kept in memory; a longer one goes to the temporary
+   * file. Default: 1 MiB.
+   */
+  uint64_t max_memory;
+  /**
+   * Bytes that the layer may have uncompressed. More is OCIIMG_STATUS_LIMIT_EXCEEDED.
+   * Default: no limit.
+   */
+  uint64_t max_size;
+  /**
+   * Threads that the library may start for this writer. They never change the bytes.
+   * Each one takes memory: of the compressor, about 3 MiB for gzip, and for zstd about as
+   * much as its frames have (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
+   */
+  uint32_t workers;
+  /** OCIIMG_LAYER_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED. */
+  uint32_t flags;
+} ociimg_layer_options;
+
+/**
+ * Starts a layer. opts and ctx may be NULL; the writer runs under ctx. Whatever the size of
+ * the layer, a writer takes little memory: max_memory, the compressor's own, and the bytes
+ * that wait to be compressed. The same input, options and version of the library give the
+ * same bytes, however they are written and whatever the workers; other versions may give
+ * others. Runs no callbacks. The caller frees *out with ociimg_layer_writer_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such compression or level, a
+ * struct_size that can't be right), OCIIMG_STATUS_UNSUPPORTED (a digest algorithm or an
+ * option that this version does not know), OCIIMG_STATUS_LIMIT_EXCEEDED (no memory for the
+ * compressor) or OCIIMG_STATUS_CANCELLED.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_writer_new(const ociimg_layer_options *opts,
+                                      const ociimg_context *ctx, ociimg_layer_writer **out,
+                                      ociimg_error **err);
+
+/**
+ * Takes the next len bytes of the tar stream, any number of them; buf may be NULL if len
+ * is 0. A failure is final: every later call fails the same way, and no layer comes out.
+ * Runs no callbacks.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL; after ociimg_layer_writer_finish),
+ * OCIIMG_STATUS_MALFORMED (the first 512 bytes are neither a tar header nor zeros; with
+ * OCIIMG_LAYER_IS_COMPRESSED, compressed data that is wrong), OCIIMG_STATUS_LIMIT_EXCEEDED
+ * (max_size; no memory to compress), OCIIMG_STATUS_IO (the temporary file),
+ * OCIIMG_STATUS_UNSUPPORTED (compressed data; a writer with workers in a child process
+ * after fork) or OCIIMG_STATUS_CANCELLED.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_writer_write(ociimg_layer_writer *writer, const uint8_t *buf,
+                                        size_t len, ociimg_error **err);
+
+/**
+ * Ends the stream and gives the layer, once: a second call fails with
+ * OCIIMG_STATUS_INVALID_ARGUMENT. The layer can be opened as often as wanted, by several
+ * threads at once, also when the writer is gone. Its media type is OCI's for its
+ * compression. Runs no callbacks. The caller frees *out with ociimg_layer_free.
+ *
+ * Fails as ociimg_layer_writer_write does, and with OCIIMG_STATUS_MALFORMED for a stream
+ * of fewer than 512 bytes.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_writer_finish(ociimg_layer_writer *writer, ociimg_layer **out,
+                                         ociimg_error **err);
+
+/**
+ * Frees a layer writer; NULL does nothing. A layer that it gave lives on; without one, its
+ * temporary file is gone.
+ */
+void ociimg_layer_writer_free(ociimg_layer_writer *writer);
+
+/**
+ * Makes a layer of a file. A tar archive is compressed as by a layer writer. A file that is
+ * compressed already stays where it is: it is read once now, for digest and diff ID, and
+ * again from its place whenever the layer is read, so it must stay unchanged until then (a
+ * change is noticed: OCIIMG_STATUS_DIGEST_MISMATCH or OCIIMG_STATUS_SIZE_MISMATCH). With
+ * OCIIMG_LAYER_IS_COMPRESSED a tar archive stays as it is, too. path is bytes; opts and ctx
+ * may be NULL. Runs no callbacks. The caller frees *out with ociimg_layer_free.
+ *
+ * Fails as ociimg_layer_writer_new, _write and _finish do, and with
+ * OCIIMG_STATUS_INVALID_ARGUMENT (path is NULL or ""), OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_MALFORMED (no regular file) or OCIIMG_STATUS_IO.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_from_file(const char *path, const ociimg_layer_options *opts,
+                                     const ociimg_context *ctx, ociimg_layer **out,
+                                     ociimg_error **err);
+
+/**
+ * Makes a layer of a descriptor and a diff ID that are known, to be read from a loader.
+ * Reads nothing and runs no callbacks; the layer keeps the loader. diff_id may be NULL: then
+ * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest alone. The caller frees *out with
+ * ociimg_layer_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a diff_id that is no digest).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_layer_new(const ociimg_descriptor *descriptor, const char *diff_id,
+                               const ociimg_loader *from, ociimg_layer **out,
+                               ociimg_error **err);
+
+/** @} */
+
+/* ---- Sinks ----------------------------------------------------------------------------- */
+
+/**
+ * @defgroup sink Sinks
+ * Where images go: callbacks of the program, a layout or an archive.
+ * @{
+ */
 
 /** The bits of flags in ociimg_sink_options. */
 enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {

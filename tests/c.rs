@@ -150,6 +150,16 @@ fn bad_callers() {
 }
 
 #[test]
+fn layer_writers() {
+    passes("layer_writer.c");
+}
+
+#[test]
+fn processes_and_signals_beside_workers() {
+    passes("workers.c");
+}
+
+#[test]
 fn readers() {
     passes("readers.c");
 }

@@ -59,8 +59,6 @@ mod image_edit;
 
 mod compression;
 
-
-
 mod layer_writer;
 mod sink_vtable;
 

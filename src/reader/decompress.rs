@@ -1,10 +1,12 @@
 //! Content that is decompressed on its way.
 
 use super::blob::Blob;
+use super::chunk::Chunk;
 use super::content::Content;
 use super::expected::Expected;
-use super::hashing::{Chunk, Hashing, Lane, Ring};
+use super::hashing::{Hashing, Lane};
 use super::options::ReadOptions;
+use super::ring::Ring;
 use super::stored::Stored;
 use crate::compression::Decoder;
 use crate::digest::Hasher;
@@ -107,7 +109,7 @@ impl Decompress {
             if piece.len == 0 {
                 return self.verify();
             }
-            self.hashing.update(Lane::Stored, self.stored.current());
+            self.hashing.update(Lane::Stored, self.stored.current())?;
         }
         self.size += chunk.len as u64;
         if self.size > self.max_size {
@@ -117,7 +119,8 @@ impl Decompress {
             )));
         }
         if self.expected.diff_id.is_some() {
-            self.hashing.update(Lane::Unpacked, self.unpacked.current());
+            self.hashing
+                .update(Lane::Unpacked, self.unpacked.current())?;
         }
         Ok(())
     }
@@ -138,6 +141,7 @@ impl Decompress {
 
 impl Content for Decompress {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.hashing.check_worker()?;
         if self.handed_out == self.unpacked.current().len {
             self.unpack()?;
         }

@@ -1,30 +1,27 @@
-//! Hashing of what is stored and of what it unpacks to, beside the thread that unpacks.
+//! Hashing of the stored and of the unpacked content, beside the thread that unpacks.
+//!
+//! Each of the two is a lane with a hasher of its own. The states of a chunk:
+//!
+//! ```text
+//! current in its ring --update--> waiting in its lane --take--> task --run--> hashed
+//!   ^ (written, used)              (behind others)     (hasher and   (nobody   |
+//!   |                                                   chunk, out    else     |
+//!   |                                                   of the lock)  holds    |
+//!   |                                                                 it)      |
+//!   +------------------------------- next, when it is its turn <---------------+
+//! ```
+//!
+//! A lane without its hasher is being hashed by a thread, so chunks keep their order. Who
+//! takes a task: the worker, if there is one, and any thread that has to wait for a chunk or
+//! for the end. So both threads stay busy, whether unpacking or hashing is slower. `lost` is set by a worker that panicked, with a hasher in its hands.
 
+use super::chunk::Chunk;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
+use crate::thread::Helper;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-
-/// Bytes that are hashed while they are used.
-pub struct Chunk {
-    pub room: Box<[u8]>,
-    pub len: usize,
-}
-
-impl Chunk {
-    pub fn new(room: usize) -> Self {
-        Self {
-            room: vec![0; room].into_boxed_slice(),
-            len: 0,
-        }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.room[..self.len]
-    }
-}
 
 /// Chunks that are worth waking the worker for, since that takes its time from the thread
 /// that unpacks. Fewer are left to the next time, or to whoever needs them hashed; were it
@@ -46,7 +43,7 @@ pub enum Lane {
 /// where there is no second thread.
 pub struct Hashing {
     shared: Arc<Shared>,
-    worker: Option<JoinHandle<()>>,
+    worker: Option<Helper<()>>,
 }
 
 struct Shared {
@@ -94,21 +91,26 @@ impl Hashing {
     /// Starts the worker; false if no thread can be started.
     pub fn start_worker(&mut self) -> bool {
         let shared = self.shared.clone();
-        let worker = thread::Builder::new().name("ociimg-hash".into());
-        self.worker = worker
-            .spawn(move || {
-                let work = catch_unwind(AssertUnwindSafe(|| shared.work()));
-                if work.is_err() {
-                    shared.lock().lost = true;
-                    shared.changed.notify_all();
-                }
-            })
-            .ok();
+        self.worker = Helper::start("ociimg-hash", (), move || {
+            let work = catch_unwind(AssertUnwindSafe(|| shared.work()));
+            if work.is_err() {
+                shared.lock().lost = true;
+                shared.changed.notify_all();
+            }
+        })
+        .ok();
         self.worker.is_some()
     }
 
-    /// Has `chunk` hashed: at once, or where there is a worker by and by.
-    pub fn update(&self, lane: Lane, chunk: &Arc<Chunk>) {
+    /// UNSUPPORTED in a child process after `fork` that left the worker behind, maybe with
+    /// the lock. Comes before any use of the lock.
+    pub fn check_worker(&self) -> Result<()> {
+        self.worker.as_ref().map_or(Ok(()), Helper::check)
+    }
+
+    /// Has `chunk` hashed: at once, or by the worker some time later.
+    pub fn update(&self, lane: Lane, chunk: &Arc<Chunk>) -> Result<()> {
+        self.check_worker()?;
         let mut state = self.shared.lock();
         state.lanes[lane as usize].waiting.push_back(chunk.clone());
         match self.worker {
@@ -120,12 +122,13 @@ impl Hashing {
                 }
             }
         }
+        Ok(())
     }
 
     /// The digest of everything in a lane that has a hasher.
     pub fn finish(&self, lane: Lane) -> Result<Digest> {
         let mut digest = None;
-        self.help_until(|state| {
+        self.help_until_state(|state| {
             let queue = &mut state.lanes[lane as usize];
             if queue.waiting.is_empty() {
                 digest = queue.hasher.take().map(Hasher::finish);
@@ -135,7 +138,13 @@ impl Hashing {
         Ok(digest.expect("waited for"))
     }
 
-    fn help_until(&self, mut done: impl FnMut(&mut State) -> bool) -> Result<()> {
+    /// Hashes what is waiting until `done`, or waits where there is nothing to hash.
+    pub fn help_until(&self, mut done: impl FnMut() -> bool) -> Result<()> {
+        self.help_until_state(|_| done())
+    }
+
+    fn help_until_state(&self, mut done: impl FnMut(&mut State) -> bool) -> Result<()> {
+        self.check_worker()?;
         let mut state = self.shared.lock();
         loop {
             if state.lost {
@@ -155,12 +164,12 @@ impl Hashing {
 /// Ends the worker, at the latest after the chunk that it is at.
 impl Drop for Hashing {
     fn drop(&mut self) {
-        if let Some(worker) = self.worker.take() {
+        // In a child process after fork there is no worker to end.
+        if self.worker.is_some() && self.check_worker().is_ok() {
             self.shared.lock().stop = true;
             self.shared.changed.notify_all();
-            // A panic in it was told where it mattered.
-            let _ = worker.join();
         }
+        self.worker = None;
     }
 }
 
@@ -221,45 +230,14 @@ impl State {
     }
 }
 
-/// The chunks of one lane, used in turn: their number bounds what waits to be hashed.
-pub struct Ring {
-    chunks: VecDeque<Arc<Chunk>>,
-}
-
-impl Ring {
-    /// A ring of one.
-    pub fn new(current: Chunk) -> Self {
-        Self {
-            chunks: VecDeque::from([Arc::new(current)]),
-        }
-    }
-
-    /// Adds as many as make `count`, to be written before the others.
-    pub fn grow(&mut self, count: usize) {
-        let room = self.current().room.len();
-        self.chunks
-            .resize_with(count, || Arc::new(Chunk::new(room)));
-    }
-
-    pub fn current(&self) -> &Arc<Chunk> {
-        &self.chunks[0]
-    }
-
-    /// The oldest becomes current, to be written anew; waits until it is hashed.
-    pub fn next(&mut self, hashing: &Hashing) -> Result<&mut Chunk> {
-        self.chunks.rotate_right(1);
-        let chunk = &mut self.chunks[0];
-        hashing.help_until(|_| Arc::get_mut(chunk).is_some())?;
-        Ok(Arc::get_mut(chunk).expect("no other holds it"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::Algorithm::{Sha256, Sha512};
     use crate::error::Status;
+    use crate::reader::ring::Ring;
     use crate::reader::testing::noise;
+    use std::thread;
 
     fn hashing(worker: bool) -> Hashing {
         let mut hashing = Hashing::new(Hasher::new(Sha256), Some(Hasher::new(Sha512)));
@@ -279,7 +257,7 @@ mod tests {
             let chunk = ring.next(hashing).unwrap();
             chunk.room[..bytes.len()].copy_from_slice(bytes);
             chunk.len = bytes.len();
-            hashing.update(lane, ring.current());
+            hashing.update(lane, ring.current()).unwrap();
         }
     }
 
@@ -322,7 +300,7 @@ mod tests {
         // nothing here waits before the worker is gone.
         ring.next(&hashing).unwrap().len = 11;
         for _ in 0..BATCH {
-            hashing.update(Lane::Stored, ring.current());
+            hashing.update(Lane::Stored, ring.current()).unwrap();
         }
         while !hashing.shared.lock().lost {
             thread::yield_now();
@@ -343,7 +321,7 @@ mod tests {
             let mut ring = ring(100_000, 10);
             for _ in 0..chunks {
                 ring.next(&hashing).unwrap().len = 100_000;
-                hashing.update(Lane::Unpacked, ring.current());
+                hashing.update(Lane::Unpacked, ring.current()).unwrap();
             }
             drop(hashing);
             // The thread held it too.

@@ -9,6 +9,7 @@
 //! if it is the very blob that was asked for. The diff ID comes last.
 
 mod blob;
+mod chunk;
 mod content;
 mod decompress;
 mod detect;
@@ -17,6 +18,7 @@ mod hashing;
 mod options;
 mod plain;
 mod progress;
+mod ring;
 mod stored;
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,8 @@
 //! Content that is handed out as it is stored.
 
 use super::blob::{Blob, PIECE};
+use super::chunk::Chunk;
 use super::content::Content;
-use super::hashing::Chunk;
 use crate::digest::{Digest, Hasher};
 use crate::error::Result;
 use std::ops::Range;

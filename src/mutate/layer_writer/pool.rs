@@ -2,8 +2,7 @@
 
 use crate::compression::{Encoder, Layout, Method, Piece};
 use crate::error::{Error, Result};
-use crate::thread::Helper;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use crate::thread::{Helper, Receiver, Sender, channel};
 
 /// Pieces to a thread, and back with what they compress to.
 struct Channels {
@@ -77,7 +76,7 @@ impl Pool {
     /// Waits for the oldest piece under way.
     pub fn take(&mut self) -> Result<Job> {
         let channels = self.channels_for(self.next_out)?;
-        let job = channels.results.recv().map_err(|_| died())??;
+        let job = channels.results.receive().ok_or_else(died)??;
         self.next_out += 1;
         Ok(job)
     }
@@ -89,7 +88,7 @@ impl Pool {
 }
 
 fn work(mut encoder: Box<dyn Encoder>, jobs: Receiver<Job>, results: Sender<Result<Job>>) {
-    for mut job in jobs {
+    while let Some(mut job) = jobs.receive() {
         job.out.clear();
         let outcome = encoder.encode(&job.piece, &mut job.out);
         if results.send(outcome.map(|()| job)).is_err() {

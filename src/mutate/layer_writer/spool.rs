@@ -40,7 +40,7 @@ impl Spool {
         let mut start = || {
             let file = self.file.insert(BufWriter::with_capacity(
                 64 << 10,
-                tempfile::tempfile_in(&self.temp_dir)?,
+                unnamed_file(&self.temp_dir)?,
             ));
             file.write_all(&memory)?;
             file.write_all(bytes)
@@ -58,6 +58,23 @@ impl Spool {
             Err(e) => Err(system_error(&self.temp_dir, e.error())),
         }
     }
+}
+
+/// A file without a name in `folder`.
+fn unnamed_file(folder: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags, open};
+        use rustix::io::Errno;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match open(folder, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => return Ok(file.into()),
+            // The file system, or the kernel, has no such files: one is made and unlinked.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    tempfile::tempfile_in(folder)
 }
 
 fn place(folder: &Path) -> String {

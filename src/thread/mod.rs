@@ -1,5 +1,9 @@
 //! Threads that the library starts.
 
+mod channel;
+
+pub use channel::{Receiver, Sender, channel};
+
 use crate::error::{Error, Result};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;
@@ -38,12 +42,18 @@ impl<C> Helper<C> {
     }
 
     /// UNSUPPORTED in a child process after `fork`.
-    pub fn channels(&self) -> Result<&C> {
-        if process::id() != self.process {
-            return Err(Error::unsupported(
-                "a thread of this handle did not come along into this process, which was made by fork",
-            ));
+    pub fn check(&self) -> Result<()> {
+        if process::id() == self.process {
+            return Ok(());
         }
+        Err(Error::unsupported(
+            "the handle has a worker thread, which a child process made by fork does not have",
+        ))
+    }
+
+    /// UNSUPPORTED in a child process after `fork`.
+    pub fn channels(&self) -> Result<&C> {
+        self.check()?;
         let (channels, _) = self.parts.as_ref().expect("only taken when dropped");
         Ok(channels)
     }
