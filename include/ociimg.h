@@ -145,24 +145,6 @@
 extern "C" {
 #endif
 
-/* The handles; each is described in its section. */
-typedef struct ociimg_call ociimg_call;
-typedef struct ociimg_config ociimg_config;
-typedef struct ociimg_context ociimg_context;
-typedef struct ociimg_copy ociimg_copy;
-typedef struct ociimg_descriptor ociimg_descriptor;
-typedef struct ociimg_error ociimg_error;
-typedef struct ociimg_image ociimg_image;
-typedef struct ociimg_index ociimg_index;
-typedef struct ociimg_layer ociimg_layer;
-typedef struct ociimg_layer_writer ociimg_layer_writer;
-typedef struct ociimg_loader ociimg_loader;
-typedef struct ociimg_matcher ociimg_matcher;
-typedef struct ociimg_platform ociimg_platform;
-typedef struct ociimg_reader ociimg_reader;
-typedef struct ociimg_reference ociimg_reference;
-typedef struct ociimg_sink ociimg_sink;
-
 /* ---- Version and basic types ----------------------------------------------------------- */
 
 /**
@@ -265,7 +247,7 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
  * Why a call failed. Immutable; several threads may read one at once. Owned by whoever
  * got it, and freed with ociimg_error_free.
  */
-struct ociimg_error;
+typedef struct ociimg_error ociimg_error;
 
 /**
  * The name of a status without its prefix, "DIGEST_MISMATCH" for
@@ -330,7 +312,7 @@ void ociimg_error_free(ociimg_error *err);
  * Cancelling is seen before every callback and before every chunk of a reader; calls and
  * readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
  */
-struct ociimg_context;
+typedef struct ociimg_context ociimg_context;
 
 /**
  * A new context. user_data is never looked into and may be NULL; callbacks get it from
@@ -375,7 +357,7 @@ void ociimg_context_free(ociimg_context *ctx);
  * What a callback may do with the call that it serves. It is valid until the callback
  * returns, on the thread that runs it; the program never frees it.
  */
-struct ociimg_call;
+typedef struct ociimg_call ociimg_call;
 
 /**
  * Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
@@ -428,7 +410,7 @@ enum ociimg_source_flag_values OCIIMG_INT32_ENUM {
  * several threads may load from one at once. Freed with ociimg_loader_free, at any time:
  * what was loaded keeps what it needs.
  */
-struct ociimg_loader;
+typedef struct ociimg_loader ociimg_loader;
 
 /**
  * The callbacks of a loader: where index, manifests and blobs come from.
@@ -647,7 +629,7 @@ ociimg_status ociimg_loader_open_archive(const char *path,
  * The name of an image by its parts. Immutable; several threads may read one at once.
  * Owned by whoever got it, and freed with ociimg_reference_free.
  */
-struct ociimg_reference;
+typedef struct ociimg_reference ociimg_reference;
 
 /**
  * Parses the name of an image by Docker's rules: "busybox" is
@@ -713,7 +695,7 @@ void ociimg_reference_free(ociimg_reference *reference);
  *
  * The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
  */
-struct ociimg_platform;
+typedef struct ociimg_platform ociimg_platform;
 
 /**
  * Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
@@ -820,7 +802,7 @@ void ociimg_platform_free(ociimg_platform *platform);
  * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
  * name each constructor is.
  */
-struct ociimg_matcher;
+typedef struct ociimg_matcher ociimg_matcher;
 
 /**
  * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
@@ -899,7 +881,7 @@ void ociimg_matcher_free(ociimg_matcher *matcher);
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
  */
-struct ociimg_descriptor;
+typedef struct ociimg_descriptor ociimg_descriptor;
 
 /**
  * The media type as written in the document; NULL for NULL. Lives as long as the
@@ -1005,7 +987,7 @@ enum ociimg_entry_kind_values OCIIMG_INT32_ENUM {
  * out in document order; or those of them that were selected. Immutable; any number of
  * threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
  */
-struct ociimg_index;
+typedef struct ociimg_index ociimg_index;
 
 /**
  * What a load may cost, and what it must find. A field that is 0 or NULL has its default.
@@ -1145,7 +1127,7 @@ void ociimg_index_free(ociimg_index *index);
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  */
-struct ociimg_image;
+typedef struct ociimg_image ociimg_image;
 
 /**
  * The image at a place of the list: its manifest and config are loaded and verified, or
@@ -1246,7 +1228,7 @@ void ociimg_image_free(ociimg_image *image);
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */
-struct ociimg_config;
+typedef struct ociimg_config ociimg_config;
 
 /** The image configuration; NULL for NULL. The caller frees it with ociimg_config_free. */
 ociimg_config *ociimg_image_config(const ociimg_image *image);
@@ -1352,7 +1334,7 @@ void ociimg_config_free(ociimg_config *config);
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
  */
-struct ociimg_layer;
+typedef struct ociimg_layer ociimg_layer;
 
 /**
  * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
@@ -1417,7 +1399,7 @@ enum ociimg_read_mode_values OCIIMG_INT32_ENUM {
  * A blob's bytes on their way out, verified as they pass. For one thread at a time, not
  * always the same. Freed with ociimg_reader_free, at any time.
  */
-struct ociimg_reader;
+typedef struct ociimg_reader ociimg_reader;
 
 /** How a blob is read. A field that is 0 has its default. */
 typedef struct ociimg_reader_options {
@@ -1577,8 +1559,11 @@ typedef struct ociimg_append_options {
    * default, as the next three are.
    */
   const char *created;
+  /** The command that made it. */
   const char *created_by;
+  /** Who made it. */
   const char *author;
+  /** A comment on it. */
   const char *comment;
   /**
    * Media type of the layer in the manifest, taken as it is; by default that of the
@@ -1866,7 +1851,7 @@ enum ociimg_compression_values OCIIMG_INT32_ENUM {
  * Makes a layer of a tar stream that the program writes into it. For one thread at a time,
  * not always the same. Freed with ociimg_layer_writer_free.
  */
-struct ociimg_layer_writer;
+typedef struct ociimg_layer_writer ociimg_layer_writer;
 
 /** How a layer is made. A field that is 0 or NULL has its default. */
 typedef struct ociimg_layer_options {
@@ -2032,7 +2017,7 @@ enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {
  * What is copied is visible when the copy put its root; the sinks of archives and some of a
  * program's own need ociimg_sink_finish for that.
  */
-struct ociimg_sink;
+typedef struct ociimg_sink ociimg_sink;
 
 /**
  * The callbacks of a sink: where blobs, manifests and roots go. The rules of
@@ -2307,7 +2292,7 @@ enum ociimg_copy_flag_values OCIIMG_INT32_ENUM {
  * A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
  * any time: runs go on.
  */
-struct ociimg_copy;
+typedef struct ociimg_copy ociimg_copy;
 
 /**
  * How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
@@ -2349,6 +2334,7 @@ typedef struct ociimg_copy_options {
    * for its roots; of other sources none.
    */
   const char *const *names;
+  /** How many names there are. */
   size_t name_count;
   /**
    * OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
@@ -2365,6 +2351,7 @@ typedef struct ociimg_copy_options {
    * is freed and runs no more.
    */
   void (*progress)(void *user_data, const ociimg_copy_progress *p);
+  /** Handed to progress; never looked into. */
   void *user_data;
 } ociimg_copy_options;
 

@@ -102,6 +102,7 @@ pub struct ociimg_copy_options {
     /// from must list exactly one root then. Default: the names that a layout or archive has
     /// for its roots; of other sources none.
     pub names: *const *const c_char,
+    /// How many names there are.
     pub name_count: size_t,
     /// OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
     /// OCIIMG_COPY_CHECK_DIFF_IDS, or'ed. Other bits are OCIIMG_STATUS_UNSUPPORTED.
@@ -115,6 +116,7 @@ pub struct ociimg_copy_options {
     /// is freed and runs no more.
     pub progress:
         Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, p: *const ociimg_copy_progress)>,
+    /// Handed to progress; never looked into.
     pub user_data: *mut c_void,
 }
 

@@ -64,8 +64,11 @@ pub struct ociimg_append_options {
     /// When the step was made: a time of RFC 3339 ("2006-01-02T15:04:05Z"). Left out by
     /// default, as the next three are.
     pub created: *const c_char,
+    /// The command that made it.
     pub created_by: *const c_char,
+    /// Who made it.
     pub author: *const c_char,
+    /// A comment on it.
     pub comment: *const c_char,
     /// Media type of the layer in the manifest, taken as it is; by default that of the
     /// manifest's family for the layer's compression.

@@ -7,7 +7,8 @@
 //! call runs; a handle was given by this library and not freed yet; a text ends in NUL.
 
 #![allow(unsafe_code)]
-// What a caller must see to is said once, at the head of the header, in C's terms.
+#![deny(clippy::undocumented_unsafe_blocks)]
+// The head of the header says once, in C's terms, what callers have to see to.
 #![allow(clippy::missing_safety_doc)]
 // The names are C's.
 #![allow(non_camel_case_types)]
@@ -15,58 +16,32 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("what goes wrong in the library is only contained with panic = \"unwind\"");
 
-// In the order of the header; the blank lines keep rustfmt from sorting them.
-
-mod kit;
-
 mod boolean;
-
-mod version;
-
-mod error;
-
-mod context;
-
 mod call;
-
-mod media_type;
-
-mod loader_vtable;
-
-mod loader;
-
-mod source;
-
-mod reference;
-
-mod platform;
-
-mod matcher;
-
-mod descriptor;
-
-mod index;
-
-mod image;
-
-mod config;
-
-mod layer;
-
-mod reader;
-
-mod image_edit;
-
 mod compression;
-
-mod layer_writer;
-mod sink_vtable;
-
-mod sink;
-
-mod sink_files;
-
+mod config;
+mod context;
 mod copy;
+mod descriptor;
+mod error;
+mod image;
+mod image_edit;
+mod index;
+mod kit;
+mod layer;
+mod layer_writer;
+mod loader;
+mod loader_vtable;
+mod matcher;
+mod media_type;
+mod platform;
+mod reader;
+mod reference;
+mod sink;
+mod sink_files;
+mod sink_vtable;
+mod source;
+mod version;
 
 pub use boolean::*;
 pub use call::{ociimg_call, ociimg_call_fail, ociimg_call_is_cancelled, ociimg_call_user_data};

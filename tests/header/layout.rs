@@ -138,7 +138,7 @@ const SECTIONS: &[Section] = &[
         "sink",
         "Sinks",
         "Where images go: callbacks of the program, a layout or an archive.",
-        &["sink_vtable", "compression", "sink", "sink_files"],
+        &["sink_vtable", "sink", "sink_files"],
     ),
     section(
         "copy",
@@ -184,11 +184,6 @@ pub fn layout(bare: &str, preamble: &str, ffi: &Path, version: [&str; 3]) -> Str
     // cbindgen also sees type aliases of the core, which C has no use for.
     let ours = |item: &Item| item.name.starts_with("ociimg_");
     let items: Vec<Item> = bare.split("\n\n").filter_map(item).filter(ours).collect();
-    let handles: String = items
-        .iter()
-        .filter(|item| item.kind == Kind::Handle)
-        .map(|item| format!("typedef struct {0} {0};\n", item.name))
-        .collect();
     let mut sections: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
     for item in items {
         let file = files.get(&item.name);
@@ -205,13 +200,14 @@ pub fn layout(bare: &str, preamble: &str, ffi: &Path, version: [&str; 3]) -> Str
     }
     let mut out = preamble
         .replace("@VERSION@", &version.join("."))
-        .replace("@VERSION_NUMBER@", &version_number(version).to_string())
-        .replace("@HANDLES@\n", &handles);
+        .replace("@VERSION_NUMBER@", &version_number(version).to_string());
     for (place, mut items) in sections {
+        let section = &SECTIONS[place];
         let Section {
             id, title, brief, ..
-        } = SECTIONS[place];
-        items.sort_by_key(|item| item.kind);
+        } = section;
+        let file = |item: &Item| section.files.iter().position(|f| *f == files[&item.name]);
+        items.sort_by_key(|item| (item.kind, file(item)));
         let dashes = "-".repeat(WIDTH - 10 - title.len());
         writeln!(out, "\n/* ---- {title} {dashes} */").unwrap();
         writeln!(
@@ -294,8 +290,7 @@ fn item(text: &str) -> Option<Item> {
                 doc,
             }
         } else {
-            // The typedef is at the head of the header.
-            let code = format!("struct {name};\n");
+            let code = format!("{code}\n");
             Item {
                 kind: Kind::Handle,
                 code,
