@@ -4,7 +4,7 @@ use super::image::{Image, MANIFEST, digest};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -129,6 +129,8 @@ type Handler = dyn Fn(&Request, &mut Body<'_>) -> Reply + Send + Sync;
 pub struct Server {
     pub host: String,
     seen: Arc<Mutex<Vec<Request>>>,
+    /// Connections, and those of them on which a request came.
+    connections: Arc<[AtomicUsize; 2]>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -141,7 +143,8 @@ impl Server {
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let is_over: Arc<AtomicBool> = Arc::default();
         let handler: Arc<Handler> = Arc::new(handler);
-        let (log, over) = (seen.clone(), is_over.clone());
+        let connections: Arc<[AtomicUsize; 2]> = Arc::default();
+        let (log, over, counts) = (seen.clone(), is_over.clone(), connections.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
@@ -149,12 +152,15 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 let (handler, log, over) = (handler.clone(), log.clone(), over.clone());
-                thread::spawn(move || serve(stream, &*handler, &log, &over));
+                let counts = counts.clone();
+                counts[0].fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || serve(stream, &*handler, &log, &over, &counts[1]));
             }
         });
         Self {
             host,
             seen,
+            connections,
             is_over,
         }
     }
@@ -162,6 +168,14 @@ impl Server {
     /// All requests so far.
     pub fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections[0].load(Ordering::SeqCst)
+    }
+
+    pub fn seen_connections(&self) -> usize {
+        self.connections[1].load(Ordering::SeqCst)
     }
 
     pub fn count(&self, method: &str, part: &str) -> usize {
@@ -177,10 +191,21 @@ impl Drop for Server {
     }
 }
 
-fn serve(stream: TcpStream, handler: &Handler, log: &Mutex<Vec<Request>>, over: &AtomicBool) {
+fn serve(
+    stream: TcpStream,
+    handler: &Handler,
+    log: &Mutex<Vec<Request>>,
+    over: &AtomicBool,
+    count: &AtomicUsize,
+) {
     let mut writer = stream.try_clone().expect("a socket can be cloned");
     let mut reader = BufReader::new(stream);
+    let mut is_first = true;
     while let Some(request) = read_request(&mut reader, &mut writer) {
+        if is_first {
+            count.fetch_add(1, Ordering::SeqCst);
+            is_first = false;
+        }
         log.lock().unwrap().push(request.clone());
         let mut body = Body {
             left: request.length(),
