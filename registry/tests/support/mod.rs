@@ -5,6 +5,7 @@
 pub mod api;
 pub mod image;
 pub mod mean;
+pub mod native;
 pub mod registry;
 
 use std::io::Write;
