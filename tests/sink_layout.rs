@@ -276,7 +276,7 @@ fn a_hostile_layout_leads_nowhere_and_is_not_waited_for() {
     type Make<'a> = &'a dyn Fn(&Path, &Path);
     let malformed = Some(Status::Malformed);
     // What a layout has in it before, beside a folder that nothing may be written to.
-    let rows: [(&str, Make<'_>, Option<Status>); 15] = [
+    let rows: [(&str, Make<'_>, Option<Status>); 18] = [
         ("nothing", &|_, _| (), None),
         (
             "blobs leads out",
@@ -352,6 +352,24 @@ fn a_hostile_layout_leads_nowhere_and_is_not_waited_for() {
                 symlink(outside.join("index"), layout.join("index.json")).unwrap();
             },
             malformed,
+        ),
+        (
+            "index.json leads nowhere",
+            &|layout, _| symlink("none", layout.join("index.json")).unwrap(),
+            malformed,
+        ),
+        (
+            "oci-layout leads nowhere",
+            &|layout, _| symlink("../outside/none", layout.join("oci-layout")).unwrap(),
+            malformed,
+        ),
+        (
+            "a blob leads nowhere",
+            &|layout, outside| {
+                fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+                symlink(outside.join("none"), layout.join(layer.path())).unwrap();
+            },
+            None,
         ),
         (
             "index.json is a FIFO",

@@ -4,6 +4,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::sink::system_error::{path_error, shown};
 use crate::sink::temporary::TempFile;
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -58,14 +60,36 @@ impl FileTarget {
         })
     }
 
+    /// What is in the place of the file now; found by its folder, for the process may have
+    /// another working directory by now.
+    fn check_again(&self) -> Result<()> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let stat = match rustix::fs::statat(&self.folder, self.name(), flags) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(()),
+            Err(e) => return Err(path_error(&self.path, e)),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if self.must_be_new => Err(exists(&self.path)),
+            FileType::RegularFile => Ok(()),
+            FileType::Directory => Err(invalid(&self.path, "a folder")),
+            FileType::Symlink => Err(invalid(&self.path, "a link")),
+            _ => Err(invalid(&self.path, "a device, FIFO or socket")),
+        }
+    }
+
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_else(|| OsStr::new(""))
+    }
+
     fn publish(&mut self) -> std::io::Result<()> {
-        let name = self.path.file_name().unwrap_or_else(|| OsStr::new(""));
+        let name = self.name().to_owned();
         if self.sync {
             self.temp.sync()?;
         }
-        match self.temp.link(self.folder.as_fd(), name) {
+        match self.temp.link(self.folder.as_fd(), &*name) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists && !self.must_be_new => {
-                self.temp.replace(self.folder.as_fd(), name)?;
+                self.temp.replace(self.folder.as_fd(), &*name)?;
             }
             linked => linked?,
         }
@@ -83,7 +107,7 @@ impl Target for FileTarget {
     }
 
     fn finish(&mut self) -> Result<()> {
-        check_target(&self.path, self.must_be_new)?;
+        self.check_again()?;
         self.publish().map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => exists(&self.path),
             _ => path_error(&self.path, e),
@@ -93,25 +117,26 @@ impl Target for FileTarget {
 
 /// That nothing is at the path but a file that may be replaced.
 fn check_target(path: &Path, must_be_new: bool) -> Result<()> {
-    let invalid = |found: &str| {
-        Err(Error::invalid_argument(format_args!(
-            "{}: found {found}, expected a regular file or nothing; \
-             a sink of an archive as a stream (open_archive_stream) writes to anything",
-            shown(path)
-        )))
-    };
     if path.as_os_str().as_bytes().ends_with(b"/") {
-        return invalid("the path of a folder");
+        return Err(invalid(path, "the path of a folder"));
     }
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => invalid("a folder"),
-        Ok(metadata) if !metadata.is_file() => invalid("a device, FIFO or socket"),
+        Ok(metadata) if metadata.is_dir() => Err(invalid(path, "a folder")),
+        Ok(metadata) if !metadata.is_file() => Err(invalid(path, "a device, FIFO or socket")),
         Ok(_) if must_be_new => Err(exists(path)),
         Ok(_) => Ok(()),
         Err(e) if e.kind() != ErrorKind::NotFound => Err(path_error(path, e)),
-        Err(_) if fs::symlink_metadata(path).is_ok() => invalid("a link to nothing"),
+        Err(_) if fs::symlink_metadata(path).is_ok() => Err(invalid(path, "a link to nothing")),
         Err(_) => Ok(()),
     }
+}
+
+fn invalid(path: &Path, found: &str) -> Error {
+    Error::invalid_argument(format_args!(
+        "{}: found {found}, expected a regular file or nothing; \
+         a sink of an archive as a stream (open_archive_stream) writes to anything",
+        shown(path)
+    ))
 }
 
 fn exists(path: &Path) -> Error {

@@ -266,7 +266,7 @@ impl BlobFolder {
 
 fn link_to_nothing(name: &str) -> Error {
     Error::malformed(format_args!(
-        "{name}: found a link to nothing, expected a folder"
+        "{name}: found a link to nothing, expected no link"
     ))
 }
 
@@ -280,7 +280,12 @@ fn open_file_as(dir: &Dir, name: &str, path: &str) -> Result<Option<File>> {
     options.read(true).custom_flags(OPEN_FLAGS);
     let file = match dir.open_with(name, &options) {
         Ok(file) => file.into_std(),
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return match dir.symlink_metadata(name) {
+                Ok(_) => Err(link_to_nothing(path)),
+                Err(_) => Ok(None),
+            };
+        }
         Err(e) => return Err(name_error(path, e)),
     };
     let metadata = file.metadata().map_err(|e| name_error(path, e))?;
