@@ -35,7 +35,9 @@ fn options() -> SinkOptions {
 fn large_image() -> TestImage {
     let mut state = 1_u64;
     let mut noise = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 56) as u8
     };
     let mut small = image("x", "amd64", 0);
@@ -86,7 +88,12 @@ fn bare_loop(from: &Path, to: &Path) {
                 }
             }
         }
-        assert!(hasher.finish().text().ends_with(blob.file_name().to_str().unwrap()));
+        assert!(
+            hasher
+                .finish()
+                .text()
+                .ends_with(blob.file_name().to_str().unwrap())
+        );
     }
 }
 
@@ -94,7 +101,12 @@ fn copies(c: &mut Criterion) {
     let folder = TempDir::new().unwrap();
     let from = folder.path().join("from");
     let to = folder.path().join("to");
-    put_image(&LayoutSink::open(&from, &options()).unwrap(), &large_image(), Some("x")).unwrap();
+    put_image(
+        &LayoutSink::open(&from, &options()).unwrap(),
+        &large_image(),
+        Some("x"),
+    )
+    .unwrap();
 
     let mut group = c.benchmark_group("copy a layout");
     group.sample_size(10);

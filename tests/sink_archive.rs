@@ -348,6 +348,25 @@ fn docker_gets_the_first_image_of_an_index() {
 }
 
 #[test]
+fn docker_gets_no_attestation() {
+    let images = ["attestation", "x"].map(|seed| image(seed, "amd64", 1));
+    let index = index_of(&images, &["unknown", "amd64"]);
+    let text = String::from_utf8(index.bytes).unwrap();
+    let text = text.replacen(
+        r#""os":"linux"}"#,
+        r#""os":"unknown"},"annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#,
+        1,
+    );
+    let index = Blob::new(INDEX_TYPE, text);
+    let bytes = archive(&docker(), |sink| {
+        put_index(sink, &images, &index, Some("a")).unwrap();
+    });
+    let manifest = document(&bytes, "manifest.json");
+    assert_eq!(manifest.as_array().unwrap().len(), 1);
+    assert_eq!(manifest[0]["Config"], images[1].blobs[1].path());
+}
+
+#[test]
 fn docker_gets_an_image_that_is_there() {
     // The first image of the index was not copied.
     let images = ["arm64", "amd64"].map(|architecture| image("x", architecture, 1));

@@ -139,3 +139,61 @@ pub fn list(texts: impl Iterator<Item = impl Deref<Target = str>>) -> String {
 pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a string is JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    fn written(descriptor: &str, name: &EntryName) -> String {
+        let value = json::parse(descriptor.as_bytes()).unwrap();
+        entry(
+            &Descriptor::read(value, &mut Default::default()).unwrap(),
+            name,
+        )
+    }
+
+    fn digest() -> String {
+        format!("sha256:{}", "0".repeat(64))
+    }
+
+    fn descriptor(annotations: &str) -> String {
+        format!(
+            r#"{{"mediaType":"a/b","digest":"{}","size":1{annotations}}}"#,
+            digest()
+        )
+    }
+
+    #[test]
+    fn a_descriptor_keeps_what_it_has() {
+        let all = format!(
+            concat!(
+                r#"{{"mediaType":"a/b","digest":"{}","size":3,"urls":["http://x/\"y"],"#,
+                r#""annotations":{{"k":"\u0001","e":""}},"data":"eHl6","#,
+                r#""platform":{{"architecture":"arm","os":"linux","os.version":"1","#,
+                r#""os.features":["f"],"variant":"v7"}},"artifactType":"c/d"}}"#
+            ),
+            "sha256:3608bca1e44ea6c4d268eb6db02260269892c0b42b86bbf1e77a6fa16c3c9282"
+        );
+        assert_eq!(written(&all, &EntryName::default()), all);
+        let bare = descriptor("");
+        assert_eq!(written(&bare, &EntryName::default()), bare);
+    }
+
+    #[test]
+    fn the_name_alone_changes() {
+        let named = |pairs: &str| descriptor(&format!(r#","annotations":{{{pairs}}}"#));
+        let old = named(&format!(
+            r#""a":"b","{CONTAINERD_NAME}":"old:1","c":"d","{REF_NAME}":"1","e":"f""#
+        ));
+        let plain = EntryName::plain(Some("new"));
+        let expected = named(&format!(r#""a":"b","c":"d","{REF_NAME}":"new","e":"f""#));
+        assert_eq!(written(&old, &plain), expected);
+        let expected = named(r#""a":"b","c":"d","e":"f""#);
+        assert_eq!(written(&old, &EntryName::plain(None)), expected);
+        let expected = named(&format!(r#""{REF_NAME}":"new""#));
+        assert_eq!(written(&descriptor(""), &plain), expected);
+        let only = named(&format!(r#""{REF_NAME}":"old""#));
+        assert_eq!(written(&only, &EntryName::plain(None)), descriptor(""));
+    }
+}

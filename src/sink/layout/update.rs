@@ -35,11 +35,10 @@ pub fn update(
             Ok(None) => return Ok(()),
             // Perhaps somebody is just writing it, without the lock and in place.
             Err(e) if e.status() == Status::Malformed => {
-                pause(MAX_ATTEMPTS);
-                if folder.read_document(INDEX)? != before {
-                    continue;
+                if attempt + 1 == MAX_ATTEMPTS {
+                    return Err(e.context(INDEX));
                 }
-                return Err(e.context(INDEX));
+                continue;
             }
             Err(e) => return Err(e),
         };
@@ -51,7 +50,7 @@ pub fn update(
 }
 
 fn pause(attempt: u32) {
-    thread::sleep(Duration::from_millis(u64::from(attempt)));
+    thread::sleep(Duration::from_millis(2 * u64::from(attempt)));
 }
 
 fn conflict() -> Error {
