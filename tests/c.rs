@@ -265,21 +265,49 @@ fn the_means_find_what_is_wrong() {
 #[cfg(unix)]
 #[test]
 fn a_cxx_exception_ends_the_program() {
+    exceptions_end(
+        "exception.cc",
+        &[
+            "root_digest",
+            "open_root_manifest",
+            "open_manifest",
+            "open_blob",
+            "read",
+            "close",
+            "destroy",
+            "destroy of a context",
+        ],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cxx_exception_out_of_a_sink_ends_the_program() {
+    exceptions_end(
+        "sink_exception.cc",
+        &[
+            "has_blob",
+            "begin_blob",
+            "write",
+            "commit_blob",
+            "abort_blob",
+            "put_manifest",
+            "put_root",
+            "finish",
+            "destroy",
+            "progress",
+        ],
+    );
+}
+
+#[cfg(unix)]
+fn exceptions_end(source: &str, callbacks: &[&str]) {
     use std::os::unix::process::ExitStatusExt;
     if !support::has("c++", "a C++ exception out of a callback") {
         return;
     }
-    let program = built("exception.cc", Means::Plain);
-    for callback in [
-        "root_digest",
-        "open_root_manifest",
-        "open_manifest",
-        "open_blob",
-        "read",
-        "close",
-        "destroy",
-        "destroy of a context",
-    ] {
+    let program = built(source, Means::Plain);
+    for callback in callbacks {
         let run = Means::Plain.run(&program, &[callback]);
         assert_eq!(run.status.signal(), Some(6), "{callback}: {}", told(&run));
         let said = String::from_utf8_lossy(&run.stdout);

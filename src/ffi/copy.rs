@@ -316,7 +316,7 @@ pub unsafe extern "C" fn ociimg_copy_new_image(
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
 /// OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
-/// another copy to a sink whose streams are all in use by the call that runs the callback.
+/// another copy to the same sink while max_streams blobs are open.
 /// As loads and readers do, with OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED (a
 /// digest or, with OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked),
 /// OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH,

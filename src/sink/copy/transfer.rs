@@ -8,8 +8,10 @@ use super::tee::Tee;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
+use crate::media_type;
 use crate::reader::{Expected, Mode, ReadOptions, Reader};
 use crate::sink::{Begin, BlobWriter, SharedSink};
+use crate::text::Escaped;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes that are read and written at once.
@@ -36,12 +38,28 @@ enum Attempt {
 
 impl Transfer<'_> {
     pub fn run(&self) -> Result<()> {
+        self.checked()
+            .map_err(|e| e.with_digest(self.blob.descriptor.digest.text()))
+    }
+
+    fn checked(&self) -> Result<()> {
         let d = &self.blob.descriptor;
-        // For a reader to be able to verify it, also where the sink has it already.
+        // What cannot be verified is not copied, not even where the sink has it already.
         d.digest.algorithm()?;
-        if self.blob.check_only {
-            return self.check_diff_id();
+        if self.blob.diff_id.is_some() && media_type::is_encrypted(&d.media_type) {
+            return Err(Error::unsupported(format_args!(
+                "layer of type {} is encrypted: its diff ID cannot be checked",
+                Escaped(&d.media_type)
+            )));
         }
+        match self.blob.check_only {
+            true => self.check_diff_id(),
+            false => self.transfer(),
+        }
+    }
+
+    fn transfer(&self) -> Result<()> {
+        let d = &self.blob.descriptor;
         self.forget_attempt();
         if self.sink.sink().has_blob(d, self.ctx)? {
             self.skipped(d.size);
@@ -64,7 +82,7 @@ impl Transfer<'_> {
                     return Ok(());
                 }
                 Err(error) if error.status() == Status::Restart => error,
-                Err(error) => return Err(error.with_digest(d.digest.text())),
+                Err(error) => return Err(error),
             };
             if restarts == self.options.max_restarts {
                 return Err(Error::unavailable(format_args!(
@@ -72,8 +90,7 @@ impl Transfer<'_> {
                     d.digest,
                     error.message()
                 ))
-                .with_callback_code(error.callback_code())
-                .with_digest(d.digest.text()));
+                .with_callback_code(error.callback_code()));
             }
             restarts += 1;
             self.restarted();
@@ -149,7 +166,6 @@ impl Transfer<'_> {
             Err(e) if e.status() == Status::NotFound && self.blob.absence.leave_out() => Ok(()),
             stream => self.drain(stream?),
         }
-        .map_err(|e| e.with_digest(d.digest.text()))
     }
 
     /// Unpacks a layer to nowhere.
@@ -181,7 +197,9 @@ impl Transfer<'_> {
         self.meter
             .report(Event::BlobSkipped, d, blob_bytes, |counters| {
                 counters.bytes_done -= counted.done;
-                counters.bytes_skipped += d.size - counted.skipped;
+                // Of blobs that are left out nothing but the declared size is known.
+                let skipped = d.size - counted.skipped;
+                counters.bytes_skipped = counters.bytes_skipped.saturating_add(skipped);
                 counters.blobs_skipped += 1;
             });
     }

@@ -149,6 +149,12 @@ impl Walk {
             RootKind::Manifest => Kind::Manifest,
             RootKind::Unknown => Kind::Other,
         };
+        if let Some(error) = source.error_of(&root.descriptor)
+            && !self.options.leave_out_missing
+            && source.selected.is_none()
+        {
+            return Err(error.clone());
+        }
         let place = Place::Root(self.names(|| None));
         match self.visit(&root.descriptor, kind, place, ctx)? {
             Visit::Done(steps, _) => Ok(steps),
