@@ -1163,12 +1163,6 @@ ociimg_platform *ociimg_image_platform(const ociimg_image *image);
 /** How many layers the image has; 0 for NULL. */
 size_t ociimg_image_layer_count(const ociimg_image *image);
 
-/**
- * The layer at a place, the base first; NULL beyond the end. The caller frees it with
- * ociimg_layer_free.
- */
-ociimg_layer *ociimg_image_layer(const ociimg_image *image, size_t i);
-
 /** How many annotations the manifest has; 0 for NULL. */
 size_t ociimg_image_annotation_count(const ociimg_image *image);
 
@@ -1335,6 +1329,12 @@ void ociimg_config_free(ociimg_config *config);
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
  */
 typedef struct ociimg_layer ociimg_layer;
+
+/**
+ * The layer at a place, the base first; NULL beyond the end. The caller frees it with
+ * ociimg_layer_free.
+ */
+ociimg_layer *ociimg_image_layer(const ociimg_image *image, size_t i);
 
 /**
  * The layer's descriptor as the manifest has it; NULL for NULL. The caller frees it with
@@ -2401,7 +2401,7 @@ ociimg_status ociimg_copy_new_image(const ociimg_image *image, const ociimg_sink
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
  * OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
- * another copy to a sink whose streams are all in use by the call that runs the callback.
+ * another copy to the same sink while max_streams blobs are open.
  * As loads and readers do, with OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED (a
  * digest or, with OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked),
  * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH,

@@ -155,6 +155,7 @@ const PLACED: &[(&str, &str)] = &[
     ("ociimg_index_manifest", "manifest"),
     ("ociimg_image_manifest", "manifest"),
     ("ociimg_image_config", "config"),
+    ("ociimg_image_layer", "layer"),
     ("ociimg_layer_open", "reader"),
     ("ociimg_index_open_blob", "reader"),
 ];
