@@ -213,6 +213,20 @@ fn an_oci_archive_in_zstd_is_read_or_fails() {
 }
 
 #[test]
+fn an_oci_archive_in_bzip2_is_read_or_fails() {
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(&archive_of(&layout())).unwrap();
+    test(&bzip2.finish().unwrap(), 5000, 0);
+}
+
+#[test]
+fn an_oci_archive_in_xz_is_read_or_fails() {
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(&archive_of(&layout())).unwrap();
+    test(&xz.finish().unwrap(), 5000, 0);
+}
+
+#[test]
 fn a_docker_save_archive_is_read_or_fails() {
     let layout = layout();
     let mut files = BTreeMap::new();

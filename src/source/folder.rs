@@ -209,3 +209,164 @@ fn push_components(pending: &mut Vec<OsString>, path: &[u8]) -> Result<(), Errno
 fn is_link(file: &OwnedFd) -> Result<bool, Errno> {
     Ok(FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Symlink)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    fn opened(path: &Path) -> OwnedFd {
+        openat(CWD, path, FOLDER, Mode::empty()).unwrap()
+    }
+
+    /// What a file holds, or why it is not found: by the kernel's walk, and step by step.
+    fn both(top: &OwnedFd, name: &str) -> [Result<String, Errno>; 2] {
+        [
+            open_beneath(top, name, READ),
+            Walk::new(top).open(name, READ),
+        ]
+        .map(|file| {
+            let file = File::from(file?);
+            Ok(std::io::read_to_string(file).unwrap_or_default())
+        })
+    }
+
+    #[test]
+    fn both_walks_agree() {
+        let outer = TempDir::new().unwrap();
+        let top = outer.path().join("top");
+        fs::create_dir_all(top.join("a/b/c")).unwrap();
+        fs::write(outer.path().join("secret"), "secret").unwrap();
+        fs::write(top.join("file"), "top").unwrap();
+        fs::write(top.join("a/b/c/file"), "deep").unwrap();
+        let links = [
+            ("link", "file"),
+            ("a/up", "../file"),
+            ("a/b/c/round", "../../../a/./b//c/../../up"),
+            ("folder", "a/b"),
+            ("a/inner", "b/c"),
+            ("out", "../secret"),
+            ("a/out", "../../top/file"),
+            ("absolute", "/etc/hostname"),
+            ("loop", "loop"),
+            ("one", "two"),
+            ("two", "one"),
+            ("dangling", "no"),
+            ("through a file", "file/x"),
+            ("dot", "."),
+        ];
+        for (link, target) in links {
+            symlink(target, top.join(link)).unwrap();
+        }
+        for n in 0..50 {
+            let target = if n == 0 {
+                "file".to_owned()
+            } else {
+                (n - 1).to_string()
+            };
+            symlink(target, top.join(n.to_string())).unwrap();
+        }
+        let top = opened(&top);
+        let rows: [(&str, Result<&str, Errno>); 25] = [
+            ("file", Ok("top")),
+            ("./a/b//c/file", Ok("deep")),
+            ("a/../file", Ok("top")),
+            ("link", Ok("top")),
+            ("a/up", Ok("top")),
+            ("a/b/c/round", Ok("top")),
+            ("folder/c/file", Ok("deep")),
+            ("folder/../up", Ok("top")),
+            ("a/inner/file", Ok("deep")),
+            ("a/inner/../../up", Ok("top")),
+            ("dot/dot/file", Ok("top")),
+            ("39", Ok("top")),
+            ("49", Err(Errno::LOOP)),
+            ("../top/file", Err(Errno::XDEV)),
+            ("a/../../top/file", Err(Errno::XDEV)),
+            ("out", Err(Errno::XDEV)),
+            ("a/out", Err(Errno::XDEV)),
+            ("absolute", Err(Errno::XDEV)),
+            ("loop", Err(Errno::LOOP)),
+            ("one", Err(Errno::LOOP)),
+            ("no", Err(Errno::NOENT)),
+            ("dangling", Err(Errno::NOENT)),
+            ("a/no/file", Err(Errno::NOENT)),
+            ("file/x", Err(Errno::NOTDIR)),
+            ("through a file", Err(Errno::NOTDIR)),
+        ];
+        for (name, expected) in rows {
+            let expected = expected.map(str::to_owned);
+            assert_eq!(both(&top, name), [expected.clone(), expected], "{name}");
+        }
+        // A folder is opened as one.
+        for folder in both(&top, "a/b/..") {
+            assert_eq!(folder.as_deref(), Ok(""));
+        }
+    }
+
+    #[test]
+    fn a_long_way_is_walked_and_an_endless_one_is_not() {
+        let folder = TempDir::new().unwrap();
+        let top = opened(folder.path());
+        let mut at = opened(folder.path());
+        const DEPTH: usize = 1900;
+        for _ in 0..DEPTH {
+            rustix::fs::mkdirat(&at, "d", Mode::RWXU).unwrap();
+            at = openat(&at, "d", FOLDER, Mode::empty()).unwrap();
+        }
+        rustix::fs::symlinkat("file", &at, "link").unwrap();
+        let flags = OFlags::CREATE | OFlags::WRONLY;
+        drop(openat(&at, "file", flags, Mode::RUSR | Mode::WUSR).unwrap());
+        let way = format!("{}link", "d/".repeat(DEPTH));
+        assert!(Walk::new(&top).open(&way, READ).is_ok());
+        // A way that goes up again and again ends.
+        let up = format!("{}{}", "d/".repeat(700), "../d/".repeat(400));
+        let error = Walk::new(&top).open(&format!("{up}x"), READ).map(drop);
+        assert_eq!(error, Err(Errno::LOOP));
+        // The folders are too deep for a recursive removal by path.
+        std::process::Command::new("rm")
+            .arg("-rf")
+            .arg(folder.path().join("d"))
+            .status()
+            .unwrap();
+    }
+
+    #[test]
+    fn links_are_followed_anywhere_when_asked() {
+        let outer = TempDir::new().unwrap();
+        let top = outer.path().join("top");
+        fs::create_dir(&top).unwrap();
+        fs::write(outer.path().join("cached"), "content").unwrap();
+        symlink("../cached", top.join("out")).unwrap();
+        symlink(outer.path().join("cached"), top.join("absolute")).unwrap();
+        symlink("..", top.join("folder")).unwrap();
+        symlink("/dev/null", top.join("device")).unwrap();
+        symlink("../no", top.join("dangling")).unwrap();
+        symlink("loop", top.join("loop")).unwrap();
+        use crate::error::Status::{Malformed, NotFound};
+        let rows = [
+            ("out", Ok(7)),
+            ("absolute", Ok(7)),
+            ("folder/cached", Ok(7)),
+            // It must still be a regular file.
+            ("device", Err(Malformed)),
+            ("folder", Err(Malformed)),
+            ("loop", Err(Malformed)),
+            ("dangling", Err(NotFound)),
+        ];
+        for (name, expected) in rows {
+            for follow_links in [true, false] {
+                let folder = Folder::open(&top, follow_links).unwrap();
+                let found = folder.find(name);
+                let found = found.map(|file| file.size()).map_err(|e| e.status());
+                let expected = match follow_links {
+                    true => expected,
+                    false => Err(Malformed),
+                };
+                assert_eq!(found, expected, "{name}, {follow_links}");
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use super::docker_save::MANIFEST;
 use super::files::Files;
 use super::folder::Folder;
 use super::layout::{INDEX, MARKER};
+use crate::text::Escaped;
 
 /// What docker save wrote beside images before it had manifest.json.
 const REPOSITORIES: &str = "repositories";
@@ -101,9 +102,12 @@ pub fn archive<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> String {
     match nested {
         Some(folder) => format!(
             "{none}, but with a folder \"{}\" that has them: pack the content of that folder",
-            crate::text::Escaped(folder)
+            Escaped(folder)
         ),
-        None => format!("{none}, expected an OCI archive or one of docker save"),
+        None => format!(
+            "{none}, expected an OCI archive or one of docker save; a root file system (docker \
+             export) is no image"
+        ),
     }
 }
 

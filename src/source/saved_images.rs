@@ -121,7 +121,7 @@ impl<'a> SavedImages<'a> {
     /// Adds an image; if there is something wrong with it, as one that cannot be opened.
     pub fn add_or_break(&mut self, item: &Item<'_>, place: &str) -> Result<ImageKey> {
         let error = match self.add(item) {
-            Err(e) if breaks_image(&e) => e.context(place),
+            Err(e) if breaks_image(&e) => self.at_item(&e, place),
             added => return added,
         };
         let raw = item.raw.as_bytes();
@@ -132,6 +132,18 @@ impl<'a> SavedImages<'a> {
         let manifests = &mut self.saved.manifests;
         manifests.insert(key.digest.clone(), Err(error));
         Ok(key)
+    }
+
+    /// The error of an item, which names the archive once.
+    fn at_item(&self, e: &Error, place: &str) -> Error {
+        let message = e.message().strip_prefix(self.archive.name());
+        let message = message.and_then(|rest| rest.strip_prefix(": "));
+        let message = message.unwrap_or(e.message());
+        let error = Error::new(e.status(), format_args!("{place}: {message}"));
+        match e.digest() {
+            Some(digest) => error.with_digest(digest),
+            None => error,
+        }
     }
 
     /// Adds an image, all of whose files must be there and right.

@@ -9,7 +9,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The archive itself: the file, or if that is compressed a temporary file without a name
 /// to which it was unpacked, of at most `max_size` bytes.
@@ -62,7 +62,7 @@ struct Spool {
 
 impl Spool {
     fn new(max_size: Option<u64>) -> Result<Self> {
-        let folder = temporary_folder();
+        let folder = or_tmp(env::temp_dir());
         Ok(Self {
             file: tempfile::tempfile_in(&folder).map_err(|e| spool_error(&folder, &e))?,
             folder,
@@ -84,15 +84,15 @@ impl Spool {
     }
 }
 
-/// The folder that TMPDIR names; an empty one names none.
-fn temporary_folder() -> PathBuf {
-    match env::temp_dir() {
-        folder if folder.as_os_str().is_empty() => PathBuf::from("/tmp"),
-        folder => folder,
+/// `folder`, which TMPDIR names; an empty one names none.
+fn or_tmp(folder: PathBuf) -> PathBuf {
+    match folder.as_os_str().is_empty() {
+        true => PathBuf::from("/tmp"),
+        false => folder,
     }
 }
 
-fn spool_error(folder: &std::path::Path, e: &io::Error) -> Error {
+fn spool_error(folder: &Path, e: &io::Error) -> Error {
     Error::io(format_args!(
         "temporary file for the unpacked archive in {}: {}",
         escaped(folder.as_os_str().as_bytes()),
@@ -209,6 +209,12 @@ mod tests {
         let file = Extent::of_file(packed.reopen().unwrap(), "a.tar").unwrap();
         let e = unpacked(file, None, &ctx).map(drop).unwrap_err();
         assert_eq!(e.status(), Status::Cancelled);
+    }
+
+    #[test]
+    fn an_empty_folder_for_temporary_files_is_tmp() {
+        assert_eq!(or_tmp("".into()), PathBuf::from("/tmp"));
+        assert_eq!(or_tmp("/var/tmp".into()), PathBuf::from("/var/tmp"));
     }
 
     #[test]
