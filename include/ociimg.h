@@ -1847,6 +1847,15 @@ enum ociimg_compression_values OCIIMG_INT32_ENUM {
   OCIIMG_COMPRESSION_ZSTD = 3
 };
 
+/** Flags of ociimg_layer_options. */
+enum ociimg_layer_flag_values OCIIMG_INT32_ENUM {
+  /**
+   * The input is compressed already (with gzip, zstd, bzip2 or xz) and kept as it is.
+   * The diff ID is found by unpacking it. compression and level are not used.
+   */
+  OCIIMG_LAYER_IS_COMPRESSED = 1
+};
+
 /**
  * Makes a layer of a tar stream that the program writes into it. For one thread at a time,
  * not always the same. Freed with ociimg_layer_writer_free.

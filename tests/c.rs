@@ -160,6 +160,11 @@ fn processes_and_signals_beside_workers() {
 }
 
 #[test]
+fn a_tar_reader_that_stops_before_the_end() {
+    passes("tar_reader.c");
+}
+
+#[test]
 fn readers() {
     passes("readers.c");
 }

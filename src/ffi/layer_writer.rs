@@ -28,7 +28,7 @@ use std::sync::{Mutex, TryLockError};
 /// Flags of ociimg_layer_options.
 #[repr(i32)]
 #[derive(Clone, Copy)]
-pub enum ociimg_layer_flags {
+pub enum ociimg_layer_flag_values {
     /// The input is compressed already (with gzip, zstd, bzip2 or xz) and kept as it is.
     /// The diff ID is found by unpacking it. compression and level are not used.
     OCIIMG_LAYER_IS_COMPRESSED = 1,
@@ -82,7 +82,7 @@ unsafe fn how_to_make(opts: *const ociimg_layer_options) -> Result<LayerOptions>
             optional_text(given.digest_algorithm, "digest_algorithm")?,
         )
     };
-    let known = ociimg_layer_flags::OCIIMG_LAYER_IS_COMPRESSED as u32;
+    let known = ociimg_layer_flag_values::OCIIMG_LAYER_IS_COMPRESSED as u32;
     if given.flags & !known != 0 {
         return Err(Error::unsupported(format_args!(
             "flags of ociimg_layer_options are {:#x}, expected no others than {known:#x}",

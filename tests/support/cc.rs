@@ -6,6 +6,11 @@ use std::process::Command;
 
 /// Compiles a source to a program of this name, without a warning.
 pub fn program(sources: &[&Path], name: &str) -> PathBuf {
+    program_with(sources, name, &[])
+}
+
+/// As [`program`], linked to other libraries too.
+pub fn program_with(sources: &[&Path], name: &str, libraries: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let run = Command::new("cc")
@@ -16,6 +21,7 @@ pub fn program(sources: &[&Path], name: &str) -> PathBuf {
         .arg("-o")
         .arg(&program)
         .args(library::link_args())
+        .args(libraries)
         .output()
         .unwrap_or_else(|e| panic!("cc: {e}"));
     assert!(
