@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const PIECE: usize = 64 * 1024;
 const BLOB: usize = 256 << 20;
 const TAR: usize = 64 << 20;
+/// For compressions that are an order of magnitude slower.
+const SLOW_TAR: usize = 8 << 20;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -31,6 +33,7 @@ fn main() {
     let mut best = Best::default();
     stored(&mut criterion, &mut best);
     uncompressed(&mut criterion, &mut best);
+    slow(&mut criterion, &mut best);
     criterion.final_summary();
     best.print();
 }
@@ -84,6 +87,8 @@ impl Best {
         row(&["inflate"], "gzip, worker", 0.9);
         row(&["unzstd", "hash zstd", "hash tar"], "zstd", 0.9);
         row(&["hash tar"], "zstd, worker", 0.85);
+        row(&["bunzip2", "hash bzip2", "hash slow tar"], "bzip2", 0.9);
+        row(&["unxz", "hash xz", "hash slow tar"], "xz", 0.9);
         if let (Some(small), Some(bare)) = (t(&["64 bytes"]), t(&["memory, bare"])) {
             let ns = (small - bare) * 1e9 / (BLOB / 64) as f64;
             println!("64 bytes: {ns:.1} ns a read above memory, bare; at most 50");
@@ -159,6 +164,38 @@ fn uncompressed(criterion: &mut Criterion, best: &mut Best) {
         best.measure(criterion, name, TAR, || {
             let stream = Box::new(Cursor::new(stored.clone()));
             drain(stream, &expected, Mode::Uncompressed, workers, PIECE);
+        });
+    }
+}
+
+/// bzip2 and xz: the crates alone, with hashing beside them.
+fn slow(criterion: &mut Criterion, best: &mut Best) {
+    let tar = &tar()[..SLOW_TAR];
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bzip2.write_all(tar).unwrap();
+    let bzip2: Arc<[u8]> = bzip2.finish().unwrap().into();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 3);
+    xz.write_all(tar).unwrap();
+    let xz: Arc<[u8]> = xz.finish().unwrap().into();
+
+    best.measure(criterion, "hash slow tar", SLOW_TAR, || hash(tar));
+    best.measure(criterion, "hash bzip2", bzip2.len(), || hash(&bzip2));
+    best.measure(criterion, "hash xz", xz.len(), || hash(&xz));
+    best.measure(criterion, "bunzip2", SLOW_TAR, || {
+        exhaust(bzip2::bufread::BzDecoder::new(&bzip2[..]));
+    });
+    best.measure(criterion, "unxz", SLOW_TAR, || {
+        exhaust(liblzma::bufread::XzDecoder::new(&xz[..]));
+    });
+    for (name, stored) in [("bzip2", &bzip2), ("xz", &xz)] {
+        let expected = Expected {
+            digest: Digest::of(Algorithm::Sha256, stored),
+            size: stored.len() as u64,
+            diff_id: Some(Digest::of(Algorithm::Sha256, tar)),
+        };
+        best.measure(criterion, name, SLOW_TAR, || {
+            let stream = Box::new(Cursor::new(stored.clone()));
+            drain(stream, &expected, Mode::Uncompressed, 0, PIECE);
         });
     }
 }

@@ -73,18 +73,19 @@ static int list(const ociimg_layer *layer) {
 }
 
 int main(int argc, char **argv) {
-    ociimg_error *err = NULL;
-    ociimg_loader *loader = NULL;
-    ociimg_index *index = NULL, *selected = NULL;
-    ociimg_image *image = NULL;
-    int failed = 1;
     if (argc != 2) {
         fprintf(stderr, "usage: list LAYOUT|ARCHIVE\n");
         return 2;
     }
+    ociimg_error *err = NULL;
+    ociimg_loader *loader = NULL;
+    ociimg_index *index = NULL, *selected = NULL;
+    ociimg_platform *host = ociimg_platform_host();
+    ociimg_image *image = NULL;
+    int failed = 1;
     if (!ociimg_loader_open(argv[1], NULL, NULL, &loader, &err) &&
         !ociimg_index_load(loader, NULL, NULL, &index, &err) &&
-        !ociimg_index_select(index, NULL, &selected, &err) &&
+        !ociimg_index_select(index, host, &selected, &err) &&
         !ociimg_index_image(selected, 0, NULL, &image, &err)) {
         failed = 0;
         for (size_t i = 0; i < ociimg_image_layer_count(image); i++) {
@@ -101,5 +102,6 @@ int main(int argc, char **argv) {
     ociimg_index_free(selected);
     ociimg_index_free(index);
     ociimg_loader_free(loader);
+    ociimg_platform_free(host);
     return failed;
 }
