@@ -831,7 +831,7 @@ class loader : public detail::handle<ociimg_loader, ociimg_loader_free> {
     vtable.close = callbacks::close;
     vtable.destroy = callbacks::destroy;
     return detail::make<loader, ociimg_loader *>([&](ociimg_loader **out, ociimg_error **err) {
-      const ociimg_status s = ociimg_loader_new(&vtable, own.get(), out, err);
+      const ociimg_status s = ociimg_loader_new(own != nullptr ? &vtable : nullptr, own.get(), out, err);
       /* Owned by the library on success only. */
       if (s == OCIIMG_STATUS_OK) static_cast<void>(own.release());
       return s;
@@ -1494,7 +1494,7 @@ class sink : public detail::handle<ociimg_sink, ociimg_sink_free> {
     vtable.finish = callbacks::finish;
     vtable.destroy = callbacks::destroy;
     return detail::make<sink, ociimg_sink *>([&](ociimg_sink **out, ociimg_error **err) {
-      const ociimg_status s = ociimg_sink_new(&vtable, own.get(), out, err);
+      const ociimg_status s = ociimg_sink_new(own != nullptr ? &vtable : nullptr, own.get(), out, err);
       /* Owned by the library on success only. */
       if (s == OCIIMG_STATUS_OK) static_cast<void>(own.release());
       return s;
