@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// Cancellation, and a pointer that callbacks find again. Any number of threads may use
 /// one context, and any number of calls run under it. Freed with ociimg_context_free.
 ///
-/// Cancelling is seen before every callback and before every chunk of a reader; calls and
-/// readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+/// Cancellation is checked before every callback and before every chunk of a reader; calls
+/// and readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
 #[derive(Clone)]
 pub struct ociimg_context(Arc<Context>);
 
@@ -52,7 +52,7 @@ pub(super) unsafe fn context(ctx: *const ociimg_context) -> Arc<Context> {
     unsafe { ctx.as_ref() }.map_or_else(Arc::default, |ctx| ctx.0.clone())
 }
 
-/// A new context. user_data is never looked into and may be NULL; callbacks get it from
+/// Makes a context. user_data is never looked into and may be NULL; callbacks get it from
 /// ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
 /// context, its clones and all that was opened with it are gone, on whichever thread that
 /// happens. The caller owns the context and frees it with ociimg_context_free.
@@ -68,8 +68,8 @@ pub extern "C" fn ociimg_context_new(
     give_some(|| Some(ociimg_context(Arc::new(Context::with_user_data(user_data)))))
 }
 
-/// Another handle for the same context, for the one who cancels; freed by itself with
-/// ociimg_context_free. NULL for NULL. Any thread.
+/// Returns another handle for the same context, for the one who cancels; it is freed by itself
+/// with ociimg_context_free. NULL for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_context_clone(ctx: Option<&ociimg_context>) -> *mut ociimg_context {
     get_new(ctx, |ctx| Some(ctx.clone()))

@@ -256,10 +256,9 @@ fn copy_of_image(
 /// every blob is verified on the way. A manifest that the sink has already says nothing
 /// about what it names: that is looked for nevertheless.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, names that are NULL, "" or not UTF-8; a
-/// struct_size that can't be right; a selection without OCIIMG_COPY_SPARSE, since it has no
-/// document of its own; names for a layout or archive that lists several roots) or
-/// OCIIMG_STATUS_UNSUPPORTED (a flag or option that this version does not know).
+/// Fails with the statuses of options, and with OCIIMG_STATUS_INVALID_ARGUMENT for a name
+/// that is "", for a selection without OCIIMG_COPY_SPARSE, since it has no document of its
+/// own, and for names where a layout or archive lists several roots.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_copy_new(
     index: *const ociimg_index,
@@ -317,15 +316,12 @@ pub unsafe extern "C" fn ociimg_copy_new_image(
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
 /// OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
 /// another copy to the same sink while max_streams blobs are open.
-/// As loads and readers do, with OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED (a
-/// digest or, with OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked),
-/// OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH,
-/// OCIIMG_STATUS_LIMIT_EXCEEDED (the load's max_document_size; more than 1048576 blobs),
-/// and with the error of a BROKEN entry. Both source and sink may fail it with
-/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE (a sink that
-/// asks for a blob more than max_restarts times, too), OCIIMG_STATUS_IO,
-/// OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT; a sink also with
-/// OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT. When one thread fails, all give its
+/// With the statuses of a source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with
+/// OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED
+/// for the load's max_document_size and for more than 1048576 blobs; and with the error of a
+/// BROKEN entry. With the statuses of a sink's callbacks, OCIIMG_STATUS_IO,
+/// OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where
+/// a sink asks for a blob more than max_restarts times. When one thread fails, all give its
 /// error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_copy_run(

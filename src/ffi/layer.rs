@@ -66,14 +66,12 @@ pub extern "C" fn ociimg_layer_chain_id(layer: Option<&ociimg_layer>) -> *const 
 /// until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
 /// *out with ociimg_reader_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
-/// (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
-/// be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer, by its media type; an
-/// option that this version does not know), OCIIMG_STATUS_NOT_FOUND (to be expected of a
-/// nondistributable layer: the message then names the URLs of its descriptor),
-/// OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_MALFORMED (the source has
-/// no regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
-/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+/// Fails with the statuses of options (also for a mode that is none) and of a callback, and
+/// with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
+/// of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
+/// layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable
+/// layer: the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the
+/// source has no regular file there) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_open(
     layer: *const ociimg_layer,

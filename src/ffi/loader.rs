@@ -14,14 +14,13 @@ use std::sync::Arc;
 /// what was loaded keeps what it needs.
 pub struct ociimg_loader(pub(super) Arc<dyn Loader>);
 
-/// A loader that asks the program's own callbacks. The table is copied; state is handed to
+/// Makes a loader of the program's own callbacks. The table is copied; state is handed to
 /// each callback and owned by the loader on success only: destroy is then called with it
-/// once, when the last handle that could use the loader is gone. The caller frees *out
-/// with ociimg_loader_free.
+/// once, when the last handle that could use the loader is gone. Runs no callback. The
+/// caller frees *out with ociimg_loader_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
-/// struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
-/// version does not know).
+/// Fails with the statuses of options; those of arguments also for a required callback that
+/// is missing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_new(
     vtable: *const ociimg_loader_vtable,

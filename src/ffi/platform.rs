@@ -50,8 +50,8 @@ pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
 /// for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
 /// this machine. The caller frees *out with ociimg_platform_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
-/// part that is wrong, and what is allowed there.
+/// Fails with the statuses of arguments, also for a specifier that is none; the message names
+/// the part that is wrong, and what is allowed there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_parse(
     specifier: *const c_char,
@@ -70,12 +70,11 @@ pub unsafe extern "C" fn ociimg_platform_parse(
     }
 }
 
-/// A platform of these texts, each as given; every one may be NULL or "" for absent,
+/// Makes a platform of these texts, each as given; every one may be NULL or "" for absent,
 /// os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
 /// copied. The caller frees *out with ociimg_platform_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL where it must not be, a text that is not
-/// UTF-8).
+/// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_new(
     os: *const c_char,

@@ -125,18 +125,16 @@ impl ociimg_reader {
 /// Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
 /// OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
 /// was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
-/// same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
+/// same way; content that is wrong never ends. Bytes beyond *n in buf are undefined. Runs
+/// the loader's callbacks read and close.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
-/// inside a callback that serves this reader), which both leave the reader as it was;
-/// OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
-/// OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED
-/// (compressed data), OCIIMG_STATUS_UNSUPPORTED (compressed data; a reader with a worker
-/// in a child process after fork), OCIIMG_STATUS_LIMIT_EXCEEDED (of the reader's options;
-/// no memory for a window), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND,
-/// OCIIMG_STATUS_DENIED or OCIIMG_STATUS_UNAVAILABLE (given by the callback),
-/// OCIIMG_STATUS_CALLBACK,
-/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+/// Fails with the statuses of arguments (also for cap 0) and OCIIMG_STATUS_BUSY (from inside
+/// a callback that serves this reader), which both leave the reader as it was; and with
+/// those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any byte too many is handed out,
+/// OCIIMG_STATUS_DIGEST_MISMATCH for digest or diff ID, OCIIMG_STATUS_MALFORMED for
+/// compressed data, OCIIMG_STATUS_UNSUPPORTED for compressed data and for a reader with a
+/// worker in a child process after fork, OCIIMG_STATUS_LIMIT_EXCEEDED for the limits of the
+/// reader's options and where there is no memory for a window.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_read(
     reader: *mut ociimg_reader,

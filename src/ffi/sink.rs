@@ -23,9 +23,8 @@ pub struct ociimg_sink(pub(super) Arc<SharedSink>);
 /// with it once, when the last handle that could use the sink is gone. Runs no callback. The
 /// caller frees *out with ociimg_sink_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
-/// struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
-/// version does not know, a reserved field that is not 0).
+/// Fails with the statuses of options; those of arguments also for a required callback that
+/// is missing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_new(
     vtable: *const ociimg_sink_vtable,
@@ -53,12 +52,9 @@ pub unsafe extern "C" fn ociimg_sink_new(
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
 /// OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
 /// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
-/// sink of callbacks with what finish returned: OCIIMG_STATUS_NOT_FOUND,
-/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE,
-/// OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_EXISTS,
-/// OCIIMG_STATUS_CONFLICT, OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT. Of a
-/// layout or an archive with OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the
-/// path of an archive that must be new), or the status with which writing failed before.
+/// sink of callbacks with the statuses of a callback. Of a layout or an archive with
+/// OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
+/// be new), or the status with which writing failed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_finish(
     sink: *mut ociimg_sink,
