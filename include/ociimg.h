@@ -309,13 +309,13 @@ void ociimg_error_free(ociimg_error *err);
  * Cancellation, and a pointer that callbacks find again. Any number of threads may use
  * one context, and any number of calls run under it. Freed with ociimg_context_free.
  *
- * Cancelling is seen before every callback and before every chunk of a reader; calls and
- * readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+ * Cancellation is checked before every callback and before every chunk of a reader; calls
+ * and readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
  */
 typedef struct ociimg_context ociimg_context;
 
 /**
- * A new context. user_data is never looked into and may be NULL; callbacks get it from
+ * Makes a context. user_data is never looked into and may be NULL; callbacks get it from
  * ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
  * context, its clones and all that was opened with it are gone, on whichever thread that
  * happens. The caller owns the context and frees it with ociimg_context_free.
@@ -323,8 +323,8 @@ typedef struct ociimg_context ociimg_context;
 ociimg_context *ociimg_context_new(void *user_data, void (*destroy)(void *user_data));
 
 /**
- * Another handle for the same context, for the one who cancels; freed by itself with
- * ociimg_context_free. NULL for NULL. Any thread.
+ * Returns another handle for the same context, for the one who cancels; it is freed by itself
+ * with ociimg_context_free. NULL for NULL. Any thread.
  */
 ociimg_context *ociimg_context_clone(const ociimg_context *ctx);
 
@@ -516,14 +516,13 @@ const char *ociimg_supported_index_media_type_at(size_t i);
 const char *ociimg_supported_manifest_media_type_at(size_t i);
 
 /**
- * A loader that asks the program's own callbacks. The table is copied; state is handed to
+ * Makes a loader of the program's own callbacks. The table is copied; state is handed to
  * each callback and owned by the loader on success only: destroy is then called with it
- * once, when the last handle that could use the loader is gone. The caller frees *out
- * with ociimg_loader_free.
+ * once, when the last handle that could use the loader is gone. Runs no callback. The
+ * caller frees *out with ociimg_loader_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
- * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
- * version does not know).
+ * Fails with the statuses of options; those of arguments also for a required callback that
+ * is missing.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable, void *state,
@@ -703,20 +702,19 @@ typedef struct ociimg_platform ociimg_platform;
  * for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
  * this machine. The caller frees *out with ociimg_platform_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no platform; the message names the
- * part that is wrong, and what is allowed there.
+ * Fails with the statuses of arguments, also for a specifier that is none; the message names
+ * the part that is wrong, and what is allowed there.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_platform_parse(const char *specifier, const ociimg_platform *host,
                                     ociimg_platform **out, ociimg_error **err);
 
 /**
- * A platform of these texts, each as given; every one may be NULL or "" for absent,
+ * Makes a platform of these texts, each as given; every one may be NULL or "" for absent,
  * os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
  * copied. The caller frees *out with ociimg_platform_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL where it must not be, a text that is not
- * UTF-8).
+ * Fails with the statuses of arguments.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_platform_new(const char *os, const char *architecture,
@@ -1449,14 +1447,12 @@ ociimg_status ociimg_index_open_blob(const ociimg_index *index,
  * until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
  * *out with ociimg_reader_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such mode), OCIIMG_STATUS_UNSUPPORTED
- * (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of an algorithm that can't
- * be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer, by its media type; an
- * option that this version does not know), OCIIMG_STATUS_NOT_FOUND (to be expected of a
- * nondistributable layer: the message then names the URLs of its descriptor),
- * OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_MALFORMED (the source has
- * no regular file there), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+ * Fails with the statuses of options (also for a mode that is none) and of a callback, and
+ * with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
+ * of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
+ * layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable
+ * layer: the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the
+ * source has no regular file there) or OCIIMG_STATUS_IO.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode,
@@ -1468,18 +1464,16 @@ ociimg_status ociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode
  * Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
  * OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
  * was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
- * same way; content that is wrong never ends. Bytes beyond *n in buf are undefined.
+ * same way; content that is wrong never ends. Bytes beyond *n in buf are undefined. Runs
+ * the loader's callbacks read and close.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or cap 0) and OCIIMG_STATUS_BUSY (from
- * inside a callback that serves this reader), which both leave the reader as it was;
- * OCIIMG_STATUS_SIZE_MISMATCH (before any byte too many is handed out),
- * OCIIMG_STATUS_DIGEST_MISMATCH (of digest or diff ID), OCIIMG_STATUS_MALFORMED
- * (compressed data), OCIIMG_STATUS_UNSUPPORTED (compressed data; a reader with a worker
- * in a child process after fork), OCIIMG_STATUS_LIMIT_EXCEEDED (of the reader's options;
- * no memory for a window), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_NOT_FOUND,
- * OCIIMG_STATUS_DENIED or OCIIMG_STATUS_UNAVAILABLE (given by the callback),
- * OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO.
+ * Fails with the statuses of arguments (also for cap 0) and OCIIMG_STATUS_BUSY (from inside
+ * a callback that serves this reader), which both leave the reader as it was; and with
+ * those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any byte too many is handed out,
+ * OCIIMG_STATUS_DIGEST_MISMATCH for digest or diff ID, OCIIMG_STATUS_MALFORMED for
+ * compressed data, OCIIMG_STATUS_UNSUPPORTED for compressed data and for a reader with a
+ * worker in a child process after fork, OCIIMG_STATUS_LIMIT_EXCEEDED for the limits of the
+ * reader's options and where there is no memory for a window.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_reader_read(ociimg_reader *reader, uint8_t *buf, size_t cap, size_t *n,
@@ -2133,9 +2127,8 @@ typedef struct ociimg_sink_options {
  * with it once, when the last handle that could use the sink is gone. Runs no callback. The
  * caller frees *out with ociimg_sink_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a required callback that is missing, a
- * struct_size that can't be right) or OCIIMG_STATUS_UNSUPPORTED (a callback that this
- * version does not know, a reserved field that is not 0).
+ * Fails with the statuses of options; those of arguments also for a required callback that
+ * is missing.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
@@ -2150,12 +2143,9 @@ ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
  * OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
  * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
- * sink of callbacks with what finish returned: OCIIMG_STATUS_NOT_FOUND,
- * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE,
- * OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED, OCIIMG_STATUS_EXISTS,
- * OCIIMG_STATUS_CONFLICT, OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT. Of a
- * layout or an archive with OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the
- * path of an archive that must be new), or the status with which writing failed before.
+ * sink of callbacks with the statuses of a callback. Of a layout or an archive with
+ * OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
+ * be new), or the status with which writing failed before.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
@@ -2376,10 +2366,9 @@ typedef struct ociimg_copy_options {
  * every blob is verified on the way. A manifest that the sink has already says nothing
  * about what it names: that is looked for nevertheless.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, names that are NULL, "" or not UTF-8; a
- * struct_size that can't be right; a selection without OCIIMG_COPY_SPARSE, since it has no
- * document of its own; names for a layout or archive that lists several roots) or
- * OCIIMG_STATUS_UNSUPPORTED (a flag or option that this version does not know).
+ * Fails with the statuses of options, and with OCIIMG_STATUS_INVALID_ARGUMENT for a name
+ * that is "", for a selection without OCIIMG_COPY_SPARSE, since it has no document of its
+ * own, and for names where a layout or archive lists several roots.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_copy_new(const ociimg_index *index, const ociimg_sink *sink,
@@ -2411,15 +2400,12 @@ ociimg_status ociimg_copy_new_image(const ociimg_image *image, const ociimg_sink
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
  * OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
  * another copy to the same sink while max_streams blobs are open.
- * As loads and readers do, with OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED (a
- * digest or, with OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked),
- * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH,
- * OCIIMG_STATUS_LIMIT_EXCEEDED (the load's max_document_size; more than 1048576 blobs),
- * and with the error of a BROKEN entry. Both source and sink may fail it with
- * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE (a sink that
- * asks for a blob more than max_restarts times, too), OCIIMG_STATUS_IO,
- * OCIIMG_STATUS_CALLBACK or OCIIMG_STATUS_CALLBACK_CONTRACT; a sink also with
- * OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT. When one thread fails, all give its
+ * With the statuses of a source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with
+ * OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED
+ * for the load's max_document_size and for more than 1048576 blobs; and with the error of a
+ * BROKEN entry. With the statuses of a sink's callbacks, OCIIMG_STATUS_IO,
+ * OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where
+ * a sink asks for a blob more than max_restarts times. When one thread fails, all give its
  * error.
  */
 OCIIMG_MUST_USE
