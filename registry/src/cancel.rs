@@ -6,8 +6,10 @@ pub trait Cancel {
 }
 
 /// For what nobody cancels.
+#[cfg(test)]
 pub struct Never;
 
+#[cfg(test)]
 impl Cancel for Never {
     fn is_cancelled(&self) -> bool {
         false

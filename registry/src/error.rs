@@ -38,13 +38,11 @@ macro_rules! constructors {
 
 constructors! {
     invalid => InvalidArgument,
-    not_found => NotFound,
     unsupported => Unsupported,
     malformed => Malformed,
     limit_exceeded => LimitExceeded,
     callback => Callback,
     internal => Internal,
-    restart => Restart,
     denied => Denied,
     unavailable => Unavailable,
 }

@@ -40,6 +40,7 @@ opaque!(
     ociimg_loader,
     ociimg_sink,
     ociimg_descriptor,
+    ociimg_reference,
 );
 
 #[repr(C)]
@@ -126,6 +127,18 @@ unsafe extern "C" {
         callback_code: i64,
         message: *const c_char,
     ) -> *mut ociimg_error;
+    pub fn ociimg_error_message(err: *const ociimg_error) -> *const c_char;
+    pub fn ociimg_error_free(err: *mut ociimg_error);
+    pub fn ociimg_reference_parse(
+        text: *const c_char,
+        out: *mut *mut ociimg_reference,
+        err: *mut *mut ociimg_error,
+    ) -> ociimg_status;
+    pub fn ociimg_reference_registry(reference: *const ociimg_reference) -> *const c_char;
+    pub fn ociimg_reference_repository(reference: *const ociimg_reference) -> *const c_char;
+    pub fn ociimg_reference_tag(reference: *const ociimg_reference) -> *const c_char;
+    pub fn ociimg_reference_digest(reference: *const ociimg_reference) -> *const c_char;
+    pub fn ociimg_reference_free(reference: *mut ociimg_reference);
     pub fn ociimg_context_is_cancelled(ctx: *const ociimg_context) -> ociimg_bool;
     pub fn ociimg_supported_index_media_type_at(i: usize) -> *const c_char;
     pub fn ociimg_supported_manifest_media_type_at(i: usize) -> *const c_char;

@@ -39,6 +39,22 @@ pub unsafe fn returned(result: Result<()>, err: *mut *mut ociimg_error) -> ociim
     status
 }
 
+/// What an error of libociimg's says; it is freed. INVALID_ARGUMENT, as all that is asked of
+/// libociimg here is about arguments.
+///
+/// # Safety
+/// `err` is an error that the caller owns.
+pub unsafe fn error_of(err: *mut ociimg_error) -> Error {
+    // SAFETY: as the caller says; the text is copied before it goes.
+    unsafe {
+        let message = CStr::from_ptr(ociimg_error_message(err))
+            .to_string_lossy()
+            .into_owned();
+        ociimg_error_free(err);
+        Error::invalid(message)
+    }
+}
+
 /// # Safety
 /// `out` is NULL or can be written.
 pub unsafe fn clear<T>(out: *mut *mut T) {

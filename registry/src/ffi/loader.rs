@@ -1,9 +1,9 @@
 use super::kit::{Context, clear, give, guard, null, returned, serve, take_back, text};
+use super::reference;
 use super::registry::{client, ociimg_registry};
 use crate::error::{Error, Result};
 use crate::loader::{Loader, Stream};
 use crate::ociimg_sys::*;
-use crate::reference::Reference;
 use std::ffi::{CStr, c_char, c_void};
 
 /// A loader of an image in a registry. `reference` is a name as Docker reads it: "busybox",
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn ociimg_registry_loader(
                 return Err(null("out"));
             }
             let client = client(registry)?;
-            let reference = Reference::parse(text(reference, "reference")?)?;
+            let reference = reference::reference(text(reference, "reference")?)?;
             Loader::new(client, &reference, media_types(), &Context(ctx))
         });
         match loader {

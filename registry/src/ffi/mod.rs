@@ -10,6 +10,7 @@
 #![allow(non_camel_case_types)]
 
 mod kit;
+mod reference;
 
 // In the order of the header.
 mod options;

@@ -1,8 +1,8 @@
 use super::kit::{clear, give, guard, null, optional_text, returned, serve, take_back, text};
+use super::reference;
 use super::registry::{client, ociimg_registry};
 use crate::error::{Error, Result};
 use crate::ociimg_sys::*;
-use crate::reference::Repository;
 use crate::sink::{Begin, BlobName, Sink, Stream};
 use std::ffi::{c_char, c_void};
 
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn ociimg_registry_sink(
                 return Err(null("out"));
             }
             let client = client(registry)?;
-            let repository = Repository::parse(text(repository, "repository")?)?;
+            let repository = reference::repository(text(repository, "repository")?)?;
             Ok(Sink::new(client, &repository))
         });
         match sink {

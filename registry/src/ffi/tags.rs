@@ -1,9 +1,9 @@
 use super::kit::{Context, c_text, clear, guard, null, returned, text};
+use super::reference;
 use super::registry::{client, ociimg_registry};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::ociimg_sys::*;
-use crate::reference::Repository;
 use crate::tags;
 use std::ffi::{c_char, c_void};
 
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn ociimg_registry_list_tags(
         clear(err);
         let result = guard(|| {
             let client = client(registry)?;
-            let repository = Repository::parse(text(repository, "repository")?)?;
+            let repository = reference::repository(text(repository, "repository")?)?;
             let visit = visit.ok_or_else(|| null("visit"))?;
             let endpoint = Endpoint::of_registry(&repository);
             tags::list(&client, &endpoint, &Context(ctx), |tag| {
