@@ -8,6 +8,7 @@ use crate::http::range::content_range;
 use crate::retry::{Retries, Trouble};
 use crate::transfer::{Body, Failure, Method};
 use crate::web::Answer;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 pub struct Blob {
@@ -20,6 +21,10 @@ pub struct Blob {
     offset: u64,
     total: Option<u64>,
     retries: Retries,
+    /// Of all bytes so far, as long as a mirror gives them.
+    hash: Option<Sha256>,
+    /// Whether the server says that nothing follows.
+    is_over: bool,
     /// Why it ended, where that was before its end.
     failed: Option<Error>,
 }
@@ -48,9 +53,12 @@ impl Blob {
         digest: &str,
         answer: Answer,
     ) -> Self {
+        let is_compared = endpoints[0].is_mirror && digest.starts_with("sha256:");
         Self {
             client: client.clone(),
             endpoints,
+            hash: is_compared.then(Sha256::default),
+            is_over: false,
             digest: digest.to_owned(),
             total: answer.head.content_length(),
             answer,
@@ -80,11 +88,19 @@ impl Blob {
         loop {
             let trouble = match self.answer.transfer.read(buf, ctx) {
                 Ok(n) if n > 0 => {
+                    if let Some(hash) = &mut self.hash {
+                        hash.update(&buf[..n]);
+                    }
                     self.offset += n as u64;
                     self.retries.progress();
                     return Ok(n);
                 }
-                Ok(_) if self.total.is_none_or(|total| self.offset >= total) => return Ok(0),
+                Ok(_) if self.total.is_none_or(|total| self.offset >= total) => {
+                    match self.is_as_its_digest_says() {
+                        true => return Ok(0),
+                        false => self.trouble(&Failure::Broken("other content".into())),
+                    }
+                }
                 Ok(_) => {
                     let text = format!("ended after {} bytes", self.offset);
                     self.trouble(&Failure::Broken(text))
@@ -92,7 +108,18 @@ impl Blob {
                 Err(failure) => self.trouble(&failure),
             };
             self.resume(trouble, ctx)?;
+            if self.is_over {
+                return Ok(0);
+            }
         }
+    }
+
+    /// What a mirror gave is compared, so that a shorter one is continued elsewhere.
+    fn is_as_its_digest_says(&self) -> bool {
+        let Some(hash) = &self.hash else { return true };
+        let hash = hash.clone().finalize();
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.digest.strip_prefix("sha256:") == Some(&*hex)
     }
 
     fn trouble(&self, failure: &Failure) -> Trouble {
@@ -103,7 +130,14 @@ impl Blob {
     /// Asks for the rest: the registry, and not what it redirected to.
     fn resume(&mut self, mut trouble: Trouble, ctx: &dyn Cancel) -> Result<()> {
         loop {
+            if self.endpoint().is_mirror {
+                // Nor is its length believed.
+                self.total = None;
+            }
             turn_to_next(&mut self.endpoints, &mut self.retries, trouble, ctx)?;
+            if !self.endpoint().is_mirror {
+                self.hash = None;
+            }
             match self.ask_for_the_rest(ctx) {
                 Ok(()) => return Ok(()),
                 Err(next) => trouble = next,
@@ -123,6 +157,17 @@ impl Blob {
             let (method, url) = (answer.method.name(), self.client.web.shown(&answer.url));
             Error::unavailable(format!("{method} {url}: {what}"))
         };
+        if answer.head.status == 416 {
+            return match self.total {
+                None => {
+                    self.is_over = true;
+                    Ok(())
+                }
+                Some(total) => {
+                    Err(wrong(&format!("nothing after {} of {total} bytes", self.offset)).into())
+                }
+            };
+        }
         if answer.head.status == 206 {
             let field = answer.head.get("content-range").unwrap_or_default();
             let range = content_range(field).filter(|range| {
@@ -213,7 +258,7 @@ fn request(
     let answer = client.try_once(&call, ctx)?;
     match answer.head.status {
         200 => Ok(answer),
-        206 if offset > 0 => Ok(answer),
+        206 | 416 if offset > 0 => Ok(answer),
         _ => Err(client.web.refused(answer, ctx)),
     }
 }

@@ -229,8 +229,8 @@ impl Client {
             if answer.head.status != 401 || !answer.is_direct || !is_home || has_logged_in {
                 return Ok(answer);
             }
-            drain(&mut answer.transfer, ctx);
-            self.auth
+            let is_logged_in = self
+                .auth
                 .login(
                     &self.web,
                     call.endpoint,
@@ -241,6 +241,10 @@ impl Client {
                     ctx,
                 )
                 .map_err(of_login)?;
+            if !is_logged_in {
+                return Ok(answer);
+            }
+            drain(&mut answer.transfer, ctx);
             has_logged_in = true;
         }
     }

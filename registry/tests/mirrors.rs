@@ -70,7 +70,13 @@ fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
             .ends_with(&digest(layer))
             .then(|| ranged(request, layer).cut(1_500_000))
     });
+    let short = server(|request| {
+        let layer = &image().layers[0];
+        let is_layer = request.path().ends_with(&digest(layer));
+        is_layer.then(|| Reply::new(200).body(&layer[..1_200_000]))
+    });
     let registry = server(|_| None);
+    pull(&registry, &[&short.host]);
     let hosts: Vec<&str> = [&absent, &broken, &busy, &login, &wrong, &cut]
         .map(|server| &*server.host)
         .into();
@@ -81,8 +87,9 @@ fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
         .into_iter()
         .filter(|r| r.header("range").is_some())
         .collect();
-    assert_eq!(ranges.len(), 2);
-    assert_eq!(ranges[0].header("range"), Some("bytes=1500000-"));
+    let ranges: Vec<Option<&str>> = ranges.iter().map(|r| r.header("range")).collect();
+    let (first, second) = (Some("bytes=1200000-"), Some("bytes=1500000-"));
+    assert_eq!(ranges, [first, first, second, second]);
     // The name and the password are the registry's.
     for mirror in [&absent, &broken, &busy, &login, &wrong, &cut] {
         assert!(

@@ -294,3 +294,37 @@ fn many_threads_share_a_handle() {
         });
     }
 }
+
+#[test]
+fn one_login_serves_all_threads() {
+    let image = image();
+    let store = Store::with(&image);
+    let server = Server::start(move |request: &Request, body: &mut Body<'_>| {
+        if request.path() == "/token" {
+            thread::sleep(Duration::from_millis(100));
+            return Reply::new(200).body(r#"{"token":"good","expires_in":300}"#);
+        }
+        match request.header("authorization") {
+            Some("Bearer good") => store.answer(request, body),
+            _ => {
+                let realm = format!(
+                    "Bearer realm=\"http://{}/token\"",
+                    request.header("host").unwrap()
+                );
+                Reply::new(401).header("WWW-Authenticate", realm)
+            }
+        }
+    });
+    let registry = Registry::new(&Options::alone()).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                registry
+                    .pull(&format!("{}/a", server.host))
+                    .map(drop)
+                    .unwrap()
+            });
+        }
+    });
+    assert_eq!(server.count("GET", "/token"), 1);
+}

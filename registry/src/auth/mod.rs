@@ -4,6 +4,7 @@ mod challenge;
 mod files;
 mod helper;
 mod token;
+mod turns;
 
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use turns::Turns;
 
 pub struct Auth {
     own: Option<Credentials>,
@@ -31,6 +33,7 @@ pub struct Auth {
     no_helpers: bool,
     stall_timeout: Duration,
     grants: Mutex<HashMap<Key, Grant>>,
+    turns: Turns,
 }
 
 /// A registry, and what is done there with which repositories.
@@ -71,6 +74,7 @@ impl Auth {
             no_helpers: options.no_credential_helpers,
             stall_timeout: options.stall_timeout,
             grants: Mutex::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -91,12 +95,27 @@ impl Auth {
             return Ok(Some(grant.authorization));
         }
         // Before an upload is refused in its midst.
-        let grant = self.grant(web, endpoint, scope, grant.challenge, home, ctx)?;
-        self.grants().insert(key, grant.clone());
-        Ok(Some(grant.authorization))
+        let _turn = self.turns.take(&key, ctx)?;
+        let renewed = self.grants().get(&key).cloned();
+        if let Some(renewed) = renewed.filter(|other| other.authorization != grant.authorization) {
+            return Ok(Some(renewed.authorization));
+        }
+        let renewed = self.grant(web, endpoint, scope, grant.challenge, home, ctx)?;
+        let mut grants = self.grants();
+        match renewed {
+            Some(grant) => {
+                grants.insert(key, grant.clone());
+                Ok(Some(grant.authorization))
+            }
+            None => {
+                grants.remove(&key);
+                Ok(None)
+            }
+        }
     }
 
-    /// Logs in as the head of a 401 asks. `sent` is what was refused.
+    /// Logs in as the head of a 401 asks; false where there is nothing to log in with. `sent`
+    /// is what was refused.
     #[expect(clippy::too_many_arguments, reason = "a login concerns all of them")]
     pub fn login(
         &self,
@@ -107,25 +126,28 @@ impl Auth {
         head: &Head,
         home: &Url,
         ctx: &dyn Cancel,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
+        let Some(challenge) = challenge::choose(head.all("www-authenticate")) else {
+            return Ok(false);
+        };
         let key = (endpoint.host.clone(), scope.to_owned());
+        // One login serves all threads that want the same.
+        let _turn = self.turns.take(&key, ctx)?;
         {
             let mut grants = self.grants();
             match grants.get(&key) {
                 // Another thread was quicker.
-                Some(grant) if Some(&*grant.authorization) != sent => return Ok(()),
+                Some(grant) if Some(&*grant.authorization) != sent => return Ok(true),
                 _ => grants.remove(&key),
             };
         }
-        let challenge = challenge::choose(head.all("www-authenticate")).ok_or_else(|| {
-            let place = web.shown(home);
-            Error::denied(format!(
-                "{place}: asks for a login, but for none by Bearer or Basic"
-            ))
-        })?;
-        let grant = self.grant(web, endpoint, scope, challenge, home, ctx)?;
-        self.grants().insert(key, grant);
-        Ok(())
+        match self.grant(web, endpoint, scope, challenge, home, ctx)? {
+            Some(grant) => {
+                self.grants().insert(key, grant);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     /// Throws away what a request was refused with.
@@ -142,7 +164,7 @@ impl Auth {
         challenge: Challenge,
         home: &Url,
         ctx: &dyn Cancel,
-    ) -> Result<Grant, Trouble> {
+    ) -> Result<Option<Grant>, Trouble> {
         let credentials = self.credentials(endpoint, ctx)?;
         if let Some(credentials) = &credentials {
             keep_secret(web, credentials);
@@ -152,13 +174,7 @@ impl Auth {
             (Challenge::Basic, Some(Credentials::Password { username, password })) => {
                 (basic(username, password), None)
             }
-            (Challenge::Basic, _) => {
-                let place = web.shown(home);
-                return Err(Error::denied(format!(
-                    "{place}: asks for a name and a password, and none were found"
-                ))
-                .into());
-            }
+            (Challenge::Basic, _) => return Ok(None),
             (Challenge::Bearer { realm, service }, credentials) => {
                 let token = token::fetch(
                     web,
@@ -180,11 +196,11 @@ impl Auth {
             ))
             .into());
         }
-        Ok(Grant {
+        Ok(Some(Grant {
             authorization,
             expires,
             challenge,
-        })
+        }))
     }
 
     fn credentials(&self, endpoint: &Endpoint, ctx: &dyn Cancel) -> Result<Option<Credentials>> {
