@@ -3,10 +3,13 @@
 mod support;
 
 use ociimg_registry::ociimg_sys::*;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use support::api::{INSECURE_TLS, Options, PLAIN_HTTP, Registry};
 use support::image::Image;
 use support::mean::{Reply, Server};
-use support::registry::{DockerRegistry, Mode};
+use support::registry::{DockerRegistry, Mode, PASSWORD, USER, make_certificates};
 
 #[test]
 fn a_certificate_that_is_not_trusted() {
@@ -94,4 +97,157 @@ fn http_is_asked_where_no_tls_answers_and_found_out_once() {
         .tags(&format!("{}/a", server.host), 9, None)
         .unwrap();
     assert_eq!(server.connections() - before, 1);
+}
+
+/// A server over TLS whose answers are files: `openssl s_server` in the folder with its
+/// certificates.
+struct TlsServer {
+    host: String,
+    process: Child,
+}
+
+impl TlsServer {
+    fn start(folder: &Path, answers: &[(&str, String)], more: &[&str]) -> Self {
+        for (path, answer) in answers {
+            let file = folder.join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, answer).unwrap();
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let host = format!("127.0.0.1:{port}");
+        let process = Command::new("openssl")
+            .args([
+                "s_server",
+                "-quiet",
+                "-HTTP",
+                "-cert",
+                "server.crt",
+                "-key",
+                "server.key",
+            ])
+            .args(["-accept", &host])
+            .args(more)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs");
+        let since = Instant::now();
+        while std::net::TcpStream::connect(&host).is_err() {
+            assert!(
+                since.elapsed() < Duration::from_secs(20),
+                "openssl s_server does not listen"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { host, process }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn certificates() -> Option<(tempfile::TempDir, Options)> {
+    if !support::has("openssl", "what is asked over TLS") {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    make_certificates(folder.path());
+    let ca_file = folder.path().join("ca.crt").to_str().unwrap().to_owned();
+    let options = Options {
+        ca_file: Some(ca_file),
+        username: Some(USER.into()),
+        password: Some(PASSWORD.into()),
+        max_retries: 1,
+        ..Options::alone()
+    };
+    Some((folder, options))
+}
+
+#[test]
+fn nothing_leads_from_https_to_http() {
+    let Some((folder, options)) = certificates() else {
+        return;
+    };
+    let plain = Server::start(|_, _| Reply::new(200).body("{}"));
+    let answer = format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://{}/x\r\nContent-Length: 0\r\n\r\n",
+        plain.host
+    );
+    let server = TlsServer::start(folder.path(), &[("v2/a/manifests/latest", answer)], &[]);
+    let registry = Registry::new(&options).unwrap();
+    let failure = registry
+        .pull(&format!("{}/a", server.host))
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(
+        failure.status, OCIIMG_STATUS_UNAVAILABLE,
+        "{}",
+        failure.message
+    );
+    assert!(failure.message.contains("https"), "{}", failure.message);
+    assert!(plain.seen().is_empty());
+}
+
+#[test]
+fn a_token_server_in_http_gets_no_password_of_a_registry_in_https() {
+    let Some((folder, options)) = certificates() else {
+        return;
+    };
+    let token_server = Server::start(|_, _| Reply::new(200).body(r#"{"token":"t"}"#));
+    let answer = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"http://{}/token\"\r\nContent-Length: 0\r\n\r\n",
+        token_server.host
+    );
+    let server = TlsServer::start(folder.path(), &[("v2/a/manifests/latest", answer)], &[]);
+    let registry = Registry::new(&options).unwrap();
+    let failure = registry
+        .pull(&format!("{}/a", server.host))
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(failure.status, OCIIMG_STATUS_DENIED, "{}", failure.message);
+    let seen = token_server.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].header("authorization"), None);
+}
+
+#[test]
+fn a_client_shows_its_certificate() {
+    let Some((folder, options)) = certificates() else {
+        return;
+    };
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"tags\":[\"x\"]}".to_owned();
+    let answers = [("v2/a/tags/list", answer)];
+    let server = TlsServer::start(
+        folder.path(),
+        &answers,
+        &["-Verify", "1", "-CAfile", "ca.crt"],
+    );
+    let tags = |options: &Options| {
+        Registry::new(options)
+            .unwrap()
+            .tags(&format!("{}/a", server.host), 9, None)
+    };
+    let failure = tags(&options).unwrap_err();
+    assert_eq!(
+        failure.status, OCIIMG_STATUS_UNAVAILABLE,
+        "{}",
+        failure.message
+    );
+    let path = |name: &str| Some(folder.path().join(name).to_str().unwrap().to_owned());
+    let with = Options {
+        client_cert: path("token.crt"),
+        client_key: path("token.key"),
+        ..options
+    };
+    assert_eq!(tags(&with).unwrap(), ["x"]);
 }
