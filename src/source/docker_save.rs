@@ -49,9 +49,11 @@ pub struct Item<'a> {
 impl<'a> Item<'a> {
     fn read(value: Value<'a>) -> Result<Self, Fault> {
         let object = value.object(DEFINED)?;
+        let mut tags = object.list("RepoTags", Value::text)?;
+        tags.retain(|tag| !tag.is_empty());
         Ok(Self {
             config: object.required("Config", Value::text)?,
-            tags: object.list("RepoTags", Value::text)?,
+            tags,
             layers: object.list("Layers", Value::text)?,
             raw: value.raw(),
         })

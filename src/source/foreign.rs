@@ -53,7 +53,7 @@ pub fn folder(folder: &Folder) -> String {
     };
     let has_manifest = folder.has(MANIFEST);
     let what = if has_manifest && is_dir_image() {
-        "it looks like a dir: image of skopeo, copy it with skopeo copy dir:… oci:…"
+        "it looks like a dir: image of skopeo, copy it with skopeo copy dir:PATH oci:PATH"
     } else if has_manifest || folder.has(REPOSITORIES) {
         "it looks like an unpacked docker-save archive, pack its content with tar"
     } else if folder.has(INDEX) {

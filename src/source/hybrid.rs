@@ -14,7 +14,7 @@ use super::ref_name::RefName;
 use super::saved_images::{Saved, SavedImages, breaks_image};
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::document::Document;
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
@@ -246,14 +246,10 @@ impl<'a> Tree<'a> {
         Ok(node)
     }
 
-    fn read(&mut self, descriptor: &Descriptor) -> Result<Node> {
-        self.ctx.check()?;
-        let algorithm = descriptor.digest.algorithm()?;
+    fn read_blob(&mut self, descriptor: &Descriptor, algorithm: Algorithm) -> Result<Vec<u8>> {
         let extent = self.archive.find(&blob_path(&descriptor.digest))?;
         if extent.size() != descriptor.size {
-            return Err(Error::size_mismatch(
-                "is not as large as its descriptor says",
-            ));
+            return Err(Error::malformed("is not as large as its descriptor says"));
         }
         if extent.size() > self.left {
             return Err(Error::limit_exceeded("is more than one open may read"));
@@ -262,8 +258,19 @@ impl<'a> Tree<'a> {
         self.left -= document.len() as u64;
         let digest = Digest::of(algorithm, &document);
         descriptor.digest.expect(&digest)?;
+        Ok(document)
+    }
+
+    fn read(&mut self, descriptor: &Descriptor) -> Result<Node> {
+        self.ctx.check()?;
+        let algorithm = descriptor.digest.algorithm()?;
+        let document = match descriptor.data() {
+            // Checked when the descriptor was read.
+            Some(data) => data.to_vec(),
+            None => self.read_blob(descriptor, algorithm)?,
+        };
         match Document::parse(&document, MAX_VISITS as u32)? {
-            Document::Manifest(manifest) => Ok(Node::Manifest(manifest.config.digest)),
+            Document::Manifest(manifest) => Ok(Node::Manifest(manifest.config.digest.clone())),
             Document::Index(index) => {
                 let children = index.children.into_iter();
                 Ok(Node::Index(children.filter_map(Result::ok).collect()))

@@ -33,8 +33,13 @@ pub fn escaped(name: &[u8]) -> String {
     Escaped(&String::from_utf8_lossy(name)).to_string()
 }
 
-/// The system's message for a failure, as C programs know it.
+/// The system's message for a failure, as C programs know it; of EXDEV what it means for a
+/// path that must stay below a folder.
 pub fn os_message(e: &io::Error) -> String {
+    // "Invalid cross-device link" helps nobody.
+    if Errno::from_io_error(e) == Some(Errno::XDEV) {
+        return "a link leads out of the layout, expected it to stay below".to_owned();
+    }
     let message = e.to_string();
     match message.rsplit_once(" (os error ") {
         Some((message, _)) => message.to_owned(),

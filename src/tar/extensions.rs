@@ -62,7 +62,13 @@ impl Extensions {
         match header.entry_type() {
             EntryType::GNULongName => self.long_name = Some(text()),
             EntryType::GNULongLink => self.long_target = Some(text()),
-            EntryType::XGlobalHeader => self.global.take_records(data, start)?,
+            EntryType::XGlobalHeader => {
+                self.global.take_records(data, start)?;
+                // One map cannot be that of every further entry: they are refused when
+                // they are wanted.
+                let sparse_records = &mut self.global.sparse_records;
+                *sparse_records = sparse_records.as_ref().map(|_| 0..0);
+            }
             _ => {
                 let mut own = self.global.clone();
                 own.take_records(data, start)?;

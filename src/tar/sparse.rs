@@ -570,9 +570,7 @@ mod tests {
         entry
     }
 
-    /// The content of "a", and that what is behind it is found in any case.
-    fn read(sparse: Vec<u8>) -> Result<Vec<u8>> {
-        let archive = archive(&[sparse, file("behind", "data")]);
+    fn table_of(archive: &[u8]) -> Table {
         let read = |buf: &mut [u8], at: u64| {
             buf.copy_from_slice(&archive[at as usize..][..buf.len()]);
             Ok(())
@@ -581,7 +579,13 @@ mod tests {
             headers: 100,
             names: 1000,
         };
-        let table = Table::read(read, archive.len() as u64, limits, &[]).unwrap();
+        Table::read(read, archive.len() as u64, limits, &[]).unwrap()
+    }
+
+    /// The content of "a", and that what is behind it is found in any case.
+    fn read(sparse: Vec<u8>) -> Result<Vec<u8>> {
+        let archive = archive(&[sparse, file("behind", "data")]);
+        let table = table_of(&archive);
         assert!(matches!(table.find("behind"), Ok(Found::File(_))));
         match table.find("a").unwrap() {
             Found::Sparse(sparse) => expanded(&archive, sparse),
@@ -815,6 +819,24 @@ mod tests {
                 String::from_utf8_lossy(&data)
             );
         }
+    }
+
+    #[test]
+    fn a_map_in_a_global_header_is_that_of_no_file() {
+        let records = records(&[
+            ("GNU.sparse.size", "4"),
+            ("GNU.sparse.numblocks", "1"),
+            ("GNU.sparse.map", "0,4"),
+        ]);
+        let entries = |kind| [extension(kind, &records), file("a", "data")].concat();
+        assert_eq!(read(entries(b'x')).unwrap(), b"data");
+        let bytes = archive(&[entries(b'g')]);
+        let table = table_of(&bytes);
+        let Found::Sparse(sparse) = table.find("a").unwrap() else {
+            panic!("it is sparse");
+        };
+        let e = expanded(&bytes, sparse).unwrap_err();
+        assert_eq!(e.status(), Status::Malformed);
     }
 
     #[test]

@@ -168,8 +168,8 @@ impl Table {
         let Some(path) = path else {
             return Ok(end);
         };
-        if self.nodes.contains_key(&*path)
-            && let Some(name) = once.iter().find(|name| name.as_bytes() == path)
+        if let Some(name) = once.iter().find(|name| name.as_bytes() == path)
+            && self.nodes.contains_key(&*path)
         {
             let name = (*name).to_owned();
             return Err(Flaw::Twice { at, name });

@@ -301,6 +301,15 @@ static void loaders(void) {
   REFUSES(ociimg_loader, ociimg_loader_open_layout(".", &bad_name, NULL, out, e));
   REFUSES(ociimg_loader, ociimg_loader_open_archive(NULL, NULL, NULL, out, e));
   REFUSES(ociimg_loader, ociimg_loader_open_archive("", NULL, NULL, out, e));
+  ociimg_source_options unknown = {.struct_size = sizeof unknown, .flags = 2};
+  FAILS(OCIIMG_STATUS_UNSUPPORTED, ociimg_loader, ociimg_loader_open(".", &unknown, NULL, out, e));
+  unknown.flags = OCIIMG_SOURCE_FOLLOW_LINKS;
+  unknown.reserved = 1;
+  FAILS(OCIIMG_STATUS_UNSUPPORTED, ociimg_loader, ociimg_loader_open(".", &unknown, NULL, out, e));
+  ociimg_context *cancelled = ociimg_context_new(NULL, NULL);
+  ociimg_context_cancel(cancelled);
+  FAILS(OCIIMG_STATUS_CANCELLED, ociimg_loader, ociimg_loader_open(".", NULL, cancelled, out, e));
+  ociimg_context_free(cancelled);
   REFUSES(ociimg_loader, ociimg_loader_open_archive(".", &bad_name, NULL, out, e));
   CHECK_EQUAL(ociimg_loader_open(".", NULL, NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
   CHECK_EQUAL(ociimg_loader_open_layout(".", NULL, NULL, NULL, NULL), OCIIMG_STATUS_INVALID_ARGUMENT);
