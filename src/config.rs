@@ -2,52 +2,14 @@
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md>
 
-use crate::descriptor::{self, Annotations};
+use crate::descriptor::{Annotations, Descriptor};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::json::{self, Fault, Value};
+use crate::media_type;
 use crate::platform::Platform;
-use crate::text::{Escaped, Text};
-use crate::text_list::TextList;
+use crate::text::{Text, TextRef};
+use crate::text_list::{TextList, TextListBuilder};
 use std::sync::Arc;
-
-const DEFINED: &[&str] = &[
-    "created",
-    "author",
-    "architecture",
-    "os",
-    "os.version",
-    "os.features",
-    "variant",
-    "config",
-    "rootfs",
-    "history",
-];
-const EXECUTION_DEFINED: &[&str] = &[
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Entrypoint",
-    "Cmd",
-    "Volumes",
-    "WorkingDir",
-    "Labels",
-    "StopSignal",
-    "ArgsEscaped",
-    "Memory",
-    "MemorySwap",
-    "CpuShares",
-    "Healthcheck",
-];
-const EXECUTION_UNREAD: &[&str] = &[
-    "ArgsEscaped",
-    "Memory",
-    "MemorySwap",
-    "CpuShares",
-    "Healthcheck",
-];
-const ROOTFS_DEFINED: &[&str] = &["type", "diff_ids"];
-const HISTORY_DEFINED: &[&str] = &["created", "created_by", "author", "comment", "empty_layer"];
 
 #[derive(Debug, Default)]
 pub struct Config {
@@ -64,62 +26,11 @@ pub struct Config {
     pub exposed_ports: TextList,
     pub volumes: TextList,
     pub labels: Annotations,
-    pub diff_ids: Vec<Digest>,
-    pub history: Vec<History>,
-}
-
-#[derive(Debug)]
-pub struct History {
-    pub created: Option<Text>,
-    pub created_by: Option<Text>,
-    pub author: Option<Text>,
-    pub comment: Option<Text>,
-    pub empty_layer: bool,
+    pub diff_ids: DigestList,
+    pub history: History,
 }
 
 impl Config {
-    /// The key of the `config` object, as the specification spells it, that a reader takes
-    /// this key for.
-    pub fn execution_member(key: &str) -> Option<&'static str> {
-        let defined = EXECUTION_DEFINED.iter().copied();
-        defined.into_iter().find(|name| json::folds_to(key, name))
-    }
-
-    pub fn parse(document: &[u8]) -> Result<Self> {
-        let object = json::parse(document)?.object(DEFINED)?;
-        let platform = descriptor::platform(&object)?;
-        let has_platform = platform.os.is_some() && platform.architecture.is_some();
-        let mut config = Self {
-            created: object.text("created")?,
-            author: object.text("author")?,
-            platform: has_platform.then(|| Arc::new(platform)),
-            diff_ids: object.optional("rootfs", diff_ids)?.unwrap_or_default(),
-            history: object.list("history", History::read)?,
-            ..Self::default()
-        };
-        object.optional("config", |value| config.read_execution(value))?;
-        Ok(config)
-    }
-
-    fn read_execution(&mut self, value: Value<'_>) -> Result<(), Fault> {
-        let object = value.object(EXECUTION_DEFINED)?;
-        let keys = |key| -> Result<TextList, Fault> {
-            // The values are empty objects that say nothing.
-            let members = object.map(key, |value| value.check_keys())?;
-            Ok(members.into_iter().map(|(key, ())| key).collect())
-        };
-        self.user = object.text("User")?;
-        self.working_dir = object.text("WorkingDir")?;
-        self.stop_signal = object.text("StopSignal")?;
-        self.env = object.list("Env", Value::text)?.iter().collect();
-        self.entrypoint = object.list("Entrypoint", Value::text)?.iter().collect();
-        self.cmd = object.list("Cmd", Value::text)?.iter().collect();
-        self.exposed_ports = keys("ExposedPorts")?;
-        self.volumes = keys("Volumes")?;
-        self.labels = object.map("Labels", Value::text)?.into_iter().collect();
-        object.pass_over(EXECUTION_UNREAD)
-    }
-
     /// MALFORMED unless there is one diff ID a layer.
     pub fn expect_layers(&self, count: usize) -> Result<()> {
         if self.diff_ids.len() == count {
@@ -130,33 +41,208 @@ impl Config {
             self.diff_ids.len()
         )))
     }
+
+    /// The diff ID of each layer of a manifest. The config has one for each, or for each
+    /// of a known layer type, or none at all; anything else is MALFORMED.
+    pub fn layer_diff_ids(&self, layers: &[Arc<Descriptor>]) -> Result<Vec<Option<Digest>>> {
+        let has_diff_id: Vec<bool> = if self.diff_ids.is_empty() {
+            vec![false; layers.len()]
+        } else if self.diff_ids.len() == layers.len() {
+            vec![true; layers.len()]
+        } else {
+            let is_layer = |d: &Arc<Descriptor>| media_type::is_layer(&d.media_type);
+            layers.iter().map(is_layer).collect()
+        };
+        let known = has_diff_id.iter().filter(|has| **has).count();
+        if known != self.diff_ids.len() {
+            return Err(Error::malformed(format_args!(
+                "found {} diff IDs in the config, {} layers in the manifest and {known} of them \
+                 of a layer type, expected as many diff IDs as one of these",
+                self.diff_ids.len(),
+                layers.len(),
+            )));
+        }
+        let mut diff_ids = self.diff_ids.iter();
+        let diff_id = |has| if has { diff_ids.next() } else { None };
+        Ok(has_diff_id.into_iter().map(diff_id).collect())
+    }
 }
+
+/// Digests, each of which was parsed once, in few allocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DigestList(TextList);
+
+impl DigestList {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn get(&self, i: usize) -> Option<Digest> {
+        Some(Digest::parse(&self.0.get(i)?).expect("parsed before"))
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Digest> {
+        (0..self.len()).map(|i| self.get(i).expect("below the length"))
+    }
+}
+
+/// A [`DigestList`] in the making.
+#[derive(Default)]
+pub struct DigestListBuilder(TextListBuilder);
+
+impl DigestListBuilder {
+    pub fn push(&mut self, digest: &Digest) {
+        self.0.push_text(digest.text().borrowed());
+    }
+
+    pub fn finish(self) -> DigestList {
+        DigestList(self.0.finish())
+    }
+}
+
+/// One step of a history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryStep<'a> {
+    pub created: Option<TextRef<'a>>,
+    pub created_by: Option<TextRef<'a>>,
+    pub author: Option<TextRef<'a>>,
+    pub comment: Option<TextRef<'a>>,
+    pub empty_layer: bool,
+}
+
+/// The steps of a history: four bytes for a step, and what it says.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Of each step that is not empty: a character whose bits tell which texts follow,
+    /// and those texts, each with a NUL behind it.
+    steps: Box<str>,
+    /// The end of each step in `steps`.
+    ends: Box<[u32]>,
+}
+
+const EMPTY_LAYER: u8 = 1 << 4;
 
 impl History {
-    fn read(value: Value<'_>) -> Result<Self, Fault> {
-        let object = value.object(HISTORY_DEFINED)?;
-        Ok(Self {
-            created: object.text("created")?,
-            created_by: object.text("created_by")?,
-            author: object.text("author")?,
-            comment: object.text("comment")?,
-            empty_layer: object
-                .optional("empty_layer", Value::boolean)?
-                .unwrap_or_default(),
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub fn get(&self, i: usize) -> Option<HistoryStep<'_>> {
+        let end = *self.ends.get(i)? as usize;
+        let start = i.checked_sub(1).map_or(0, |i| self.ends[i] as usize);
+        let step = &self.steps[start..end];
+        let Some(flags) = step.bytes().next() else {
+            return Some(HistoryStep::default());
+        };
+        let mut texts = step[1..].split_inclusive('\0');
+        let mut text = |i: usize| match flags & 1 << i {
+            0 => None,
+            _ => texts.next().map(TextRef::of_terminated),
+        };
+        Some(HistoryStep {
+            created: text(0),
+            created_by: text(1),
+            author: text(2),
+            comment: text(3),
+            empty_layer: flags & EMPTY_LAYER != 0,
         })
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = HistoryStep<'_>> {
+        (0..self.len()).map(|i| self.get(i).expect("below the length"))
+    }
+
+    /// The layer that step `i` made, of so many; `None` where it made none, and where the
+    /// steps that make layers are not as many.
+    pub fn layer(&self, i: usize, layers: usize) -> Option<usize> {
+        let made = |step: &HistoryStep<'_>| !step.empty_layer;
+        if !made(&self.get(i)?) || self.iter().filter(made).count() != layers {
+            return None;
+        }
+        Some(self.iter().take(i).filter(made).count())
     }
 }
 
-fn diff_ids(value: Value<'_>) -> Result<Vec<Digest>, Fault> {
-    let object = value.object(ROOTFS_DEFINED)?;
-    if let Some(found) = object.text("type")?
-        && &*found != "layers"
-    {
-        return Err(Fault::malformed(format_args!(
-            "found \"{}\", expected \"layers\"",
-            Escaped(&found)
-        ))
-        .under("type"));
+/// A [`History`] in the making.
+#[derive(Default)]
+pub struct HistoryBuilder {
+    steps: String,
+    ends: Vec<u32>,
+}
+
+impl HistoryBuilder {
+    /// Appends a step: created, created_by, author and comment, and whether it made no layer.
+    pub fn push(&mut self, texts: [Option<&Text>; 4], empty_layer: bool) {
+        let mut flags = if empty_layer { EMPTY_LAYER } else { 0 };
+        for (i, text) in texts.iter().enumerate() {
+            flags |= u8::from(text.is_some()) << i;
+        }
+        if flags != 0 {
+            self.steps.push(char::from(flags));
+            for text in texts.into_iter().flatten() {
+                self.steps.push_str(text.with_nul());
+            }
+        }
+        // A document is shorter than 4 GiB, and so is its history.
+        let end = u32::try_from(self.steps.len()).expect("a history is below 4 GiB");
+        self.ends.push(end);
     }
-    object.list("diff_ids", descriptor::digest)
+
+    pub fn finish(self) -> History {
+        History {
+            steps: self.steps.into(),
+            ends: self.ends.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_history_gives_back_its_steps(
+            steps: Vec<([Option<String>; 4], bool)>,
+        ) {
+            let text = |t: &Option<String>| {
+                t.as_ref().map(|t| Text::new(&t.replace('\0', "x")).unwrap())
+            };
+            let steps: Vec<_> = steps.iter().map(|(t, empty)| (t.each_ref().map(text), *empty)).collect();
+            let mut builder = HistoryBuilder::default();
+            for (texts, empty) in &steps {
+                builder.push(texts.each_ref().map(Option::as_ref), *empty);
+            }
+            let history = builder.finish();
+            prop_assert_eq!(history.len(), steps.len());
+            prop_assert!(history.get(steps.len()).is_none());
+            for (step, (texts, empty)) in history.iter().zip(&steps) {
+                let found = [step.created, step.created_by, step.author, step.comment];
+                prop_assert_eq!(found, texts.each_ref().map(|t| t.as_ref().map(Text::borrowed)));
+                prop_assert_eq!(step.empty_layer, *empty);
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_has_its_layer_where_the_history_fits() {
+        let mut builder = HistoryBuilder::default();
+        for empty in [false, true, false] {
+            builder.push([None; 4], empty);
+        }
+        let history = builder.finish();
+        let layers = |count| [0, 1, 2, 3].map(|i| history.layer(i, count));
+        assert_eq!(layers(2), [Some(0), None, Some(1), None]);
+        assert_eq!(layers(1), [None; 4]);
+        assert_eq!(layers(3), [None; 4]);
+    }
 }

@@ -4,13 +4,9 @@
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::json::{Fault, Object, Value};
 use crate::platform::Platform;
 use crate::text::{Text, TextRef};
 use crate::text_list::{TextList, TextMap};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Keys and values in the order of the document.
@@ -19,25 +15,6 @@ pub type Annotations = TextMap;
 /// Sizes are at most 2^63 - 1, as the specification's `int64` has it.
 pub const MAX_SIZE: u64 = i64::MAX as u64;
 
-const DEFINED: &[&str] = &[
-    "mediaType",
-    "digest",
-    "size",
-    "urls",
-    "annotations",
-    "data",
-    "artifactType",
-    "platform",
-];
-const PLATFORM_DEFINED: &[&str] = &[
-    "architecture",
-    "os",
-    "os.version",
-    "os.features",
-    "variant",
-    "features",
-];
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// As written in the document.
@@ -45,9 +22,18 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    platform: Option<Arc<Platform>>,
+    platform: Written,
     /// Most descriptors have none of these. `Some` only where one of them is there.
     rare: Option<Box<Rare>>,
+}
+
+/// The platform that a document has for a descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Written {
+    Absent,
+    /// Without os or architecture.
+    Incomplete,
+    Platform(Arc<Platform>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,32 +50,9 @@ impl Descriptor {
             media_type,
             digest,
             size,
-            platform: None,
+            platform: Written::Absent,
             rare: None,
         }
-    }
-
-    /// A descriptor as documents hold it.
-    pub fn read(value: Value<'_>, shared: &mut Shared) -> Result<Self, Fault> {
-        let object = value.object(DEFINED)?;
-        Ok(Self {
-            media_type: object.required("mediaType", |v| shared.media_type(v))?,
-            digest: object.required("digest", digest)?,
-            size: object.required("size", size)?,
-            platform: object
-                .optional("platform", |v| shared.platform(v))?
-                .flatten(),
-            rare: None,
-        }
-        .with_artifact_type(object.text("artifactType")?)
-        .with_urls(object.list("urls", Value::text)?.iter().collect())
-        .with_annotations(
-            object
-                .map("annotations", Value::text)?
-                .into_iter()
-                .collect(),
-        )
-        .with_data(object.optional("data", base64)?))
     }
 
     pub fn with_artifact_type(self, artifact_type: Option<Text>) -> Self {
@@ -97,7 +60,13 @@ impl Descriptor {
     }
 
     pub fn with_platform(mut self, platform: Option<Arc<Platform>>) -> Self {
-        self.platform = platform;
+        self.platform = platform.map_or(Written::Absent, Written::Platform);
+        self
+    }
+
+    /// Sets that the document has a platform without os or architecture.
+    pub fn with_incomplete_platform(mut self) -> Self {
+        self.platform = Written::Incomplete;
         self
     }
 
@@ -127,7 +96,16 @@ impl Descriptor {
 
     /// As written in the document; `None` without os or architecture.
     pub fn platform(&self) -> Option<&Arc<Platform>> {
-        self.platform.as_ref()
+        match &self.platform {
+            Written::Platform(platform) => Some(platform),
+            Written::Absent | Written::Incomplete => None,
+        }
+    }
+
+    /// Whether the document has a platform here that lacks os or architecture: then what
+    /// the descriptor names has no platform, whatever its config says.
+    pub fn has_incomplete_platform(&self) -> bool {
+        matches!(self.platform, Written::Incomplete)
     }
 
     pub fn urls(&self) -> &TextList {
@@ -162,96 +140,15 @@ impl Descriptor {
     }
 
     /// A mismatch where there is embedded data that is not of this size or digest. What
-    /// cannot be checked, since the algorithm is unknown, is told when it is wanted.
-    pub fn check_data(&self) -> Result<(), Fault> {
+    /// cannot be checked, since the algorithm is unknown, fails when it is wanted.
+    pub fn check_data(&self) -> Result<()> {
         let Some(data) = self.data() else {
             return Ok(());
         };
-        self.expect_size(data.len() as u64)
-            .and_then(|()| match self.digest.algorithm() {
-                Ok(algorithm) => self.digest.expect(&Digest::of(algorithm, data)),
-                Err(_) => Ok(()),
-            })
-            .map_err(|e| Fault::from(e).under("data"))
+        self.expect_size(data.len() as u64)?;
+        match self.digest.algorithm() {
+            Ok(algorithm) => self.digest.expect(&Digest::of(algorithm, data)),
+            Err(_) => Ok(()),
+        }
     }
-}
-
-/// What many descriptors of a document have in common, kept once: an index names a
-/// handful of media types and platforms thousands of times.
-#[derive(Default)]
-pub struct Shared {
-    media_types: HashSet<Text>,
-    platforms: HashSet<Arc<Platform>>,
-}
-
-impl Shared {
-    fn media_type(&mut self, value: Value<'_>) -> Result<Text, Fault> {
-        let written = value.string()?;
-        if written.is_empty() {
-            return Err(Fault::malformed("found \"\", expected a media type"));
-        }
-        if let Some(known) = self.media_types.get(&*written) {
-            return Ok(known.clone());
-        }
-        let text = value.text()?;
-        self.media_types.insert(text.clone());
-        Ok(text)
-    }
-
-    fn platform(&mut self, value: Value<'_>) -> Result<Option<Arc<Platform>>, Fault> {
-        let object = value.object(PLATFORM_DEFINED)?;
-        let platform = platform(&object)?;
-        object.pass_over(&["features"])?;
-        match (&platform.os, &platform.architecture) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {}
-            (found, _) => {
-                let (found, missing) = match found {
-                    Some(_) => ("os", "architecture"),
-                    None => ("architecture", "os"),
-                };
-                return Err(Fault::malformed(format_args!(
-                    "found {found} without {missing}, expected both or neither"
-                )));
-            }
-        }
-        if let Some(known) = self.platforms.get(&platform) {
-            return Ok(Some(known.clone()));
-        }
-        let platform = Arc::new(platform);
-        self.platforms.insert(platform.clone());
-        Ok(Some(platform))
-    }
-}
-
-/// The platform that is written in these keys: an index has an object for it, a config
-/// holds them among its own.
-pub fn platform(object: &Object<'_>) -> Result<Platform, Fault> {
-    Ok(Platform {
-        os: object.text("os")?,
-        architecture: object.text("architecture")?,
-        variant: object.text("variant")?,
-        os_version: object.text("os.version")?,
-        os_features: object.list("os.features", Value::text)?.into(),
-    })
-}
-
-pub fn digest(value: Value<'_>) -> Result<Digest, Fault> {
-    Digest::parse(&value.string()?).map_err(Fault::malformed)
-}
-
-fn size(value: Value<'_>) -> Result<u64, Fault> {
-    u64::try_from(value.integer()?).map_err(|_| {
-        Fault::malformed(format_args!(
-            "found {}, expected no less than 0",
-            value.raw()
-        ))
-    })
-}
-
-fn base64(value: Value<'_>) -> Result<Arc<[u8]>, Fault> {
-    let data = STANDARD
-        .decode(&*value.string()?)
-        .map_err(|e| Fault::malformed(format_args!("expected base64 (RFC 4648): {e}")))?;
-    Ok(data.into())
 }

@@ -14,7 +14,8 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-const OCTET_STREAM: &str = "application/octet-stream";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// The kinds of document that descriptors lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +69,44 @@ fn is(media_type: &str, name: MediaType) -> bool {
 
 /// Whether it is the type of an image's config, in a manifest of type `manifest`.
 ///
-/// Early Docker registries served configs as `application/octet-stream`; in an OCI
-/// manifest that type says nothing at all.
+/// Old Docker daemons and registries wrote configs of other types. In an OCI manifest
+/// those types say nothing at all.
 pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
+    const OF_OLD_DAEMONS: [&str; 4] = [
+        "application/octet-stream",
+        "application/json",
+        "text/html",
+        "",
+    ];
     is(media_type, MediaType::ImageConfig)
         || media_type == DOCKER_CONFIG
-        || (media_type == OCTET_STREAM && manifest == DOCKER_MANIFEST)
+        || (is_docker_manifest(manifest) && OF_OLD_DAEMONS.contains(&media_type))
+}
+
+/// Whether it is the type of a Docker v2 schema 2 manifest.
+pub fn is_docker_manifest(media_type: &str) -> bool {
+    media_type == DOCKER_MANIFEST
+}
+
+/// The media types of indexes that are understood, OCI's first.
+pub fn indexes() -> [&'static str; 2] {
+    [OCI_INDEX, DOCKER_MANIFEST_LIST]
+}
+
+/// The media types of manifests that are understood, OCI's first.
+pub fn manifests() -> [&'static str; 2] {
+    [OCI_MANIFEST, DOCKER_MANIFEST]
+}
+
+/// Whether it is a type of file system layers, encrypted ones too.
+pub fn is_layer(media_type: &str) -> bool {
+    let plain = media_type
+        .strip_suffix("+encrypted")
+        .or_else(|| media_type.strip_suffix("+enc"))
+        .unwrap_or(media_type);
+    let rest = oci_layer(plain).strip_prefix("application/vnd.oci.image.layer.");
+    let rest = rest.map(|rest| rest.strip_prefix("nondistributable.").unwrap_or(rest));
+    matches!(rest, Some("v1.tar" | "v1.tar+gzip" | "v1.tar+zstd"))
 }
 
 /// Whether content of this type is encrypted, by the suffix that ocicrypt (`+encrypted`)
@@ -110,5 +143,55 @@ pub fn oci_layer(media_type: &str) -> &str {
             "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_oci_spec() {
+        assert_eq!(OCI_INDEX, MediaType::ImageIndex.as_ref());
+        assert_eq!(OCI_MANIFEST, MediaType::ImageManifest.as_ref());
+        assert!(indexes().iter().all(|name| kind(name) == Kind::Index));
+        assert!(manifests().iter().all(|name| kind(name) == Kind::Manifest));
+    }
+
+    #[test]
+    fn layers_are_known_by_their_types() {
+        for name in [
+            "application/vnd.oci.image.layer.v1.tar",
+            "application/vnd.oci.image.layer.v1.tar+gzip",
+            "application/vnd.oci.image.layer.v1.tar+zstd+encrypted",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            "application/vnd.docker.image.rootfs.diff.tar.gzip+enc",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        ] {
+            assert!(is_layer(name), "{name}");
+        }
+        for name in [
+            "",
+            "application/wasm",
+            "application/vnd.oci.image.layer.v1.tar+wasm",
+            "application/vnd.oci.image.config.v1+json",
+            "application/vnd.wasm.content.layer.v1+wasm",
+        ] {
+            assert!(!is_layer(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn configs_of_old_daemons_count_in_docker_manifests_alone() {
+        for name in ["application/octet-stream", "application/json", "text/html", ""] {
+            assert!(is_image_config(name, DOCKER_MANIFEST), "{name}");
+            assert!(!is_image_config(name, OCI_MANIFEST), "{name}");
+        }
+        for manifest in manifests() {
+            assert!(is_image_config(DOCKER_CONFIG, manifest));
+            assert!(is_image_config(MediaType::ImageConfig.as_ref(), manifest));
+            assert!(!is_image_config("text/plain", manifest));
+        }
     }
 }

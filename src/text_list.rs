@@ -162,9 +162,10 @@ impl fmt::Debug for TextMap {
 pub struct TextMapBuilder(TextListBuilder);
 
 impl TextMapBuilder {
-    pub fn push(&mut self, key: TextRef<'_>, value: TextRef<'_>) {
-        self.0.push_text(key);
-        self.0.push_text(value);
+    /// Appends a key, or the value of the last key; `false` if it holds U+0000.
+    #[must_use]
+    pub fn push(&mut self, text: &str) -> bool {
+        self.0.push(text)
     }
 
     pub fn finish(self) -> TextMap {

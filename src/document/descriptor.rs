@@ -1,0 +1,261 @@
+//! Descriptors and platforms as documents hold them.
+
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::json::{Checks, Defined, Fault, Parser, checked, missing};
+use crate::platform::Platform;
+use crate::text::Text;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+const DEFINED: Defined = Defined::exactly(&[
+    "mediaType",
+    "digest",
+    "size",
+    "platform",
+    "annotations",
+    "urls",
+    "data",
+    "artifactType",
+]);
+const PLATFORM: Defined = Defined::exactly(&[
+    "architecture",
+    "os",
+    "os.version",
+    "os.features",
+    "variant",
+    "features",
+]);
+
+/// Of what is defined and that nobody reads: it has any type, but no key twice and no
+/// U+0000, like all that is read.
+pub const UNREAD: Checks = Checks {
+    keys: true,
+    nul: true,
+};
+
+/// Reads the descriptors of a document. What many of them have in common is kept once: an
+/// index names a handful of media types and platforms thousands of times.
+#[derive(Default)]
+pub struct DescriptorReader {
+    media_types: Interner<Text>,
+    platforms: Interner<Arc<Platform>>,
+}
+
+impl DescriptorReader {
+    pub fn read(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
+        let d = self.read_any(p)?;
+        match d.media_type.is_empty() {
+            true => Err(no_media_type().under("mediaType")),
+            false => Ok(d),
+        }
+    }
+
+    /// As [`read_checked`](Self::read_checked), but the media type may be "", as old
+    /// daemons wrote it for configs.
+    pub fn read_config(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
+        checked_data(self.read_any(p)?)
+    }
+
+    fn read_any(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
+        let (mut media_type, mut media_type_is_null) = (None, false);
+        let (mut digest, mut digest_is_null) = (None, false);
+        let (mut size, mut size_is_null) = (None, false);
+        let mut platform = None;
+        let (mut artifact_type, mut urls, mut annotations, mut data) = Default::default();
+        p.object(DEFINED, |p, name| {
+            match name {
+                "mediaType" => {
+                    media_type = p.optional(|p| self.media_type(p))?;
+                    media_type_is_null = media_type.is_none();
+                }
+                "digest" => {
+                    digest = p.optional(read_digest)?;
+                    digest_is_null = digest.is_none();
+                }
+                "size" => {
+                    size = p.optional(read_size)?;
+                    size_is_null = size.is_none();
+                }
+                "platform" => platform = p.optional(|p| self.platform(p))?,
+                "annotations" => annotations = p.optional(Parser::text_map)?,
+                "urls" => urls = p.optional(Parser::texts)?,
+                "data" => data = p.optional(read_base64)?,
+                _ => artifact_type = p.optional_text()?,
+            }
+            Ok(())
+        })?;
+        let d = Descriptor::new(
+            media_type.ok_or_else(|| missing("mediaType", media_type_is_null))?,
+            digest.ok_or_else(|| missing("digest", digest_is_null))?,
+            size.ok_or_else(|| missing("size", size_is_null))?,
+        );
+        let d = match platform {
+            None => d,
+            Some(None) => d.with_incomplete_platform(),
+            Some(platform) => d.with_platform(platform),
+        };
+        if artifact_type.is_none() && urls.is_none() && annotations.is_none() && data.is_none() {
+            return Ok(d);
+        }
+        Ok(d.with_artifact_type(artifact_type)
+            .with_urls(urls.unwrap_or_default())
+            .with_annotations(annotations.unwrap_or_default())
+            .with_data(data))
+    }
+
+    /// As [`read`](Self::read); a mismatch where embedded data is not what it should be.
+    pub fn read_checked(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
+        checked_data(self.read(p)?)
+    }
+
+    fn media_type(&mut self, p: &mut Parser<'_>) -> Result<Text, Fault> {
+        let written = p.string()?;
+        if let Some(known) = self.media_types.recent(|known| **known == *written) {
+            return Ok(known.clone());
+        }
+        let text = checked(&written)?;
+        Ok(self.media_types.intern(text))
+    }
+
+    /// `None` where os or architecture is missing.
+    fn platform(&mut self, p: &mut Parser<'_>) -> Result<Option<Arc<Platform>>, Fault> {
+        let mut fields = PlatformFields::default();
+        p.object(PLATFORM, |p, name| fields.read(p, name))?;
+        if !fields.is_complete() {
+            return Ok(None);
+        }
+        if let Some(known) = self.platforms.recent(|known| fields.are_of(known)) {
+            return Ok(Some(known.clone()));
+        }
+        Ok(Some(self.platforms.intern(Arc::new(fields.build()?))))
+    }
+}
+
+/// The fields of a platform, which an index has in an object and a config among its own.
+#[derive(Default)]
+pub struct PlatformFields<'a> {
+    os: Cow<'a, str>,
+    architecture: Cow<'a, str>,
+    variant: Cow<'a, str>,
+    os_version: Cow<'a, str>,
+    os_features: Box<[Text]>,
+}
+
+impl<'a> PlatformFields<'a> {
+    /// Reads the field of this name.
+    pub fn read(&mut self, p: &mut Parser<'a>, name: &str) -> Result<(), Fault> {
+        let field = match name {
+            "os" => &mut self.os,
+            "architecture" => &mut self.architecture,
+            "variant" => &mut self.variant,
+            "os.version" => &mut self.os_version,
+            "os.features" => {
+                let features = p.optional(Parser::texts)?.unwrap_or_default();
+                self.os_features = features.iter().map(|feature| feature.to_text()).collect();
+                return Ok(());
+            }
+            _ => return p.skip(UNREAD),
+        };
+        *field = p.item()?;
+        match field.contains('\0') {
+            true => checked(field).map(drop),
+            false => Ok(()),
+        }
+    }
+
+    fn are_of(&self, platform: &Platform) -> bool {
+        let is = |field: &str, text: &Option<Text>| field == text.as_deref().unwrap_or_default();
+        is(&self.os, &platform.os)
+            && is(&self.architecture, &platform.architecture)
+            && is(&self.variant, &platform.variant)
+            && is(&self.os_version, &platform.os_version)
+            && self.os_features == platform.os_features
+    }
+
+    pub fn is_complete(&self) -> bool {
+        !self.os.is_empty() && !self.architecture.is_empty()
+    }
+
+    pub fn build(self) -> Result<Platform, Fault> {
+        let text = |field: Cow<'_, str>| match field.is_empty() {
+            true => Ok(None),
+            false => checked(&field).map(Some),
+        };
+        Ok(Platform {
+            os: text(self.os)?,
+            architecture: text(self.architecture)?,
+            variant: text(self.variant)?,
+            os_version: text(self.os_version)?,
+            os_features: self.os_features,
+        })
+    }
+}
+
+/// Values of which each is kept once.
+struct Interner<T> {
+    /// The first few, which are compared before anything is hashed.
+    first: Vec<T>,
+    all: HashSet<T>,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self {
+            first: Vec::new(),
+            all: HashSet::new(),
+        }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    const FIRST: usize = 8;
+
+    fn recent(&self, is: impl Fn(&T) -> bool) -> Option<&T> {
+        self.first.iter().find(|known| is(known))
+    }
+
+    fn intern(&mut self, value: T) -> T {
+        if self.first.len() < Self::FIRST {
+            self.first.push(value.clone());
+            return value;
+        }
+        match self.all.get(&value) {
+            Some(known) => known.clone(),
+            None => {
+                self.all.insert(value.clone());
+                value
+            }
+        }
+    }
+}
+
+fn checked_data(d: Descriptor) -> Result<Descriptor, Fault> {
+    d.check_data().map_err(|e| Fault::from(e).under("data"))?;
+    Ok(d)
+}
+
+pub fn no_media_type() -> Fault {
+    Fault::malformed("found \"\", expected a media type")
+}
+
+pub fn read_digest(p: &mut Parser<'_>) -> Result<Digest, Fault> {
+    Digest::parse(&p.string()?).map_err(Fault::malformed)
+}
+
+fn read_size(p: &mut Parser<'_>) -> Result<u64, Fault> {
+    let size = p.integer()?;
+    u64::try_from(size)
+        .map_err(|_| Fault::malformed(format_args!("found {size}, expected no less than 0")))
+}
+
+fn read_base64(p: &mut Parser<'_>) -> Result<Arc<[u8]>, Fault> {
+    let data = STANDARD
+        .decode(&*p.string()?)
+        .map_err(|e| Fault::malformed(format_args!("expected base64 (RFC 4648): {e}")))?;
+    Ok(data.into())
+}

@@ -1,0 +1,60 @@
+//! Indexes and manifests that were read.
+
+use crate::descriptor::{Annotations, Descriptor};
+use crate::error::Error;
+use crate::media_type::{self, Kind};
+use crate::text::Text;
+use oci_spec::image::MediaType;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub enum Document {
+    Index(IndexDocument),
+    Manifest(ManifestDocument),
+}
+
+/// A document to start from.
+#[derive(Debug)]
+pub enum Root {
+    Document(Document),
+    /// Its own media type, which is none of an index or manifest.
+    Unknown(Text),
+}
+
+#[derive(Debug, Default)]
+pub struct IndexDocument {
+    /// The manifests and indexes named, in order; what is wrong with one concerns no other.
+    pub children: Vec<Result<Arc<Descriptor>, Box<BadChild>>>,
+}
+
+/// A child of an index that cannot be followed.
+#[derive(Debug)]
+pub struct BadChild {
+    /// `None` where it could not even be read; there where its embedded data does not fit.
+    pub descriptor: Option<Arc<Descriptor>>,
+    pub error: Error,
+}
+
+#[derive(Debug)]
+pub struct ManifestDocument {
+    /// As written, if it was.
+    pub media_type: Option<Text>,
+    pub artifact_type: Option<Text>,
+    pub config: Arc<Descriptor>,
+    pub layers: Vec<Arc<Descriptor>>,
+    pub subject: Option<Arc<Descriptor>>,
+    pub annotations: Annotations,
+}
+
+impl ManifestDocument {
+    /// The type that the manifest has by itself: as written, if that is a manifest's, else
+    /// OCI's, since Docker's must be written.
+    pub fn own_media_type(&self) -> Text {
+        let written = self.media_type.clone();
+        written
+            .filter(|written| media_type::kind(written) == Kind::Manifest)
+            .unwrap_or_else(|| {
+                Text::new(MediaType::ImageManifest.as_ref()).expect("a media type has no NUL")
+            })
+    }
+}

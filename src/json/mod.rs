@@ -1,0 +1,21 @@
+//! JSON as documents are read: strictly, so that no two readers see two documents.
+//!
+//! [`parse`] is the one parser; readers of documents take their fields from it as it goes,
+//! so that a document of ten thousand descriptors never stands in memory as a tree.
+//! [`Value`] is for small documents of which little is asked, [`edit`] changes them.
+
+pub mod edit;
+mod fault;
+mod keys;
+pub mod parse;
+pub mod scan;
+mod string;
+mod value;
+
+pub use fault::Fault;
+pub use keys::folds_to;
+pub use parse::{Checks, Defined, Parser, checked, document};
+pub use value::{Object, Value, missing, parse};
+
+#[cfg(test)]
+mod tests;
