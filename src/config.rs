@@ -31,17 +31,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// MALFORMED unless there is one diff ID a layer.
-    pub fn expect_layers(&self, count: usize) -> Result<()> {
-        if self.diff_ids.len() == count {
-            return Ok(());
-        }
-        Err(Error::malformed(format_args!(
-            "found {} diff IDs in the config and {count} layers in the manifest, expected as many",
-            self.diff_ids.len()
-        )))
-    }
-
     /// The diff ID of each layer of a manifest. The config has one for each, or for each
     /// of a known layer type, or none at all; anything else is MALFORMED.
     pub fn layer_diff_ids(&self, layers: &[Arc<Descriptor>]) -> Result<Vec<Option<Digest>>> {

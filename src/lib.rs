@@ -26,6 +26,7 @@ pub mod mutate;
 pub mod platform;
 pub mod reader;
 pub mod reference;
+pub mod selection;
 pub mod sink;
 pub mod source;
 pub mod tar;

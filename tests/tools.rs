@@ -62,7 +62,7 @@ fn open(path: &Path, ref_name: Option<&str>) -> Image {
         ..source::Options::default()
     };
     let loaded = source::open(path, &options, &Context::default())
-        .and_then(|loader| Index::load(loader, &load::Options::default(), &Context::default()));
+        .and_then(|loader| Index::load(loader, &load::LoadOptions::default(), &Context::default()));
     let index = loaded.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(index.entries().len(), 1, "{}", path.display());
     let image = index.image(0, &Context::default());
@@ -104,7 +104,7 @@ fn see(image: &Image) -> Seen {
         platform: image.platform().unwrap().format(),
         env: words(&config.env),
         cmd: words(&config.cmd),
-        diff_ids: config.diff_ids.clone(),
+        diff_ids: config.diff_ids.iter().collect(),
     }
 }
 

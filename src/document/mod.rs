@@ -11,5 +11,5 @@ mod types;
 pub mod write;
 
 pub use descriptor::DescriptorReader;
-pub use types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
 pub use types::ManifestDocument as Manifest;
+pub use types::{BadChild, Document, IndexDocument, ManifestDocument, Root};

@@ -27,11 +27,12 @@ const DEFINED: Defined = Defined::exactly(&[
 #[derive(Default)]
 struct Fields {
     schema_version: Option<i64>,
+    version_is_null: bool,
     media_type: Option<Text>,
     artifact_type: Option<Text>,
     config: Option<Arc<Descriptor>>,
     layers: Vec<Arc<Descriptor>>,
-    children: Vec<Result<Arc<Descriptor>, Box<BadChild>>>,
+    children: Vec<Result<Arc<Descriptor>, BadChild>>,
     subject: Option<Arc<Descriptor>>,
     annotations: Annotations,
     /// Whether the key is there, `null` too.
@@ -48,7 +49,6 @@ impl Document {
     pub fn parse(document: &[u8], max_children: u32) -> Result<Self> {
         Ok(json::document(document, |p| Fields::read(p, max_children))?.document()?)
     }
-
 }
 
 impl Root {
@@ -63,9 +63,7 @@ impl Root {
             })?;
             Ok(media_type)
         };
-        let read = json::document(document, |p| {
-            p.recover(|p| Fields::read(p, max_children))
-        })?;
+        let read = json::document(document, |p| p.recover(|p| Fields::read(p, max_children)))?;
         let of_other_type = |media_type: &Text| media_type::kind(media_type) == Kind::Other;
         match read {
             Ok(fields) => match fields.media_type {
@@ -73,9 +71,7 @@ impl Root {
                 _ => Ok(Self::Document(fields.document()?)),
             },
             Err(fault) => match json::document(document, media_type) {
-                Ok(Some(media_type)) if of_other_type(&media_type) => {
-                    Ok(Self::Unknown(media_type))
-                }
+                Ok(Some(media_type)) if of_other_type(&media_type) => Ok(Self::Unknown(media_type)),
                 _ => Err(fault.into()),
             },
         }
@@ -88,7 +84,10 @@ impl Fields {
         let mut descriptors = DescriptorReader::default();
         p.object(DEFINED, |p, name| {
             match name {
-                "schemaVersion" => fields.schema_version = p.optional(Parser::integer)?,
+                "schemaVersion" => {
+                    fields.schema_version = p.optional(Parser::integer)?;
+                    fields.version_is_null = fields.schema_version.is_none();
+                }
                 "mediaType" => fields.media_type = p.optional_text()?,
                 "artifactType" => fields.artifact_type = p.optional_text()?,
                 "annotations" => {
@@ -142,11 +141,9 @@ impl Fields {
                 return p.skip(Checks::default());
             }
             let i = children.len();
-            let bad = |descriptor, fault: Fault| {
-                Box::new(BadChild {
-                    descriptor,
-                    error: fault.at(i).under("manifests").into(),
-                })
+            let bad = |descriptor, fault: Fault| BadChild {
+                descriptor,
+                error: fault.at(i).under("manifests").into(),
             };
             let child = match p.recover(|p| descriptors.read(p))?.map(Arc::new) {
                 Ok(d) => match d.check_data() {
@@ -201,6 +198,7 @@ impl Fields {
         }
         if kind == Kind::Index {
             return Ok(Document::Index(IndexDocument {
+                media_type: self.media_type,
                 children: self.children,
             }));
         }
@@ -233,12 +231,13 @@ impl Fields {
             .into());
         }
         match (self.schema_version, written) {
-            (Some(2), _) | (None, Some(Kind::Index | Kind::Manifest)) => Ok(()),
+            (Some(2), _) => Ok(()),
+            (None, Some(Kind::Index | Kind::Manifest)) if !self.version_is_null => Ok(()),
             (Some(version), _) => Err(Fault::malformed(format_args!(
                 "found {version}, expected 2"
             ))
             .under("schemaVersion")),
-            (None, _) => Err(missing("schemaVersion", false)),
+            (None, _) => Err(missing("schemaVersion", self.version_is_null)),
         }
     }
 }

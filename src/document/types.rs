@@ -23,8 +23,10 @@ pub enum Root {
 
 #[derive(Debug, Default)]
 pub struct IndexDocument {
+    /// As written, if it was.
+    pub media_type: Option<Text>,
     /// The manifests and indexes named, in order; what is wrong with one concerns no other.
-    pub children: Vec<Result<Arc<Descriptor>, Box<BadChild>>>,
+    pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
 }
 
 /// A child of an index that cannot be followed.

@@ -93,7 +93,10 @@ pub fn platform(object: &mut ObjectWriter, platform: &Platform) {
     object.optional_text("os.version", platform.os_version.as_ref());
     if !platform.os_features.is_empty() {
         let features = platform.os_features.iter();
-        object.raw("os.features", &list(features.map(|feature| quoted(feature))));
+        object.raw(
+            "os.features",
+            &list(features.map(|feature| quoted(feature))),
+        );
     }
     object.optional_text("variant", platform.variant.as_ref());
 }
@@ -160,7 +163,11 @@ mod tests {
         let data: Arc<[u8]> = (*b"{}").into();
         Descriptor::new(text("a/b"), Digest::of(Algorithm::Sha256, &data), 2)
             .with_urls([text("https://x/\n")].into_iter().collect())
-            .with_annotations([(text("z"), text("1")), (text("a"), text(""))].into_iter().collect())
+            .with_annotations(
+                [(text("z"), text("1")), (text("a"), text(""))]
+                    .into_iter()
+                    .collect(),
+            )
             .with_data(Some(data))
             .with_artifact_type(Some(text("c/d")))
             .with_platform(Some(Arc::new(platform)))
@@ -168,12 +175,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let index = index("application/vnd.oci.image.index.v1+json", [descriptor(&full())], &Annotations::default());
+        let index = index(
+            "application/vnd.oci.image.index.v1+json",
+            [descriptor(&full())],
+            &Annotations::default(),
+        );
         let Document::Index(read) = Document::parse(&index, 1).unwrap() else {
             panic!("no index");
         };
         assert_eq!(**read.children[0].as_ref().unwrap(), full());
-        let bytes = manifest("application/vnd.oci.image.manifest.v1+json", &full(), [&full(), &full()]);
+        let bytes = manifest(
+            "application/vnd.oci.image.manifest.v1+json",
+            &full(),
+            [&full(), &full()],
+        );
         let Document::Manifest(read) = Document::parse(&bytes, 0).unwrap() else {
             panic!("no manifest");
         };
@@ -186,7 +201,10 @@ mod tests {
     #[test]
     fn the_same_content_gives_the_same_bytes() {
         let plain = Descriptor::new(text("a/b"), Digest::parse("x:y").unwrap(), 7);
-        assert_eq!(descriptor(&plain), r#"{"mediaType":"a/b","digest":"x:y","size":7}"#);
+        assert_eq!(
+            descriptor(&plain),
+            r#"{"mediaType":"a/b","digest":"x:y","size":7}"#
+        );
         assert_eq!(descriptor(&full()), descriptor(&full()));
         assert_eq!(ObjectWriter::default().finish(), "{}");
     }

@@ -1,9 +1,15 @@
 //! Image configurations.
 
 use super::boolean::ociimg_bool;
-use super::kit::get::{get, get_annotation, get_bool, get_item, get_pair, get_text};
-use super::kit::handle::free;
-use crate::config::{Config, History};
+use super::kit::get::{
+    get, get_annotation, get_bool, get_bytes, get_item, get_new, get_pair, get_text,
+};
+use super::kit::handle::{free, set};
+use super::kit::text::nullable_text;
+use super::platform::ociimg_platform;
+use crate::config::{Config, HistoryStep};
+use crate::image::Image;
+use crate::json;
 use crate::load::Verified;
 use libc::{c_char, size_t};
 use std::sync::Arc;
@@ -13,14 +19,31 @@ use std::sync::Arc;
 /// does. A list that is null or absent in the document counts 0.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
-pub struct ociimg_config(pub(super) Arc<Verified<Config>>);
+pub struct ociimg_config {
+    document: Arc<Verified<Config>>,
+    /// The places of the image's layers that the history can speak of.
+    layers: Box<[u32]>,
+}
+
+impl From<&Image> for ociimg_config {
+    fn from(image: &Image) -> Self {
+        let document = image.config().clone();
+        let has_diff_ids = !document.content.diff_ids.is_empty();
+        let layers = (0u32..).zip(image.layers());
+        let layers = layers.filter(|(_, layer)| !has_diff_ids || layer.diff_id().is_some());
+        Self {
+            layers: layers.map(|(i, _)| i).collect(),
+            document,
+        }
+    }
+}
 
 impl ociimg_config {
     fn content(&self) -> &Config {
-        &self.0.content
+        &self.document.content
     }
 
-    fn history(&self, i: usize) -> Option<&History> {
+    fn history(&self, i: usize) -> Option<HistoryStep<'_>> {
         self.content().history.get(i)
     }
 }
@@ -165,7 +188,7 @@ pub extern "C" fn ociimg_config_history_created_by(
     config: Option<&ociimg_config>,
     i: size_t,
 ) -> *const c_char {
-    get_text(config, |c| c.history(i)?.created_by.as_ref())
+    get_item(config, |c| c.history(i)?.created_by)
 }
 
 /// Who made the step at a place; NULL where it is absent, and beyond the end.
@@ -174,7 +197,7 @@ pub extern "C" fn ociimg_config_history_author(
     config: Option<&ociimg_config>,
     i: size_t,
 ) -> *const c_char {
-    get_text(config, |c| c.history(i)?.author.as_ref())
+    get_item(config, |c| c.history(i)?.author)
 }
 
 /// When the step at a place was made, as written; NULL where it is absent, and beyond the end.
@@ -183,7 +206,7 @@ pub extern "C" fn ociimg_config_history_created(
     config: Option<&ociimg_config>,
     i: size_t,
 ) -> *const c_char {
-    get_text(config, |c| c.history(i)?.created.as_ref())
+    get_item(config, |c| c.history(i)?.created)
 }
 
 /// The comment on the step at a place; NULL where it is absent, and beyond the end.
@@ -192,7 +215,7 @@ pub extern "C" fn ociimg_config_history_comment(
     config: Option<&ociimg_config>,
     i: size_t,
 ) -> *const c_char {
-    get_text(config, |c| c.history(i)?.comment.as_ref())
+    get_item(config, |c| c.history(i)?.comment)
 }
 
 /// Whether the step at a place made no layer; false beyond the end.
@@ -204,6 +227,51 @@ pub extern "C" fn ociimg_config_history_empty_layer(
     get_bool(config, |c| {
         c.history(i).is_some_and(|step| step.empty_layer)
     })
+}
+
+/// Tells the layer that the step at a place made: true, with its place in the image; false,
+/// with 0, where it made none, and where the history does not fit the layers. layer may be
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_config_history_layer(
+    config: Option<&ociimg_config>,
+    i: size_t,
+    layer: *mut size_t,
+) -> ociimg_bool {
+    let place = get(config, None, |c| {
+        let made = c.content().history.layer(i, c.layers.len())?;
+        Some(c.layers[made] as size_t)
+    });
+    // SAFETY: an output that is NULL or can be written.
+    unsafe { set(layer, place.unwrap_or(0)) };
+    place.is_some().into()
+}
+
+/// Returns the platform that the config says it is for, whatever an index says; NULL where
+/// it lacks os or architecture. The caller frees it with ociimg_platform_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_config_platform(config: Option<&ociimg_config>) -> *mut ociimg_platform {
+    get_new(config, |c| Some(c.content().platform.clone()?.into()))
+}
+
+/// Returns the value at a JSON pointer (RFC 6901: "/config/Healthcheck"; "" is the whole
+/// document) as written in the config, and its length in bytes; len may be NULL. Not
+/// NUL-terminated. NULL and 0 where there is nothing, and for a pointer that is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_config_json_at(
+    config: Option<&ociimg_config>,
+    pointer: *const c_char,
+    len: *mut size_t,
+) -> *const u8 {
+    // SAFETY: a C string or NULL.
+    let pointer = unsafe { nullable_text(pointer, "pointer") };
+    // SAFETY: an output that is NULL or can be written.
+    unsafe {
+        get_bytes(config, len, |c| {
+            let value = json::pointer::at(&c.document.bytes, pointer.ok()??)?;
+            Some(value.as_bytes())
+        })
+    }
 }
 
 /// Frees a config; NULL does nothing. Any thread.

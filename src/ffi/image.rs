@@ -224,7 +224,7 @@ pub extern "C" fn ociimg_image_config_digest(image: Option<&ociimg_image>) -> *c
 /// The image configuration; NULL for NULL. The caller frees it with ociimg_config_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_config(image: Option<&ociimg_image>) -> *mut ociimg_config {
-    read_new(image, |image| Some(ociimg_config(image.config().clone())))
+    read_new(image, |image| Some(image.into()))
 }
 
 /// Frees an image; NULL does nothing. Any thread.

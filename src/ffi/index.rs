@@ -12,14 +12,16 @@ use super::kit::options;
 use super::kit::outcome::create;
 use super::kit::text::optional_text;
 use super::loader::ociimg_loader;
+use super::manifest::ociimg_manifest;
 use super::matcher::ociimg_matcher;
 use super::platform::ociimg_platform;
 use super::reader::{how_to_read, ociimg_read_mode, ociimg_reader, ociimg_reader_options};
 use crate::index::Index;
-use crate::load::{EntryKind, Options};
-use crate::platform::Matcher;
+use crate::load::{EntryKind, LoadOptions};
+use crate::platform::{Matcher, Platform};
 use libc::{c_char, size_t};
 use std::mem::offset_of;
+use std::sync::Arc;
 
 /// What a load may cost, and what it must find. A field that is 0 or NULL has its default.
 #[repr(C)]
@@ -29,7 +31,7 @@ pub struct ociimg_load_options {
     pub struct_size: usize,
     /// Bytes of one index, manifest or config. Default: 4 MiB.
     pub max_document_size: u64,
-    /// Bytes of all documents of one load. Default: 256 MiB.
+    /// Bytes of all documents of one load, and of those that the index keeps. Default: 32 MiB.
     pub max_total_size: u64,
     /// Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8.
     pub max_index_depth: u32,
@@ -46,6 +48,15 @@ unsafe impl options::Published for ociimg_load_options {
     const FIRST_PUBLISHED: usize =
         offset_of!(ociimg_load_options, root_digest) + size_of::<usize>();
     const NAME: &'static str = "ociimg_load_options";
+}
+
+/// The number that a caller gives, or the default for 0.
+fn or_default<T: PartialEq + Default>(given: T, default: T) -> T {
+    if given == T::default() {
+        default
+    } else {
+        given
+    }
 }
 
 /// What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
@@ -111,11 +122,12 @@ pub unsafe extern "C" fn ociimg_index_load(
             let root_digest = optional_text(given.root_digest, "root_digest")?
                 .map(|text| digest_argument(text, "root_digest"))
                 .transpose()?;
-            let options = Options {
-                max_document_size: given.max_document_size,
-                max_total_size: given.max_total_size,
-                max_index_depth: given.max_index_depth,
-                max_entries: given.max_entries,
+            let defaults = LoadOptions::default();
+            let options = LoadOptions {
+                max_document_size: or_default(given.max_document_size, defaults.max_document_size),
+                max_total_size: or_default(given.max_total_size, defaults.max_total_size),
+                max_index_depth: or_default(given.max_index_depth, defaults.max_index_depth),
+                max_entries: or_default(given.max_entries, defaults.max_entries),
                 root_digest,
             };
             Ok(ociimg_index(Index::load(loader, &options, &context(ctx))?))
@@ -187,6 +199,37 @@ pub extern "C" fn ociimg_index_entry_error(
         let error = index.0.entries().get(i)?.error.clone()?;
         Some(error.into())
     })
+}
+
+/// Returns the name under which the root offers the entry, or the index that it is nested
+/// in: of a docker-save archive the tag as written, else the annotation
+/// io.containerd.image.name of the root's descriptor, else its annotation
+/// org.opencontainers.image.ref.name. NULL where it has none, and beyond the end. Lives as
+/// long as the index.
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_index_entry_name(
+    index: Option<&ociimg_index>,
+    i: size_t,
+) -> *const c_char {
+    get_text(index, |index| index.0.entry_name(i))
+}
+
+/// Returns the name of an entry kind, "IMAGE"; "UNKNOWN" for a number that has none.
+/// Static text.
+#[unsafe(no_mangle)]
+pub extern "C" fn ociimg_entry_kind_name(kind: ociimg_entry_kind) -> *const c_char {
+    let names = [
+        (OCIIMG_ENTRY_KIND_NONE, c"NONE"),
+        (OCIIMG_ENTRY_KIND_IMAGE, c"IMAGE"),
+        (OCIIMG_ENTRY_KIND_ATTESTATION, c"ATTESTATION"),
+        (OCIIMG_ENTRY_KIND_ARTIFACT, c"ARTIFACT"),
+        (OCIIMG_ENTRY_KIND_UNKNOWN, c"UNKNOWN"),
+        (OCIIMG_ENTRY_KIND_BROKEN, c"BROKEN"),
+    ];
+    let name = names
+        .iter()
+        .find(|(value, _)| *value as ociimg_entry_kind == kind);
+    name.map_or(c"UNKNOWN", |(_, name)| name).as_ptr()
 }
 
 /// The images that a machine of this platform can run, best first, by
@@ -287,9 +330,66 @@ pub unsafe extern "C" fn ociimg_index_image(
     }
 }
 
+/// Loads the image that a machine of this platform runs: the first by
+/// ociimg_matcher_default(platform) that is really an image. platform NULL is this machine.
+/// A root that is a single manifest without platform is that image. Entries whose platform
+/// the root itself tells come before all others. ctx may be NULL. May run callbacks; several
+/// threads may ask one index at once. The caller frees *out with ociimg_image_free.
+///
+/// Fails with OCIIMG_STATUS_NOT_FOUND (none fits; the message names the platforms that there
+/// are), OCIIMG_STATUS_INVALID_ARGUMENT (NULL; a layout or archive offers several different
+/// images that fit equally well: the message names them), the error of a BROKEN entry that
+/// would have been chosen by its descriptor's platform, and as ociimg_index_image does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_image_for(
+    index: *const ociimg_index,
+    platform: *const ociimg_platform,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_image,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = hold(index, "index")?;
+            let platform = match platform.as_ref() {
+                Some(platform) => platform.platform.clone(),
+                None => Arc::new(Platform::host().clone()),
+            };
+            let image = index.0.image_for(&platform, &context(ctx))?;
+            Ok(image.into())
+        })
+    }
+}
+
+/// Loads the manifest of the entry at a place of the list, whatever it describes: an image,
+/// an artifact or an attestation. It is verified, or taken from what was loaded before. ctx
+/// may be NULL. May run callbacks; several threads may ask one index at once. The caller
+/// frees *out with ociimg_manifest_free.
+///
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end),
+/// OCIIMG_STATUS_UNSUPPORTED (an UNKNOWN entry), the error of a BROKEN entry, and as
+/// ociimg_index_image does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ociimg_index_manifest(
+    index: *const ociimg_index,
+    i: size_t,
+    ctx: *const ociimg_context,
+    out: *mut *mut ociimg_manifest,
+    err: *mut *mut ociimg_error,
+) -> ociimg_status {
+    // SAFETY: handles of ours or NULL, outputs that are NULL or can be written.
+    unsafe {
+        create(out, err, || {
+            let index = hold(index, "index")?;
+            Ok(index.0.manifest(i, &context(ctx))?.into())
+        })
+    }
+}
+
 /// Opens any other content of the same source by its descriptor: layers of artifacts,
-/// configs, attestations. Manifest and index media types are asked of open_manifest, all
-/// else of open_blob; embedded data is used without asking, and so is the root.
+/// configs, attestations. Manifest and index media types, and
+/// what the index lists, are asked of open_manifest, all else of open_blob; embedded data is used without asking, and so is the root.
 /// OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
 /// may be NULL. The caller frees *out with ociimg_reader_free.
 ///

@@ -71,7 +71,7 @@ impl Changed {
 }
 
 impl Image {
-    /// MALFORMED where layers and diff IDs differ in number.
+    /// MALFORMED where the config's diff IDs do not fit the layers.
     pub fn new(
         manifest: Verified<Manifest>,
         config: Verified<Config>,
@@ -79,14 +79,14 @@ impl Image {
         loader: &Arc<dyn Loader>,
     ) -> Result<Self> {
         let descriptors = &manifest.content.layers;
-        config
+        let diff_ids = config
             .content
-            .expect_layers(descriptors.len())
+            .layer_diff_ids(descriptors)
             .map_err(|e| e.with_digest(manifest.digest.text()))?;
         let layers = descriptors
             .iter()
-            .zip(&config.content.diff_ids)
-            .map(|(d, diff_id)| Layer::new(d.clone(), Some(diff_id.clone()), loader.clone()))
+            .zip(diff_ids)
+            .map(|(d, diff_id)| Layer::new(d.clone(), diff_id, loader.clone()))
             .collect();
         Ok(Self::with_layers(manifest, config, platform, layers))
     }

@@ -8,6 +8,7 @@ pub mod edit;
 mod fault;
 mod keys;
 pub mod parse;
+pub mod pointer;
 pub mod scan;
 mod string;
 mod value;

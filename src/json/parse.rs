@@ -150,11 +150,12 @@ impl<'a> Parser<'a> {
         let at = self.at;
         match found {
             Some(c) => Fault::of_grammar(format_args!(
-                "found '{}' at offset {at}, expected {expected}",
+                "found '{}' at offset {at}, expected JSON: {expected}",
                 c.escape_debug()
             )),
+            None if at == 0 => Fault::of_grammar("found nothing, expected JSON"),
             None => Fault::of_grammar(format_args!(
-                "found the end at offset {at}, expected {expected}"
+                "found the end at offset {at}, expected JSON: {expected}"
             )),
         }
     }
@@ -222,7 +223,7 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self, word: &'static str) -> Result<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.unexpected("a JSON value"));
+            return Err(self.unexpected("a value"));
         }
         self.at += word.len();
         Ok(())
@@ -415,7 +416,7 @@ impl<'a> Parser<'a> {
             if seen & 1 << i != 0 {
                 // By the same spelling, or by another.
                 return Err(match defined.any_case {
-                    true => beside(key, names[i]),
+                    true => beside(key),
                     false => named_twice(key),
                 });
             }
@@ -525,7 +526,7 @@ impl<'a> Parser<'a> {
                         }
                     }
                 }
-                _ => return Err(self.unexpected("a JSON value")),
+                _ => return Err(self.unexpected("a value")),
             }
             // Behind a value: the next one, or the ends of what is open.
             loop {
@@ -588,11 +589,8 @@ fn by_case(key: &str, name: &str) -> Fault {
     .under(key)
 }
 
-fn beside(key: &str, name: &str) -> Fault {
-    Fault::malformed(format_args!(
-        "found the key \"{name}\" twice in one object, by case or not, expected one spelling"
-    ))
-    .under(key)
+fn beside(key: &str) -> Fault {
+    Fault::malformed("found the key twice in one object, where case does not count").under(key)
 }
 
 /// The text, if it can be given to C.

@@ -196,10 +196,25 @@ fn no_more_than_128_levels_are_read() {
 #[test]
 fn integers_are_taken_as_go_takes_them() {
     let integer = |text: &str| document(text.as_bytes(), |p| p.integer());
-    for (text, value) in [("0", 0), ("-0", 0), ("-1", -1), ("9223372036854775807", i64::MAX)] {
+    for (text, value) in [
+        ("0", 0),
+        ("-0", 0),
+        ("-1", -1),
+        ("9223372036854775807", i64::MAX),
+    ] {
         assert_eq!(integer(text).unwrap(), value);
     }
-    for text in ["1.0", "1e0", "9223372036854775808", "\"1\"", "null", "[]", "01", "+1", "-"] {
+    for text in [
+        "1.0",
+        "1e0",
+        "9223372036854775808",
+        "\"1\"",
+        "null",
+        "[]",
+        "01",
+        "+1",
+        "-",
+    ] {
         assert!(integer(text).is_err(), "{text}");
     }
     assert!(check("[1e999,-1E+9,0.5]").is_ok());

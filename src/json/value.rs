@@ -30,10 +30,7 @@ impl<'a> Value<'a> {
     pub fn map(self) -> Result<Vec<(Cow<'a, str>, Value<'a>)>> {
         let mut members = Vec::new();
         self.parser().map(|p, key| {
-            members.push((
-                Cow::Owned(key.to_owned()),
-                Value(p.raw(Checks::default())?),
-            ));
+            members.push((Cow::Owned(key.to_owned()), Value(p.raw(Checks::default())?)));
             Ok(())
         })?;
         Ok(members)

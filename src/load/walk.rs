@@ -1,26 +1,24 @@
 //! The walk over an index and the indexes nested in it.
 
-use super::documents::{Documents, Verified, is_image, other_kind, parse, parse_config};
-use super::{Entry, EntryKind, Options};
+use super::entry::{Entry, EntryKind, Way};
+use super::memo::Memo;
+use super::options::LoadOptions;
+use super::store::{Store, is_image, other_kind, parse, parse_config};
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::digest::Digest;
-use crate::document::{self, BadChild, Document, Manifest};
-use crate::error::{Error, Result};
+use crate::document::{BadChild, Document, IndexDocument, ManifestDocument};
+use crate::error::{Error, Result, Status};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
 use crate::text::Text;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// What a load has read already, by digest, with the size that it had, or, of a failure,
-/// that it was to have.
-type Memo<T> = HashMap<Digest, (u64, Result<T>)>;
 
 /// What a digest led to.
 #[derive(Clone)]
 enum Node {
-    Index(Arc<document::Index>),
+    Index(Arc<IndexDocument>),
     /// What of a manifest a walk has to know.
     Manifest {
         media_type: Option<Text>,
@@ -28,13 +26,18 @@ enum Node {
     },
 }
 
-impl From<Manifest> for Node {
-    fn from(manifest: Manifest) -> Self {
-        let Manifest {
+impl From<ManifestDocument> for Node {
+    fn from(manifest: ManifestDocument) -> Self {
+        let ManifestDocument {
             media_type, config, ..
         } = manifest;
         let data = config.data().cloned();
-        let config = Descriptor::new(config.media_type, config.digest, config.size).with_data(data);
+        let config = Descriptor::new(
+            config.media_type.clone(),
+            config.digest.clone(),
+            config.size,
+        )
+        .with_data(data);
         Self::Manifest {
             media_type,
             config: Arc::new(config),
@@ -44,141 +47,183 @@ impl From<Manifest> for Node {
 
 /// What became of a descriptor.
 #[derive(Clone)]
-enum Seen {
+enum Visited {
     /// An index, to be walked.
-    Index(Arc<document::Index>),
+    Index(Arc<IndexDocument>),
     /// The entry at this place.
     Entry(usize),
 }
 
+/// An index that is being walked.
+struct Open {
+    index: Arc<IndexDocument>,
+    /// The place of its next child.
+    next: usize,
+    /// The way to its children; the root's children each begin their own.
+    way: Option<Way>,
+}
+
 /// One walk over a tree of indexes: iterative, since the depth is the caller's to set.
 pub struct Walk<'a> {
-    options: &'a Options,
-    documents: &'a Documents,
+    options: &'a LoadOptions,
+    store: &'a Store,
     ctx: &'a Context,
     /// Of `max_total_size`.
     bytes_left: u64,
     visited: u64,
+    /// Children of indexes being walked that are still to be visited.
+    pending: u64,
     entries: Vec<Entry>,
-    /// By where a descriptor stands (`nodes` and the walk keep all of them): an index
-    /// that is named a thousand times costs no more a time than what it lists, however
-    /// long its texts are.
-    seen: HashMap<*const Descriptor, Seen>,
+    /// Keyed by address; `nodes` keeps every descriptor below the root's own alive.
+    /// Revisiting an index thus costs one lookup per child, whatever the length of its
+    /// texts.
+    seen: HashMap<*const Descriptor, Visited>,
     nodes: Memo<Node>,
     /// Of configs that were read for nothing else.
     platforms: Memo<Option<Arc<Platform>>>,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that may read so many bytes.
+    /// A walk that may read `bytes_left` bytes.
     pub fn new(
-        documents: &'a Documents,
-        options: &'a Options,
+        store: &'a Store,
+        options: &'a LoadOptions,
         bytes_left: u64,
         ctx: &'a Context,
     ) -> Self {
         Self {
             options,
-            documents,
+            store,
             ctx,
             bytes_left,
             visited: 0,
+            pending: 0,
             entries: Vec::new(),
             seen: HashMap::new(),
-            nodes: Memo::new(),
-            platforms: Memo::new(),
+            nodes: Memo::default(),
+            platforms: Memo::default(),
         }
     }
 
     /// Walks over an index that is the root.
-    pub fn tree(mut self, root: document::Index) -> Result<Vec<Entry>> {
-        let root = Arc::new(root);
-        // The indexes being walked, each with the place of its next child.
-        let mut open = vec![(root.clone(), 0)];
-        while let Some((index, next)) = open.last_mut() {
-            let index = Arc::clone(index);
-            let at = *next;
-            *next += 1;
-            match index.children.get(at) {
-                None => drop(open.pop()),
-                Some(child) => {
-                    let nested = self.visit(child, open.len())?;
-                    open.extend(nested.map(|index| (index, 0)));
-                }
+    pub fn tree(mut self, root: IndexDocument) -> Result<Vec<Entry>> {
+        self.pending = root.children.len() as u64;
+        self.entries.reserve_exact(root.children.len());
+        let mut open = vec![Open {
+            index: Arc::new(root),
+            next: 0,
+            way: None,
+        }];
+        while let Some(top) = open.last_mut() {
+            let at = top.next;
+            top.next += 1;
+            let index = top.index.clone();
+            let Some(child) = index.children.get(at) else {
+                open.pop();
+                continue;
+            };
+            let way = top.way.clone().unwrap_or_else(|| Way {
+                root_child: at as u32,
+                begins_with_platform: descriptor_of(child).is_some_and(|d| d.platform().is_some()),
+                platforms: None,
+            });
+            if let Some(nested) = self.visit(child, open.len(), &way)? {
+                self.pending += nested.children.len() as u64;
+                let way = descriptor_of(child).map(|d| way.through(d));
+                open.push(Open {
+                    index: nested,
+                    next: 0,
+                    way,
+                });
             }
         }
         self.decide_by_what_was_read();
+        self.entries.shrink_to_fit();
         Ok(self.entries)
     }
 
-    /// Visits a manifest that is the root, as the one child of an index.
-    pub fn single(mut self, manifest: Manifest, root: &Verified<()>) -> Result<Vec<Entry>> {
-        let size = root.bytes.len() as u64;
-        let d = Descriptor::new(manifest.own_media_type(), root.digest.clone(), size);
-        self.documents.keep_manifest(&d.digest, &root.bytes);
-        remember(&mut self.nodes, &d, Ok(manifest.into()))?;
-        self.visit(&Ok(Arc::new(d)), 0)?;
+    /// Visits a root that is no index, as the one child of an index.
+    pub fn single(
+        mut self,
+        d: Descriptor,
+        manifest: Option<ManifestDocument>,
+    ) -> Result<Vec<Entry>> {
+        if let Some(manifest) = manifest {
+            self.nodes.remember(&d, Ok(manifest.into()))?;
+        }
+        self.pending = 1;
+        self.visit(&Ok(Arc::new(d)), 0, &Way::default())?;
         Ok(self.entries)
     }
 
     /// Visits a child at this depth below the root; an index is given back, to be walked
-    /// where it stands, all else becomes an entry.
+    /// in its place, anything else becomes an entry.
     fn visit(
         &mut self,
         child: &Result<Arc<Descriptor>, BadChild>,
         depth: usize,
-    ) -> Result<Option<Arc<document::Index>>> {
+        way: &Way,
+    ) -> Result<Option<Arc<IndexDocument>>> {
         // A tree may be large without anything to be read.
         self.ctx.check()?;
         self.visited += 1;
-        let most = self.options.max_entries;
-        if self.visited > u64::from(most) {
+        self.pending -= 1;
+        let max = self.options.max_entries;
+        if self.visited > u64::from(max) {
             return Err(Error::limit_exceeded(format_args!(
-                "found more than {most} descriptors, expected at most so many"
+                "found more than {max} descriptors, expected at most that many"
             )));
         }
         let d = match child {
             Ok(d) => d,
             Err(bad) => {
-                let entry = broken(bad.descriptor.as_ref(), bad.error.clone());
+                let entry = broken(bad.descriptor.as_ref(), bad.error.clone(), way);
                 self.entries.push(entry);
                 return Ok(None);
             }
         };
         let is_index = media_type::kind(&d.media_type) == Kind::Index;
-        let deepest = self.options.max_index_depth;
-        if is_index && depth as u64 > u64::from(deepest) {
+        let max_depth = self.options.max_index_depth;
+        if is_index && depth as u64 > u64::from(max_depth) {
             let error = Error::limit_exceeded(format_args!(
-                "index nested {depth} deep, expected at most {deepest}"
+                "index nested {depth} deep, expected at most {max_depth}"
             ));
-            let entry = broken(Some(d), error.with_digest(d.digest.text()));
+            let entry = broken(Some(d), error.with_digest(d.digest.text()), way);
             self.entries.push(entry);
             return Ok(None);
         }
         let entry = match self.seen.get(&Arc::as_ptr(d)) {
-            Some(Seen::Index(index)) => return Ok(Some(index.clone())),
-            Some(Seen::Entry(at)) => self.entries[*at].clone(),
+            Some(Visited::Index(index)) => return Ok(Some(index.clone())),
+            Some(Visited::Entry(at)) => Entry {
+                way: way.clone(),
+                ..self.entries[*at].clone()
+            },
             None if is_index => match self.index(d) {
                 Ok(index) => {
-                    let seen = Seen::Index(index.clone());
-                    self.seen.insert(Arc::as_ptr(d), seen);
+                    self.remember(d, depth, Visited::Index(index.clone()));
                     return Ok(Some(index));
                 }
-                Err(e) => of_content(d, e)?,
+                Err(e) => of_content(d, e, way)?,
             },
-            None => self.entry(d)?,
+            None => self.entry(d, way)?,
         };
-        let at = Seen::Entry(self.entries.len());
-        self.seen.entry(Arc::as_ptr(d)).or_insert(at);
+        self.remember(d, depth, Visited::Entry(self.entries.len()));
         self.entries.push(entry);
         Ok(None)
     }
 
+    fn remember(&mut self, d: &Arc<Descriptor>, depth: usize, visited: Visited) {
+        // No index can name the root, whose children are visited once.
+        if depth > 1 {
+            self.seen.entry(Arc::as_ptr(d)).or_insert(visited);
+        }
+    }
+
     /// A manifest that was read for one entry decides between image and artifact for all
-    /// that name it, those too that stand before it.
+    /// that name it, those before it too.
     fn decide_by_what_was_read(&mut self) {
-        let is_manifest = |(_, node): &_| matches!(node, Ok(Node::Manifest { .. }));
-        if !self.nodes.values().any(is_manifest) {
+        let is_manifest = |node: &Node| matches!(node, Node::Manifest { .. });
+        if !self.nodes.contents().any(is_manifest) {
             return;
         }
         for at in 0..self.entries.len() {
@@ -186,29 +231,31 @@ impl<'a> Walk<'a> {
             let (EntryKind::Image, Some(d)) = (entry.kind, entry.descriptor.clone()) else {
                 continue;
             };
-            self.entries[at].kind = match self.seen.get(&Arc::as_ptr(&d)) {
-                Some(Seen::Entry(first)) if *first < at => self.entries[*first].kind,
-                // Nothing is read for this, and what does not fit this descriptor shows
-                // when its image is asked for, as where nothing was known of it.
-                _ => self.classify(&d).map_or(EntryKind::Image, |(kind, _)| kind),
-            };
+            // Nothing is read for this. What does not fit this descriptor shows when its
+            // image is asked for, as where nothing was known of it.
+            if self.nodes.has(&d.digest)
+                && let Ok((kind, _)) = self.classify(&d)
+            {
+                self.entries[at].kind = kind;
+            }
         }
     }
 
     /// The entry of a child that is no index.
-    fn entry(&mut self, d: &Arc<Descriptor>) -> Result<Entry> {
+    fn entry(&mut self, d: &Arc<Descriptor>, way: &Way) -> Result<Entry> {
         match self.classify(d) {
             Ok((kind, platform)) => Ok(Entry {
                 kind,
                 descriptor: Some(d.clone()),
                 platform,
                 error: None,
+                way: way.clone(),
             }),
-            Err(e) => of_content(d, e),
+            Err(e) => of_content(d, e, way),
         }
     }
 
-    fn index(&mut self, d: &Descriptor) -> Result<Arc<document::Index>> {
+    fn index(&mut self, d: &Descriptor) -> Result<Arc<IndexDocument>> {
         match self.node(d, Kind::Index)? {
             Node::Index(index) => Ok(index),
             Node::Manifest { .. } => Err(other_kind(d, Kind::Manifest, Kind::Index)),
@@ -228,18 +275,16 @@ impl<'a> Walk<'a> {
             Kind::Other => return as_described(EntryKind::Unknown),
             Kind::Index | Kind::Manifest => {}
         }
-        let reference = d.annotation("vnd.docker.reference.type");
-        if reference.is_some_and(|v| &*v == "attestation-manifest") {
-            return as_described(EntryKind::Attestation);
+        let marked = marked_kind(d);
+        // With a platform of its own the mark is not believed: containerd and skopeo look
+        // at the platform alone, and would run what a scanner was told is no image.
+        let own = d.platform().filter(|p| !is_unknown(p));
+        if let (Some(kind), None) = (marked, own) {
+            return as_described(kind);
         }
-        if let Some(artifact_type) = d.artifact_type()
-            && !media_type::is_image_config(artifact_type, &d.media_type)
-        {
-            return as_described(EntryKind::Artifact);
-        }
-        // Only for its platform is a manifest asked for; one that was read already decides.
-        let is_read = matches!(self.nodes.get(&d.digest), Some((_, Ok(_))));
-        if d.platform().is_some() && !is_read {
+        // Otherwise a manifest is asked for only for its platform; one that was read
+        // already decides.
+        if marked.is_none() && d.platform().is_some() && !self.nodes.has(&d.digest) {
             return as_described(EntryKind::Image);
         }
         let (media_type, config) = match self.node(d, Kind::Manifest)? {
@@ -251,35 +296,39 @@ impl<'a> Walk<'a> {
         }
         let platform = match d.platform() {
             Some(platform) => Some(platform.clone()),
+            None if d.has_incomplete_platform() => None,
             None => self.platform(&config)?,
         };
         Ok((EntryKind::Image, platform))
     }
 
     fn node(&mut self, d: &Descriptor, kind: Kind) -> Result<Node> {
-        if let Some(met) = met(&self.nodes, d) {
-            return met;
+        if let Some(known) = self.nodes.recall(d) {
+            return known;
         }
+        // What an index has beyond this can't be visited: the load fails before.
+        let left = u64::from(self.options.max_entries).saturating_sub(self.visited + self.pending);
+        let max_children = u32::try_from(left).unwrap_or(u32::MAX);
         let node = self.read(d, kind).and_then(|bytes| {
-            Ok(match parse(d, &bytes, self.options.max_entries)? {
+            Ok(match parse(d, &bytes, max_children)? {
                 Document::Index(index) => Node::Index(Arc::new(index)),
                 Document::Manifest(manifest) => {
-                    self.documents.keep_manifest(&d.digest, &bytes);
+                    self.store.keep_manifest(&d.digest, &bytes);
                     manifest.into()
                 }
             })
         });
-        remember(&mut self.nodes, d, node)
+        self.nodes.remember(d, node)
     }
 
     fn platform(&mut self, d: &Descriptor) -> Result<Option<Arc<Platform>>> {
-        if let Some(met) = met(&self.platforms, d) {
-            return met;
+        if let Some(known) = self.platforms.recall(d) {
+            return known;
         }
         let platform = self
             .read(d, Kind::Other)
             .and_then(|bytes| Ok(parse_config(d, &bytes)?.platform));
-        remember(&mut self.platforms, d, platform)
+        self.platforms.remember(d, platform)
     }
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
@@ -290,39 +339,52 @@ impl<'a> Walk<'a> {
             ))
             .with_digest(d.digest.text()));
         }
-        self.documents.read(d, kind, self.ctx, &mut self.bytes_left)
+        self.store.read(d, kind, self.ctx, &mut self.bytes_left)
+    }
+}
+
+/// The kind that a descriptor's annotations or artifact type say.
+fn marked_kind(d: &Descriptor) -> Option<EntryKind> {
+    let reference = d.annotation("vnd.docker.reference.type");
+    if reference.is_some_and(|v| &*v == "attestation-manifest") {
+        return Some(EntryKind::Attestation);
+    }
+    let artifact_type = d.artifact_type()?;
+    let is_image = media_type::is_image_config(artifact_type, &d.media_type);
+    (!is_image).then_some(EntryKind::Artifact)
+}
+
+/// The platform that BuildKit writes for attestations.
+fn is_unknown(platform: &Platform) -> bool {
+    let is = |field: &Option<Text>| field.as_deref() == Some("unknown");
+    is(&platform.os) && is(&platform.architecture)
+}
+
+fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descriptor>> {
+    match child {
+        Ok(d) => Some(d),
+        Err(bad) => bad.descriptor.as_ref(),
     }
 }
 
 /// The entry of a child that is broken.
-fn broken(descriptor: Option<&Arc<Descriptor>>, error: Error) -> Entry {
+fn broken(descriptor: Option<&Arc<Descriptor>>, error: Error, way: &Way) -> Entry {
     Entry {
         kind: EntryKind::Broken,
         descriptor: descriptor.cloned(),
         platform: descriptor.and_then(|d| d.platform().cloned()),
         error: Some(error),
+        way: way.clone(),
     }
 }
 
 /// A failure of the content breaks its entry alone, any other the whole load.
-fn of_content(d: &Arc<Descriptor>, error: Error) -> Result<Entry> {
-    match error.status().is_of_content() {
-        true => Ok(broken(Some(d), error)),
+fn of_content(d: &Arc<Descriptor>, error: Error, way: &Way) -> Result<Entry> {
+    // One file of a layout that may not be read concerns nothing else.
+    let is_denied_file =
+        error.status() == Status::Io && error.errno() == Errno::ACCESS.raw_os_error();
+    match error.status().is_of_content() || is_denied_file {
+        true => Ok(broken(Some(d), error, way)),
         false => Err(error),
     }
-}
-
-/// What this load knows of a digest. Content that was read is checked against this
-/// descriptor's size; a failure stands for descriptors of the same size alone, since
-/// another size may be the right one, and for none that embeds the content.
-fn met<T: Clone>(memo: &Memo<T>, d: &Descriptor) -> Option<Result<T>> {
-    match memo.get(&d.digest)? {
-        (size, Ok(content)) => Some(d.expect_size(*size).map(|()| content.clone())),
-        (size, Err(e)) => (*size == d.size && d.data().is_none()).then(|| Err(e.clone())),
-    }
-}
-
-fn remember<T: Clone>(memo: &mut Memo<T>, d: &Descriptor, result: Result<T>) -> Result<T> {
-    memo.insert(d.digest.clone(), (d.size, result.clone()));
-    result
 }

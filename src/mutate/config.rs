@@ -172,7 +172,8 @@ impl Image {
         let config = Config::parse(json).map_err(|e| e.context("config"))?;
         let text = std::str::from_utf8(json).expect("a document that was read is UTF-8");
         self.edit(|draft| {
-            check_diff_ids(&draft, &config.diff_ids)?;
+            let diff_ids: Vec<_> = config.diff_ids.iter().collect();
+            check_diff_ids(&draft, &diff_ids)?;
             let is_new = draft.trees.config.render() != text;
             if is_new {
                 check_keys_for_nul(text).map_err(|e| e.context("config"))?;

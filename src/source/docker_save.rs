@@ -528,7 +528,7 @@ mod tests {
             let opened = open(&[path, file("x", &config), file("manifest.json", manifest)]);
             let digest = entries(&*opened.unwrap())
                 .remove(0)
-                .map(|(_, manifest)| manifest.config.digest);
+                .map(|(_, manifest)| manifest.config.digest.clone());
             let algorithm = digest.as_ref().map(|digest| digest.parts().0);
             assert_eq!(algorithm.map_err(|e| e.status()), expected, "{name}");
         }

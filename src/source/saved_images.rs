@@ -5,7 +5,7 @@ use super::docker_save::Item;
 use super::extent::Extent;
 use super::options::Options;
 use crate::compression::Compression;
-use crate::config::Config;
+use crate::config::{Config, DigestList};
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result, Status};
@@ -90,7 +90,7 @@ pub struct SavedImages<'a> {
 pub struct SavedConfig {
     pub digest: Digest,
     extent: Extent,
-    diff_ids: Box<[Digest]>,
+    diff_ids: DigestList,
 }
 
 #[derive(Clone)]
@@ -159,7 +159,7 @@ impl<'a> SavedImages<'a> {
         }
         let mut layers = Vec::new();
         let mut stored = Vec::new();
-        for (name, diff_id) in item.layers.iter().zip(&config.diff_ids) {
+        for (name, diff_id) in item.layers.iter().zip(config.diff_ids.iter()) {
             let layer = self.layer(name)?;
             let (kind, digest) = match &layer.compressed {
                 None => (LayerKind::Plain, diff_id.clone()),
@@ -250,7 +250,7 @@ impl<'a> SavedImages<'a> {
         Ok(SavedConfig {
             digest: Digest::of(algorithm, &document),
             extent,
-            diff_ids: config.diff_ids.into(),
+            diff_ids: config.diff_ids,
         })
     }
 

@@ -4,7 +4,7 @@ use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
 use ociimg::error::{Error, Result};
 use ociimg::index::Index;
-use ociimg::load::Options;
+use ociimg::load::LoadOptions;
 use ociimg::loader::{Loader, Stream};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -123,9 +123,9 @@ pub fn on(mut descriptor: Value, os: &str, architecture: &str) -> Value {
 }
 
 pub fn load(memory: &Arc<MemoryLoader>) -> Result<Index> {
-    load_with(memory, &Options::default())
+    load_with(memory, &LoadOptions::default())
 }
 
-pub fn load_with(memory: &Arc<MemoryLoader>, options: &Options) -> Result<Index> {
+pub fn load_with(memory: &Arc<MemoryLoader>, options: &LoadOptions) -> Result<Index> {
     Index::load(memory.clone(), options, &Context::default())
 }

@@ -94,7 +94,7 @@ impl Met {
     ) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         let mut added = Vec::new();
-        let config = (Arc::new(manifest.config), None);
+        let config = (manifest.config, None);
         let diff_ids = diff_ids.into_iter().chain(std::iter::repeat(None));
         let layers = manifest.layers.into_iter().zip(diff_ids);
         for (d, diff_id) in std::iter::once(config).chain(layers) {

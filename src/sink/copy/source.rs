@@ -8,7 +8,7 @@ use crate::document::{self, Manifest};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::index::Index;
-use crate::load::{self, Documents, EntryKind};
+use crate::load::{self, EntryKind, Store};
 use crate::loader::{Loader, Stream};
 use crate::media_type::{self, Kind};
 use crate::text::{Text, TextRef};
@@ -38,7 +38,7 @@ pub enum RootKind {
 }
 
 enum Content {
-    Index(Arc<Documents>),
+    Index(Arc<Store>),
     Image {
         image: Image,
         loader: Arc<dyn Loader>,
@@ -68,7 +68,7 @@ impl Source {
                 of_digest.push((d.clone(), error.clone()));
             }
         }
-        let documents = index.documents().clone();
+        let documents = index.store().clone();
         let (root, root_kind) = root_of(index, documents.loader.root_is_index())?;
         Ok(Self {
             root,

@@ -1,0 +1,65 @@
+//! Entries of an index.
+
+use crate::descriptor::Descriptor;
+use crate::error::Error;
+use crate::platform::Platform;
+use std::sync::Arc;
+
+/// What an entry of an index turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    Image,
+    /// A manifest about another, as BuildKit writes them.
+    Attestation,
+    /// A manifest whose config is no image config.
+    Artifact,
+    /// A media type that is neither manifest nor index.
+    Unknown,
+    /// Could not be read or understood.
+    Broken,
+}
+
+/// A manifest that an index names, or an artifact, attestation, unknown or broken entry.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub kind: EntryKind,
+    /// `None` where not even the descriptor could be read.
+    pub descriptor: Option<Arc<Descriptor>>,
+    /// The descriptor's as written, else the config's.
+    pub platform: Option<Arc<Platform>>,
+    /// Why it is broken.
+    pub error: Option<Error>,
+    pub way: Way,
+}
+
+/// The way from the root to an entry.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The place in the root of the descriptor that the way begins with.
+    pub root_child: u32,
+    /// Whether that descriptor has a platform.
+    pub begins_with_platform: bool,
+    /// The platforms that nested indexes on the way have themselves, the innermost first.
+    pub platforms: Option<Arc<WayPlatform>>,
+}
+
+/// The platform of a nested index, and those of the indexes that it is nested in.
+#[derive(Debug)]
+pub struct WayPlatform {
+    pub platform: Arc<Platform>,
+    pub outer: Option<Arc<WayPlatform>>,
+}
+
+impl Way {
+    /// The way on, through a nested index.
+    pub fn through(&self, index: &Descriptor) -> Self {
+        let mut way = self.clone();
+        if let Some(platform) = index.platform() {
+            way.platforms = Some(Arc::new(WayPlatform {
+                platform: platform.clone(),
+                outer: way.platforms.take(),
+            }));
+        }
+        way
+    }
+}

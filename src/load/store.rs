@@ -1,0 +1,241 @@
+//! The documents of one loader, read and verified, and those that are kept.
+
+use super::options::LoadOptions;
+use super::stream::{drain, open};
+use super::verified::Verified;
+use crate::config::Config;
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::{Document, ManifestDocument};
+use crate::error::{Error, Result};
+use crate::loader::Loader;
+use crate::media_type::{self, Kind};
+use crate::text::Text;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes that are read of content that is longer than it should be, to say why.
+const MAX_DIAGNOSIS: u64 = 64 << 10;
+
+/// The documents of one loader: each is verified before it is understood. The bytes of
+/// manifests and configs are kept while all that is kept is small enough, so that a second
+/// ask costs no loading. (Not what they say: a hostile document is larger when it is
+/// understood.) A failure is not kept.
+pub struct Store {
+    pub loader: Arc<dyn Loader>,
+    max_document_size: u64,
+    max_kept_size: u64,
+    // Not held while a loader runs: two threads that ask for one manifest at once may both
+    // load it.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    manifests: HashMap<Digest, Arc<[u8]>>,
+    configs: HashMap<Digest, Arc<[u8]>>,
+    /// Bytes of all documents, the root's too.
+    size: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Role {
+    Manifest,
+    Config,
+}
+
+impl Kept {
+    fn of(&mut self, role: Role) -> &mut HashMap<Digest, Arc<[u8]>> {
+        match role {
+            Role::Manifest => &mut self.manifests,
+            Role::Config => &mut self.configs,
+        }
+    }
+}
+
+impl Store {
+    /// A store for an index whose root has so many bytes.
+    pub fn new(loader: Arc<dyn Loader>, options: &LoadOptions, root_size: u64) -> Self {
+        Self {
+            loader,
+            max_document_size: options.max_document_size,
+            max_kept_size: options.max_total_size,
+            kept: Mutex::new(Kept {
+                size: root_size,
+                ..Kept::default()
+            }),
+        }
+    }
+
+    /// The manifest that a descriptor names.
+    pub fn manifest(&self, d: &Descriptor, ctx: &Context) -> Result<Verified<ManifestDocument>> {
+        self.document(Role::Manifest, d, ctx, |bytes| match parse(d, bytes, 0)? {
+            Document::Manifest(manifest) => Ok(manifest),
+            Document::Index(_) => Err(other_kind(d, Kind::Index, Kind::Manifest)),
+        })
+    }
+
+    /// The image config that a descriptor names.
+    pub fn config(&self, d: &Descriptor, ctx: &Context) -> Result<Verified<Config>> {
+        self.document(Role::Config, d, ctx, |bytes| parse_config(d, bytes))
+    }
+
+    fn document<T>(
+        &self,
+        role: Role,
+        d: &Descriptor,
+        ctx: &Context,
+        parse: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<Verified<T>> {
+        let kept = self.lock().of(role).get(&d.digest).cloned();
+        let is_kept = kept.is_some();
+        let bytes = match kept {
+            Some(bytes) => {
+                expect_size(d, bytes.len() as u64)?;
+                bytes
+            }
+            None => {
+                let kind = match role {
+                    Role::Manifest => Kind::Manifest,
+                    Role::Config => Kind::Other,
+                };
+                self.read(d, kind, ctx, &mut { u64::MAX })?
+            }
+        };
+        let content = parse(&bytes)?;
+        if !is_kept {
+            self.keep(role, &d.digest, &bytes);
+        }
+        Ok(Verified {
+            bytes,
+            digest: d.digest.clone(),
+            content,
+        })
+    }
+
+    /// The bytes of a manifest or index, as kept or as read now. They are not kept: a copy
+    /// needs each document once.
+    pub fn bytes(&self, d: &Descriptor, ctx: &Context) -> Result<Arc<[u8]>> {
+        let kept = self.lock().manifests.get(&d.digest).cloned();
+        match kept {
+            Some(bytes) => expect_size(d, bytes.len() as u64).map(|()| bytes),
+            None => self.read(d, Kind::Manifest, ctx, &mut { u64::MAX }),
+        }
+    }
+
+    /// Keeps the root, which is a manifest.
+    pub fn keep_root(&self, root: &Verified<()>) {
+        let mut kept = self.lock();
+        kept.manifests
+            .insert(root.digest.clone(), root.bytes.clone());
+    }
+
+    /// Keeps a manifest that was read and understood by the walk.
+    pub fn keep_manifest(&self, digest: &Digest, bytes: &Arc<[u8]>) {
+        self.keep(Role::Manifest, digest, bytes);
+    }
+
+    fn keep(&self, role: Role, digest: &Digest, bytes: &Arc<[u8]>) {
+        let mut kept = self.lock();
+        let size = kept.size.saturating_add(bytes.len() as u64);
+        if size > self.max_kept_size || kept.of(role).contains_key(digest) {
+            return;
+        }
+        kept.size = size;
+        kept.of(role).insert(digest.clone(), bytes.clone());
+    }
+
+    /// The bytes that a descriptor names, verified: at most one more than it says is
+    /// asked of the loader, and nothing where that is above the limit. What the loader
+    /// gave, be it right or wrong, is taken from `bytes_left`; embedded data was read with
+    /// the document that it stands in.
+    pub fn read(
+        &self,
+        d: &Descriptor,
+        kind: Kind,
+        ctx: &Context,
+        bytes_left: &mut u64,
+    ) -> Result<Arc<[u8]>> {
+        let concern = |e: Error| e.with_digest(d.digest.text());
+        if d.size > self.max_document_size {
+            return Err(concern(Error::limit_exceeded(format_args!(
+                "document of {} bytes, expected at most {}",
+                d.size, self.max_document_size
+            ))));
+        }
+        let algorithm = d.digest.algorithm()?;
+        let mut stream = open(&*self.loader, d, kind, ctx)?;
+        let (mut pieces, end) = drain(&mut *stream, d.size, ctx);
+        if end.is_ok() && pieces.len() > d.size {
+            // Wrong already. A little more may tell whether it is the size that is.
+            let more = self.max_document_size.min(MAX_DIAGNOSIS);
+            let (rest, _) = drain(&mut *stream, more, ctx);
+            pieces.append(rest);
+        }
+        drop(stream);
+        if d.data().is_none() {
+            *bytes_left = bytes_left.saturating_sub(pieces.len());
+        }
+        end.map_err(concern)?;
+        let bytes = pieces.join();
+        let digest = Digest::of(algorithm, &bytes);
+        check(d, bytes.len() as u64, &digest)?;
+        Ok(bytes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // A map is whole after a panic too: nothing else runs under the lock.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks content of this size and digest, which may go on where it is too long.
+fn check(d: &Descriptor, size: u64, digest: &Digest) -> Result<()> {
+    if *digest == d.digest {
+        return expect_size(d, size);
+    }
+    if size > d.size {
+        return Err(Error::size_mismatch(format_args!(
+            "content has more than the {} bytes expected",
+            d.size
+        ))
+        .with_digest(d.digest.text()));
+    }
+    d.expect_size(size)?;
+    d.digest.expect(digest)
+}
+
+/// SIZE_MISMATCH unless content that has the digest of `d` has its size too.
+pub fn expect_size(d: &Descriptor, found: u64) -> Result<()> {
+    d.expect_size(found)
+        .map_err(|e| e.context("the digest is right, but the size in the descriptor is not"))
+}
+
+pub fn parse(d: &Descriptor, bytes: &[u8], max_children: u32) -> Result<Document> {
+    Document::parse(bytes, max_children).map_err(|e| {
+        e.context(format_args!("document {}", d.digest))
+            .with_digest(d.digest.text())
+    })
+}
+
+pub fn other_kind(d: &Descriptor, found: Kind, expected: Kind) -> Error {
+    Error::malformed(format_args!(
+        "document {}: found {found}, expected {expected}, as its descriptor says",
+        d.digest
+    ))
+    .with_digest(d.digest.text())
+}
+
+pub fn parse_config(d: &Descriptor, bytes: &[u8]) -> Result<Config> {
+    Config::parse(bytes).map_err(|e| {
+        e.context(format_args!("config {}", d.digest))
+            .with_digest(d.digest.text())
+    })
+}
+
+/// Whether a manifest with this type of its own and this config is an image's.
+pub fn is_image(media_type: Option<&Text>, config: &Descriptor, d: &Descriptor) -> bool {
+    let own = media_type.unwrap_or(&d.media_type);
+    media_type::is_image_config(&config.media_type, own)
+}

@@ -1,0 +1,180 @@
+//! Selecting: the entries of an index that a platform can run, and the one that it runs.
+
+use crate::context::Context;
+use crate::error::{Error, Result, Status};
+use crate::image::Image;
+use crate::index::Index;
+use crate::load::{Entry, EntryKind};
+use crate::platform::{Matcher, Platform};
+use crate::text::Escaped;
+use std::collections::{BTreeSet, HashMap};
+
+/// Names or platforms that an error lists.
+const MAX_NAMED: usize = 16;
+
+impl Index {
+    /// The images that the matcher takes, best first; ties keep the order of the document.
+    /// Those whose platform the root itself tells come before all others, as containerd and
+    /// skopeo see no other.
+    pub fn select(&self, matcher: &Matcher) -> Self {
+        let is_image = |entry: &Entry| entry.kind == EntryKind::Image;
+        let entries = self.entries();
+        let chosen = self.ranked(matcher, is_image);
+        self.selection(chosen.into_iter().map(|i| entries[i].clone()).collect())
+    }
+
+    /// The places of the entries that the matcher takes, best first.
+    fn ranked(&self, matcher: &Matcher, is_wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
+        let mut known = HashMap::new();
+        let mut is_reached = |entry: &Entry| {
+            let mut index = entry.way.platforms.as_deref();
+            while let Some(nested) = index {
+                let matches = known
+                    .entry(&raw const *nested.platform)
+                    .or_insert_with(|| matcher.matches(&nested.platform));
+                if !*matches {
+                    return false;
+                }
+                index = nested.outer.as_deref();
+            }
+            true
+        };
+        let mut ranked = Vec::new();
+        for begins_with_platform in [true, false] {
+            let candidates = self.entries().iter().enumerate();
+            let candidates = candidates.filter_map(|(i, entry)| {
+                let platform = entry.platform.as_deref()?;
+                let is_candidate = entry.way.begins_with_platform == begins_with_platform
+                    && is_wanted(entry)
+                    && is_reached(entry);
+                is_candidate.then_some((platform, i))
+            });
+            ranked.extend(matcher.select(candidates));
+        }
+        ranked
+    }
+
+    /// The image that a machine of this platform runs: the first by its default matcher
+    /// that is really an image.
+    ///
+    /// Fails with the error of a BROKEN entry in whose place one would have been chosen,
+    /// with NOT_FOUND, and, where a layout or archive offers several different images that
+    /// fit equally well, with INVALID_ARGUMENT.
+    pub fn image_for(&self, platform: &Platform, ctx: &Context) -> Result<Image> {
+        ctx.check()?;
+        if let [entry] = self.entries()
+            && !self.root_is_index()
+            && entry.platform.is_none()
+        {
+            return self.image(0, ctx);
+        }
+        let matcher = Matcher::default_for(platform);
+        let is_wanted = |entry: &Entry| {
+            let has_descriptor = entry.descriptor.is_some();
+            matches!(entry.kind, EntryKind::Image | EntryKind::Broken) && has_descriptor
+        };
+        let ranked = self.ranked(&matcher, is_wanted);
+        for (at, &i) in ranked.iter().enumerate() {
+            match self.image(i, ctx) {
+                Err(e) if e.status() == Status::NotAnImage => {}
+                Ok(image) => {
+                    self.expect_no_other(i, &ranked[at + 1..], &matcher, ctx)?;
+                    return Ok(image);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(self.no_image_for(platform))
+    }
+
+    /// INVALID_ARGUMENT where a layout or archive offers another image than that of entry
+    /// `chosen` which fits as well. (Within one root descriptor the first counts, as it
+    /// does for registries.)
+    fn expect_no_other(
+        &self,
+        chosen: usize,
+        behind: &[usize],
+        matcher: &Matcher,
+        ctx: &Context,
+    ) -> Result<()> {
+        if !self.loader().root_is_index() {
+            return Ok(());
+        }
+        let first = &self.entries()[chosen];
+        let fits_equally = |i: &&usize| {
+            let entry = &self.entries()[**i];
+            let platforms = first.platform.as_ref().zip(entry.platform.as_ref());
+            entry.way.begins_with_platform == first.way.begins_with_platform
+                && platforms.is_some_and(|(a, b)| !matcher.less(a, b) && !matcher.less(b, a))
+        };
+        let digest = |entry: &Entry| entry.descriptor.as_ref().map(|d| d.digest.clone());
+        let is_other = |i: &&usize| {
+            let entry = &self.entries()[**i];
+            entry.kind == EntryKind::Image
+                && entry.way.root_child != first.way.root_child
+                && digest(entry) != digest(first)
+        };
+        let is_no_image = |i: usize| {
+            let image = self.image(i, ctx);
+            image.is_err_and(|e| e.status() == Status::NotAnImage)
+        };
+        let equal = behind.iter().take_while(fits_equally).filter(is_other);
+        let mut others: Vec<usize> = Vec::new();
+        for &i in equal {
+            ctx.check()?;
+            if others.len() < MAX_NAMED && !is_no_image(i) {
+                others.push(i);
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        others.insert(0, chosen);
+        Err(Error::invalid_argument(format_args!(
+            "found several images that fit equally well, expected one: choose by name from {}",
+            listed(others.into_iter().map(|i| self.label(i)))
+        )))
+    }
+
+    /// What a program may call an entry: its name, else its digest.
+    fn label(&self, i: usize) -> String {
+        let entry = &self.entries()[i];
+        match (self.name(entry), &entry.descriptor) {
+            (Some(name), _) => Escaped(name).to_string(),
+            (None, Some(d)) => d.digest.to_string(),
+            (None, None) => format!("entry {i}"),
+        }
+    }
+
+    /// NOT_FOUND, with the platforms that there are.
+    fn no_image_for(&self, platform: &Platform) -> Error {
+        let images = self.entries().iter().filter(|e| e.kind == EntryKind::Image);
+        let platforms: BTreeSet<String> = images
+            .filter_map(|entry| entry.platform.as_ref())
+            .map(|platform| Escaped(&platform.format_all()).to_string())
+            .collect();
+        let found = match platforms.is_empty() {
+            true => "none with a platform".to_owned(),
+            false => listed(platforms),
+        };
+        let broken = self.entries().iter().find_map(|entry| entry.error.as_ref());
+        let broken = broken.map_or(String::new(), |e| {
+            format!("; one entry is broken: {}", e.message())
+        });
+        Error::not_found(format_args!(
+            "no image for {}: found {found}{broken}",
+            Escaped(&platform.format_all())
+        ))
+    }
+}
+
+/// The first few of some names.
+fn listed(names: impl IntoIterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.into_iter().collect();
+    let more = names.len().saturating_sub(MAX_NAMED);
+    names.truncate(MAX_NAMED);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
