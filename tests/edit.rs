@@ -9,7 +9,7 @@ use ociimg::error::{Error, Status};
 use ociimg::image::{Format, Image};
 use ociimg::index::Index;
 use ociimg::layer::Layer;
-use ociimg::load::Options;
+use ociimg::load::LoadOptions;
 use ociimg::mutate::{AppendOptions, History, Step};
 use ociimg::platform::Platform;
 use ociimg::reader::{Mode, ReadOptions};
@@ -81,7 +81,7 @@ fn digests(image: &Image) -> (Digest, Digest) {
 
 /// Reads the image back through its own loader, and verifies its documents and layers.
 fn read_back(image: &Image) -> Image {
-    let index = Index::load(image.loader(), &Options::default(), &Context::default()).unwrap();
+    let index = Index::load(image.loader(), &LoadOptions::default(), &Context::default()).unwrap();
     assert!(index.root_is_verified());
     let again = index.image(0, &Context::default()).unwrap();
     assert_eq!(digests(&again), digests(image));
