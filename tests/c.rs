@@ -170,6 +170,11 @@ fn readers() {
 }
 
 #[test]
+fn edits_of_images() {
+    passes("edit.c");
+}
+
+#[test]
 fn copies_to_a_hostile_sink() {
     passes("copy.c");
 }
