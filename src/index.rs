@@ -5,7 +5,7 @@ use crate::descriptor::Descriptor;
 use crate::document::ManifestDocument;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::load::{self, Entry, EntryKind, LoadOptions, Store, Verified};
+use crate::load::{self, Entry, EntryKind, Findings, LoadOptions, Loaded, Store, Verified};
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
 use crate::reader::{Expected, Mode, ReadOptions, Reader};
@@ -37,9 +37,22 @@ struct Tree {
 
 impl Index {
     pub fn load(loader: Arc<dyn Loader>, options: &LoadOptions, ctx: &Context) -> Result<Self> {
-        let loaded = load::load(loader, options, ctx)?;
+        Ok(Self::of(load::load(loader, options, ctx)?))
+    }
+
+    /// Loads without reading manifests of which enough is known.
+    pub fn load_knowing(
+        loader: Arc<dyn Loader>,
+        options: &LoadOptions,
+        known: &Findings,
+        ctx: &Context,
+    ) -> Result<Self> {
+        Ok(Self::of(load::load_knowing(loader, options, known, ctx)?))
+    }
+
+    fn of(loaded: Loaded) -> Self {
         let entries: Arc<[Entry]> = loaded.entries.into();
-        Ok(Self {
+        Self {
             entries: entries.clone(),
             tree: Arc::new(Tree {
                 root: loaded.root,
@@ -50,7 +63,7 @@ impl Index {
                 store: Arc::new(loaded.store),
             }),
             is_selection: false,
-        })
+        }
     }
 
     pub fn root(&self) -> &Verified<()> {
@@ -69,6 +82,11 @@ impl Index {
 
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// All entries below the root, whatever was selected.
+    pub fn all_entries(&self) -> &[Entry] {
+        &self.tree.entries
     }
 
     /// The name under which the root offers entry `i`, or the index that it is nested in.

@@ -175,6 +175,11 @@ fn edits_of_images() {
 }
 
 #[test]
+fn indexes_that_are_made() {
+    passes("index_builder.c");
+}
+
+#[test]
 fn copies_to_a_hostile_sink() {
     passes("copy.c");
 }

@@ -224,7 +224,6 @@ fn an_edit_and_its_inverse_give_the_old_digests() {
 }
 
 #[test]
-#[ignore = "loading does not take such configs yet"]
 fn an_edit_that_sets_what_is_there_changes_nothing() {
     let config = r#"{"os":"linux","architecture":"arm","variant":"","os.features":["\u0061"],
         "author":"\u0061","created":"2006-01-02T15:04:05Z",
@@ -266,7 +265,6 @@ fn an_edit_that_sets_what_is_there_changes_nothing() {
 }
 
 #[test]
-#[ignore = "loading does not take such configs yet"]
 fn a_key_in_another_case_is_the_key_that_is_edited() {
     let config = r#"{"OS":"windows","architecture":"amd64","config":{"cmd":["a"],"env":["P=1"]},
         "rootfS":{"type":"layers","diff_ids":$},"History":[{"EMPTY_LAYER":true},{}]}"#;
@@ -292,7 +290,6 @@ fn a_key_in_another_case_is_the_key_that_is_edited() {
 }
 
 #[test]
-#[ignore = "loading does not take such configs yet"]
 fn a_layer_gets_a_step_where_the_history_fits_the_layers() {
     let step = Step {
         created: Some("2006-01-02T15:04:05.5+01:00"),

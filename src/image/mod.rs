@@ -20,6 +20,7 @@ use crate::layer::Layer;
 use crate::load::Verified;
 use crate::loader::Loader;
 use crate::platform::Platform;
+use crate::text::Text;
 use loader::ImageLoader;
 use std::sync::{Arc, OnceLock};
 use trees::Documents;
@@ -127,6 +128,11 @@ impl Image {
 
     pub fn annotations(&self) -> &Annotations {
         &self.manifest().content.annotations
+    }
+
+    /// The media type of the manifest by itself; OCI's where it has none.
+    pub fn media_type(&self) -> Text {
+        self.manifest().content.own_media_type()
     }
 
     pub fn format(&self) -> Format {

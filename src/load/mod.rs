@@ -2,6 +2,7 @@
 //! and the indexes nested in it.
 
 mod entry;
+mod known;
 mod memo;
 mod options;
 mod root;
@@ -11,6 +12,7 @@ mod verified;
 mod walk;
 
 pub use entry::{Entry, EntryKind, Way};
+pub use known::{Findings, Known};
 pub use options::LoadOptions;
 pub use store::{Store, is_image};
 pub use stream::open;
@@ -40,6 +42,16 @@ pub struct Loaded {
 
 /// Loads the root, and walks over it and all indexes below it in document order.
 pub fn load(loader: Arc<dyn Loader>, options: &LoadOptions, ctx: &Context) -> Result<Loaded> {
+    load_knowing(loader, options, &Findings::new(), ctx)
+}
+
+/// Loads without reading manifests of which enough is known.
+pub fn load_knowing(
+    loader: Arc<dyn Loader>,
+    options: &LoadOptions,
+    known: &Findings,
+    ctx: &Context,
+) -> Result<Loaded> {
     let (root, root_is_verified) = root::read_root(&*loader, options, ctx)?;
     let concern = |e: Error| e.context("root").with_digest(root.digest.text());
     let must_be_index = loader.root_is_index();
@@ -50,7 +62,7 @@ pub fn load(loader: Arc<dyn Loader>, options: &LoadOptions, ctx: &Context) -> Re
     let document = document.map_err(concern)?;
     let size = root.bytes.len() as u64;
     let store = Store::new(loader, options, size);
-    let walk = Walk::new(&store, options, options.max_total_size - size, ctx);
+    let walk = Walk::new(&store, options, known, options.max_total_size - size, ctx);
     let mut names = HashMap::new();
     let mut root_is_index = false;
     let described = |media_type| Descriptor::new(media_type, root.digest.clone(), size);

@@ -124,6 +124,16 @@ impl Store {
         }
     }
 
+    /// The bytes of a manifest that is kept.
+    pub fn kept_manifest(&self, digest: &Digest) -> Option<Arc<[u8]>> {
+        self.lock().manifests.get(digest).cloned()
+    }
+
+    /// The bytes of a config that is kept.
+    pub fn kept_config(&self, digest: &Digest) -> Option<Arc<[u8]>> {
+        self.lock().configs.get(digest).cloned()
+    }
+
     /// Keeps the root, which is a manifest.
     pub fn keep_root(&self, root: &Verified<()>) {
         let mut kept = self.lock();

@@ -1,6 +1,7 @@
 //! The walk over an index and the indexes nested in it.
 
 use super::entry::{Entry, EntryKind, Way};
+use super::known::Findings;
 use super::memo::Memo;
 use super::options::LoadOptions;
 use super::store::{Store, is_image, other_kind, parse, parse_config};
@@ -67,6 +68,7 @@ struct Open {
 pub struct Walk<'a> {
     options: &'a LoadOptions,
     store: &'a Store,
+    known: &'a Findings,
     ctx: &'a Context,
     /// Of `max_total_size`.
     bytes_left: u64,
@@ -88,12 +90,14 @@ impl<'a> Walk<'a> {
     pub fn new(
         store: &'a Store,
         options: &'a LoadOptions,
+        known: &'a Findings,
         bytes_left: u64,
         ctx: &'a Context,
     ) -> Self {
         Self {
             options,
             store,
+            known,
             ctx,
             bytes_left,
             visited: 0,
@@ -286,6 +290,14 @@ impl<'a> Walk<'a> {
         // already decides.
         if marked.is_none() && d.platform().is_some() && !self.nodes.has(&d.digest) {
             return as_described(EntryKind::Image);
+        }
+        if marked.is_none()
+            && d.platform().is_none()
+            && !d.has_incomplete_platform()
+            && let Some(known) = self.known.get(&d.digest)
+            && known.size == d.size
+        {
+            return Ok((known.kind, known.platform.clone()));
         }
         let (media_type, config) = match self.node(d, Kind::Manifest)? {
             Node::Manifest { media_type, config } => (media_type, config),

@@ -6,6 +6,7 @@
 mod config;
 mod convert;
 mod history;
+mod index_builder;
 mod layer_type;
 pub mod layer_writer;
 mod layers;
@@ -14,4 +15,5 @@ mod timestamp;
 mod values;
 
 pub use history::{History, Step};
+pub use index_builder::IndexBuilder;
 pub use layers::AppendOptions;

@@ -1,0 +1,19 @@
+//! What is known of manifests before a load.
+
+use super::entry::EntryKind;
+use crate::digest::Digest;
+use crate::platform::Platform;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What an earlier load found out that read a manifest.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub size: u64,
+    pub kind: EntryKind,
+    /// That of the config.
+    pub platform: Option<Arc<Platform>>,
+}
+
+/// Findings by the digest of the manifest.
+pub type Findings = HashMap<Digest, Known>;

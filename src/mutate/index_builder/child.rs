@@ -1,0 +1,160 @@
+//! Children of an index in the making.
+
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::document::write;
+use crate::image::Image;
+use crate::json::edit::ValueMut;
+use crate::json::scan::quoted;
+use crate::load::{Entry, EntryKind, Known, Way};
+use crate::media_type::{self, Kind};
+use crate::platform::{Matcher, Platform};
+use crate::text::{Text, TextRef};
+use std::sync::Arc;
+
+/// A child, and what a load found below it.
+#[derive(Clone)]
+pub struct Child {
+    /// `None` where it cannot be read.
+    pub descriptor: Option<Arc<Descriptor>>,
+    /// The name that the source's format has for it.
+    pub name: Option<Text>,
+    /// The entry that it is, or those of the index that it leads to.
+    pub below: Vec<Entry>,
+    /// The place of its source.
+    pub source: usize,
+}
+
+impl Child {
+    /// What the load found out that read the manifests below.
+    pub fn known(&self) -> impl Iterator<Item = (Digest, Known)> {
+        self.below.iter().filter_map(|entry| {
+            let d = entry.descriptor.as_ref()?;
+            let was_read = matches!(entry.kind, EntryKind::Image | EntryKind::Artifact)
+                && d.platform().is_none()
+                && d.artifact_type().is_none();
+            let known = Known {
+                size: d.size,
+                kind: entry.kind,
+                platform: entry.platform.clone(),
+            };
+            was_read.then(|| (d.digest.clone(), known))
+        })
+    }
+
+    fn is_index(&self) -> bool {
+        let d = self.descriptor.as_ref();
+        d.is_some_and(|d| media_type::kind(&d.media_type) == Kind::Index)
+    }
+
+    /// Whether it stays where only matching images do.
+    pub fn is_kept_by(&self, matcher: &Matcher) -> bool {
+        if self.is_index() {
+            let is_broken = |entry: &Entry| {
+                entry.kind == EntryKind::Broken && same_digest(entry, self.descriptor.as_deref())
+            };
+            return match &*self.below {
+                // The index itself could not be read.
+                [entry] if is_broken(entry) => true,
+                below => below.iter().any(|entry| {
+                    let platform = entry.platform.as_deref();
+                    entry.kind == EntryKind::Image
+                        && platform.is_some_and(|platform| matcher.matches(platform))
+                        && is_way_kept_by(&entry.way, matcher)
+                }),
+            };
+        }
+        let dropped = |entry: &Entry| {
+            let platform = entry.platform.as_deref();
+            entry.kind == EntryKind::Image
+                && platform.is_some_and(|platform| !matcher.matches(platform))
+        };
+        !self.below.iter().any(dropped)
+    }
+}
+
+fn same_digest(entry: &Entry, d: Option<&Descriptor>) -> bool {
+    match (&entry.descriptor, d) {
+        (Some(found), Some(d)) => found.digest == d.digest,
+        _ => false,
+    }
+}
+
+/// Whether every nested index on the way that has a platform has one that matches.
+fn is_way_kept_by(way: &Way, matcher: &Matcher) -> bool {
+    let mut next = way.platforms.as_ref();
+    while let Some(nested) = next {
+        if !matcher.matches(&nested.platform) {
+            return false;
+        }
+        next = nested.outer.as_ref();
+    }
+    true
+}
+
+/// A child that is an image as it is now.
+pub fn child_of_image(image: &Image, platform: Option<Arc<Platform>>, source: usize) -> Child {
+    let manifest = image.manifest();
+    let size = manifest.bytes.len() as u64;
+    let media_type = image.media_type();
+    let d = Descriptor::new(media_type, manifest.digest.clone(), size)
+        .with_platform(platform.clone())
+        .with_artifact_type(manifest.content.artifact_type.clone());
+    let d = Arc::new(d);
+    Child {
+        descriptor: Some(d.clone()),
+        name: None,
+        below: vec![Entry {
+            kind: EntryKind::Image,
+            descriptor: Some(d),
+            platform,
+            error: None,
+            way: Way::default(),
+        }],
+        source,
+    }
+}
+
+/// Makes an entry of one image that of another. What concerns the content follows it.
+pub fn replace(entry: ValueMut<'_>, old: &Descriptor, new: &Descriptor) {
+    let Some(mut entry) = entry.object() else {
+        return;
+    };
+    entry.set("mediaType", &quoted(&new.media_type));
+    entry.set("digest", &quoted(new.digest.text()));
+    entry.set("size", &new.size.to_string());
+    if old.digest != new.digest {
+        entry.remove("data");
+    }
+    match new.artifact_type() {
+        Some(artifact_type) => {
+            entry.set("artifactType", &quoted(artifact_type));
+        }
+        None if old.artifact_type().is_some() => {
+            entry.remove("artifactType");
+        }
+        None => {}
+    }
+    if old.platform() == new.platform() && old.platform().is_some() {
+        return;
+    }
+    match new.platform() {
+        Some(platform) => {
+            let mut object = write::ObjectWriter::default();
+            write::platform(&mut object, platform);
+            entry.set("platform", &object.finish());
+        }
+        None => {
+            entry.remove("platform");
+        }
+    }
+}
+
+/// The digest of the image that an attestation is about.
+pub fn reference_of(d: &Descriptor) -> Option<TextRef<'_>> {
+    let kind = d.annotation("vnd.docker.reference.type")?;
+    let is_attestation = kind.as_str() == "attestation-manifest";
+    is_attestation
+        .then(|| d.annotation("vnd.docker.reference.digest"))
+        .flatten()
+}
