@@ -995,7 +995,9 @@ typedef struct ociimg_load_options {
   size_t struct_size;
   /** Bytes of one index, manifest or config. Default: 4 MiB. */
   uint64_t max_document_size;
-  /** Bytes of all documents of one load. Default: 256 MiB. */
+  /**
+   * Bytes of all documents of one load, and of those that the index keeps. Default: 32 MiB.
+   */
   uint64_t max_total_size;
   /** Nested indexes below the root; a deeper one is a BROKEN entry. Default: 8. */
   uint32_t max_index_depth;
@@ -1061,6 +1063,21 @@ ociimg_descriptor *ociimg_index_entry_descriptor(const ociimg_index *index, size
  * ociimg_error_free.
  */
 ociimg_error *ociimg_index_entry_error(const ociimg_index *index, size_t i);
+
+/**
+ * Returns the name under which the root offers the entry, or the index that it is nested
+ * in: of a docker-save archive the tag as written, else the annotation
+ * io.containerd.image.name of the root's descriptor, else its annotation
+ * org.opencontainers.image.ref.name. NULL where it has none, and beyond the end. Lives as
+ * long as the index.
+ */
+const char *ociimg_index_entry_name(const ociimg_index *index, size_t i);
+
+/**
+ * Returns the name of an entry kind, "IMAGE"; "UNKNOWN" for a number that has none.
+ * Static text.
+ */
+const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
 
 /**
  * The images that a machine of this platform can run, best first, by
@@ -1147,6 +1164,24 @@ ociimg_status ociimg_index_image(const ociimg_index *index, size_t i,
                                  ociimg_error **err);
 
 /**
+ * Loads the image that a machine of this platform runs: the first by
+ * ociimg_matcher_default(platform) that is really an image. platform NULL is this machine.
+ * A root that is a single manifest without platform is that image. Entries whose platform
+ * the root itself tells come before all others. ctx may be NULL. May run callbacks; several
+ * threads may ask one index at once. The caller frees *out with ociimg_image_free.
+ *
+ * Fails with OCIIMG_STATUS_NOT_FOUND (none fits; the message names the platforms that there
+ * are), OCIIMG_STATUS_INVALID_ARGUMENT (NULL; a layout or archive offers several different
+ * images that fit equally well: the message names them), the error of a BROKEN entry that
+ * would have been chosen by its descriptor's platform, and as ociimg_index_image does.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_image_for(const ociimg_index *index,
+                                     const ociimg_platform *platform,
+                                     const ociimg_context *ctx, ociimg_image **out,
+                                     ociimg_error **err);
+
+/**
  * An independent copy: changing one leaves the other. NULL for NULL. The caller frees it
  * with ociimg_image_free.
  */
@@ -1202,6 +1237,102 @@ const char *ociimg_image_config_digest(const ociimg_image *image);
 
 /** Frees an image; NULL does nothing. Any thread. */
 void ociimg_image_free(ociimg_image *image);
+
+/** @} */
+
+/* ---- Manifests ------------------------------------------------------------------------- */
+
+/**
+ * @defgroup manifest Manifests
+ * Manifests of every kind as they are: of images, artifacts and attestations.
+ * @{
+ */
+
+/**
+ * Any manifest as it is: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
+ * attestation. Immutable; several threads may read one at once. Owned by whoever got it,
+ * and freed with ociimg_manifest_free; its texts live as long as it does.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+ */
+typedef struct ociimg_manifest ociimg_manifest;
+
+/**
+ * Loads the manifest of the entry at a place of the list, whatever it describes: an image,
+ * an artifact or an attestation. It is verified, or taken from what was loaded before. ctx
+ * may be NULL. May run callbacks; several threads may ask one index at once. The caller
+ * frees *out with ociimg_manifest_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end),
+ * OCIIMG_STATUS_UNSUPPORTED (an UNKNOWN entry), the error of a BROKEN entry, and as
+ * ociimg_index_image does.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_manifest(const ociimg_index *index, size_t i,
+                                    const ociimg_context *ctx, ociimg_manifest **out,
+                                    ociimg_error **err);
+
+/**
+ * Returns the image's manifest; NULL for NULL. The caller frees it with
+ * ociimg_manifest_free.
+ */
+ociimg_manifest *ociimg_image_manifest(const ociimg_image *image);
+
+/** Returns the digest of the manifest; NULL for NULL. */
+const char *ociimg_manifest_digest(const ociimg_manifest *manifest);
+
+/**
+ * Returns the manifest's own media type, else that of the descriptor that led to it; NULL
+ * for NULL.
+ */
+const char *ociimg_manifest_media_type(const ociimg_manifest *manifest);
+
+/** Returns the manifest's own artifact type; NULL where it has none. */
+const char *ociimg_manifest_artifact_type(const ociimg_manifest *manifest);
+
+/**
+ * Returns the descriptor of the config; NULL for NULL. The caller frees it with
+ * ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_manifest_config(const ociimg_manifest *manifest);
+
+/**
+ * Returns the descriptor of the manifest that this one is about; NULL where there is none.
+ * Nothing else in the library depends on it. The caller frees it with
+ * ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_manifest_subject(const ociimg_manifest *manifest);
+
+/** Returns the number of layers, which are any blobs in an artifact; 0 for NULL. */
+size_t ociimg_manifest_layer_count(const ociimg_manifest *manifest);
+
+/**
+ * Returns the descriptor of the layer at a place; NULL beyond the end. The caller frees it
+ * with ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_manifest_layer(const ociimg_manifest *manifest, size_t i);
+
+/** Returns the number of annotations; 0 for NULL. */
+size_t ociimg_manifest_annotation_count(const ociimg_manifest *manifest);
+
+/**
+ * Gives the annotation at a place, in the order of the document: true, with key and value,
+ * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
+ */
+ociimg_bool ociimg_manifest_annotation_at(const ociimg_manifest *manifest, size_t i,
+                                          const char **key, const char **value);
+
+/** Returns the annotation of this key; NULL where there is none. */
+const char *ociimg_manifest_annotation(const ociimg_manifest *manifest, const char *key);
+
+/**
+ * Returns the bytes of the manifest as they were loaded, and their number; len may be NULL.
+ * Not NUL-terminated. NULL and 0 for NULL.
+ */
+const uint8_t *ociimg_manifest_json(const ociimg_manifest *manifest, size_t *len);
+
+/** Frees a manifest; NULL does nothing. Any thread. */
+void ociimg_manifest_free(ociimg_manifest *manifest);
 
 /** @} */
 
@@ -1306,6 +1437,28 @@ const char *ociimg_config_history_comment(const ociimg_config *config, size_t i)
 
 /** Whether the step at a place made no layer; false beyond the end. */
 ociimg_bool ociimg_config_history_empty_layer(const ociimg_config *config, size_t i);
+
+/**
+ * Tells the layer that the step at a place made: true, with its place in the image; false,
+ * with 0, where it made none, and where the history does not fit the layers. layer may be
+ * NULL.
+ */
+ociimg_bool ociimg_config_history_layer(const ociimg_config *config, size_t i,
+                                        size_t *layer);
+
+/**
+ * Returns the platform that the config says it is for, whatever an index says; NULL where
+ * it lacks os or architecture. The caller frees it with ociimg_platform_free.
+ */
+ociimg_platform *ociimg_config_platform(const ociimg_config *config);
+
+/**
+ * Returns the value at a JSON pointer (RFC 6901: "/config/Healthcheck"; "" is the whole
+ * document) as written in the config, and its length in bytes; len may be NULL. Not
+ * NUL-terminated. NULL and 0 where there is nothing, and for a pointer that is none.
+ */
+const uint8_t *ociimg_config_json_at(const ociimg_config *config, const char *pointer,
+                                     size_t *len);
 
 /** Frees a config; NULL does nothing. Any thread. */
 void ociimg_config_free(ociimg_config *config);
@@ -1426,8 +1579,8 @@ typedef struct ociimg_reader_options {
 
 /**
  * Opens any other content of the same source by its descriptor: layers of artifacts,
- * configs, attestations. Manifest and index media types are asked of open_manifest, all
- * else of open_blob; embedded data is used without asking, and so is the root.
+ * configs, attestations. Manifest and index media types, and
+ * what the index lists, are asked of open_manifest, all else of open_blob; embedded data is used without asking, and so is the root.
  * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
  * may be NULL. The caller frees *out with ociimg_reader_free.
  *
@@ -1978,6 +2131,167 @@ OCIIMG_MUST_USE
 ociimg_status ociimg_layer_new(const ociimg_descriptor *descriptor, const char *diff_id,
                                const ociimg_loader *from, ociimg_layer **out,
                                ociimg_error **err);
+
+/** @} */
+
+/* ---- Making indexes -------------------------------------------------------------------- */
+
+/**
+ * @defgroup index_builder Making indexes
+ * Indexes from images and from other indexes.
+ * @{
+ */
+
+/**
+ * An index in the making: entries that are added, replaced and removed. A function that
+ * changes it needs it for itself alone; the others may run on several threads at once.
+ * Owned by the caller and freed with ociimg_index_builder_free.
+ *
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+ */
+typedef struct ociimg_index_builder ociimg_index_builder;
+
+/**
+ * Makes a builder of an index without entries. Runs no callback. The caller frees *out with
+ * ociimg_index_builder_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_new(ociimg_format format, ociimg_index_builder **out,
+                                       ociimg_error **err);
+
+/**
+ * Makes a builder with the entries of an index's own root, as they are written: nested
+ * indexes, attestations and broken ones too. The root of a selection is that of the index
+ * that it was selected from; ociimg_index_builder_keep leaves only what matches. Members of
+ * the root that nobody knows are kept. Runs no callback. The caller frees *out with
+ * ociimg_index_builder_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_from(const ociimg_index *index,
+                                        ociimg_index_builder **out, ociimg_error **err);
+
+/** How many entries the index has; 0 for NULL, and during a change on another thread. */
+size_t ociimg_index_builder_count(const ociimg_index_builder *builder);
+
+/**
+ * The descriptor at a place; NULL beyond the end, and of an entry whose descriptor cannot be
+ * read. The caller frees it with ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_index_builder_descriptor(const ociimg_index_builder *builder,
+                                                   size_t i);
+
+/**
+ * Adds an image as it is now: changing it later changes nothing here. platform may be NULL
+ * for the image's own. Its layers are read from where they came. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a platform without os or architecture),
+ * OCIIMG_STATUS_UNSUPPORTED (an OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY
+ * (builder or image is in use on another thread). The builder stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_add_image(ociimg_index_builder *builder,
+                                             const ociimg_image *image,
+                                             const ociimg_platform *platform,
+                                             ociimg_error **err);
+
+/**
+ * Adds another index, to be nested in this one. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest, or
+ * the index.json of a layout or archive), OCIIMG_STATUS_UNSUPPORTED (an OCI index for a Docker
+ * manifest list) or OCIIMG_STATUS_BUSY (the builder is in use on another thread). The builder
+ * stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_add_index(ociimg_index_builder *builder,
+                                             const ociimg_index *nested,
+                                             ociimg_error **err);
+
+/**
+ * Puts an image, as it is now, in the place of an entry. Annotations and unknown members of
+ * the entry stay, its platform is the image's. Attestations of what was there go, unless
+ * another entry has the same digest. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i), OCIIMG_STATUS_UNSUPPORTED (an
+ * OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY (builder or image is in use on
+ * another thread). The builder stays as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_replace_image(ociimg_index_builder *builder, size_t i,
+                                                 const ociimg_image *image,
+                                                 ociimg_error **err);
+
+/**
+ * Removes an entry, and the attestations of it, unless another entry has the same digest.
+ * Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i) or OCIIMG_STATUS_BUSY (the
+ * builder is in use on another thread).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_remove(ociimg_index_builder *builder, size_t i,
+                                          ociimg_error **err);
+
+/**
+ * Removes the images whose platform (the descriptor's, else the config's) does not match, with
+ * their attestations, and nested indexes without an image that does. Artifacts, unknown and
+ * broken entries and those without a platform stay. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL) or OCIIMG_STATUS_BUSY (the builder is in use
+ * on another thread).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_keep(ociimg_index_builder *builder,
+                                        const ociimg_matcher *matcher, ociimg_error **err);
+
+/**
+ * Sets an annotation of the index; NULL as value removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no builder, a key that is NULL or "", text that is
+ * not UTF-8), OCIIMG_STATUS_UNSUPPORTED (a Docker manifest list) or OCIIMG_STATUS_BUSY (the
+ * builder is in use on another thread).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_set_annotation(ociimg_index_builder *builder,
+                                                  const char *key, const char *value,
+                                                  ociimg_error **err);
+
+/**
+ * Sets an annotation of an entry; NULL as value removes it. Runs no callback.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no builder, no entry at i or one that cannot be
+ * read, a key that is NULL or "", text that is not UTF-8), OCIIMG_STATUS_UNSUPPORTED (a Docker
+ * manifest list) or OCIIMG_STATUS_BUSY (the builder is in use on another thread).
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_set_entry_annotation(ociimg_index_builder *builder,
+                                                        size_t i, const char *key,
+                                                        const char *value,
+                                                        ociimg_error **err);
+
+/**
+ * Makes the index as the builder is now, like a loaded one: it can be selected from, read and
+ * written, and its images are read from where they came. Entries whose kind or platform is not
+ * known yet are read, within the default limits of a load; this may run callbacks. The builder
+ * can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL), OCIIMG_STATUS_LIMIT_EXCEEDED (too many
+ * entries, too large), OCIIMG_STATUS_BUSY (the builder is in use on another thread),
+ * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT,
+ * OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE or OCIIMG_STATUS_IO. Content that is missing or
+ * wrong makes an entry OCIIMG_ENTRY_KIND_BROKEN.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_builder_finish(const ociimg_index_builder *builder,
+                                          const ociimg_context *ctx, ociimg_index **out,
+                                          ociimg_error **err);
+
+/** Frees a builder; NULL does nothing. Any thread, callbacks too. */
+void ociimg_index_builder_free(ociimg_index_builder *builder);
 
 /** @} */
 
