@@ -26,7 +26,9 @@ pub struct Trees {
     /// Whether the manifest still has the descriptor of another config.
     pub config_changed: bool,
     /// For each step of the config's history, whether it made no layer.
-    pub empty_steps: Vec<bool>,
+    empty_steps: Vec<bool>,
+    /// Steps that made a layer.
+    layer_steps: usize,
     manifest_algorithm: Algorithm,
     config_algorithm: Algorithm,
 }
@@ -37,9 +39,11 @@ impl Trees {
         // Only a digest that was computed by its algorithm is in a verified document.
         let algorithm = |digest: &Digest| digest.algorithm().unwrap_or(Algorithm::Sha256);
         let mut config_tree = tree(&config.bytes);
+        let empty_steps = empty_steps(&mut config_tree);
         Self {
             manifest: tree(&manifest.bytes),
-            empty_steps: empty_steps(&mut config_tree),
+            layer_steps: count_layer_steps(&empty_steps),
+            empty_steps,
             config: config_tree,
             config_changed: false,
             manifest_algorithm: algorithm(&manifest.digest),
@@ -51,11 +55,34 @@ impl Trees {
     pub fn replace_config(&mut self, document: &str) {
         self.config = Tree::new(document);
         self.empty_steps = empty_steps(&mut self.config);
+        self.layer_steps = count_layer_steps(&self.empty_steps);
     }
 
     /// Steps of the history that made a layer.
     pub fn layer_steps(&self) -> usize {
-        self.empty_steps.iter().filter(|empty| !**empty).count()
+        self.layer_steps
+    }
+
+    /// The place of the step that made a layer, where the history fits `layers` layers.
+    pub fn step_of_layer(&self, layer: usize, layers: usize) -> Option<usize> {
+        if self.layer_steps != layers {
+            return None;
+        }
+        let steps = self.empty_steps.iter().enumerate();
+        let mut made = steps.filter(|(_, empty)| !**empty).map(|(i, _)| i);
+        made.nth(layer)
+    }
+
+    /// Notes that a step was added to the history.
+    pub fn step_added(&mut self, is_empty: bool) {
+        self.empty_steps.push(is_empty);
+        self.layer_steps += usize::from(!is_empty);
+    }
+
+    /// Notes that a step was removed from the history.
+    pub fn step_removed(&mut self, i: usize) {
+        let is_empty = self.empty_steps.remove(i);
+        self.layer_steps -= usize::from(!is_empty);
     }
 
     /// Both documents as they are now, each with its digest by the algorithm that it had.
@@ -116,4 +143,8 @@ fn empty_steps(config: &mut Tree) -> Vec<bool> {
         empty.is_some_and(|empty| empty.raw() == "true")
     };
     (0..count).map(is_empty).collect()
+}
+
+fn count_layer_steps(empty_steps: &[bool]) -> usize {
+    empty_steps.iter().filter(|empty| !**empty).count()
 }

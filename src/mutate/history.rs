@@ -68,7 +68,7 @@ pub fn push_step(trees: &mut Trees, step: &Step<'_>, is_empty: bool) -> Result<(
     let mut history = array_made_in(root(&mut trees.config)?, "history")
         .ok_or_else(|| Error::internal("the history is no array"))?;
     history.push(&step.json(is_empty));
-    trees.empty_steps.push(is_empty);
+    trees.step_added(is_empty);
     Ok(())
 }
 

@@ -92,7 +92,7 @@ impl Image {
         self.edit(|draft| {
             let place = diff_id_place(&draft, i);
             let had_diff_id = draft.layers.list()[i].diff_id().is_some();
-            let step = step_of_layer(draft.trees, draft.layers.len(), i);
+            let step = draft.trees.step_of_layer(i, draft.layers.len());
             manifest_layers(draft.trees)?.remove(i);
             if had_diff_id {
                 diff_ids(draft.trees)?.remove(place);
@@ -102,7 +102,7 @@ impl Image {
                 if let Some(mut history) = history {
                     history.remove(step);
                 }
-                draft.trees.empty_steps.remove(step);
+                draft.trees.step_removed(step);
             }
             removed = Some(draft.layers.remove(i));
             Ok(match had_diff_id || step.is_some() {
@@ -206,14 +206,4 @@ fn diff_id_place(draft: &Draft<'_>, layer: usize) -> usize {
         .iter()
         .filter(|layer| layer.diff_id().is_some())
         .count()
-}
-
-/// The step that made a layer, where the history fits the layers.
-fn step_of_layer(trees: &Trees, layers: usize, layer: usize) -> Option<usize> {
-    if trees.layer_steps() != layers {
-        return None;
-    }
-    let steps = trees.empty_steps.iter().enumerate();
-    let mut made = steps.filter(|(_, empty)| !**empty).map(|(i, _)| i);
-    made.nth(layer)
 }
