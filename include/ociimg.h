@@ -1802,6 +1802,19 @@ ociimg_status ociimg_image_set_platform(ociimg_image *image,
                                         ociimg_error **err);
 
 /**
+ * Gives manifest, config and layers the media types of the other family, and changes nothing
+ * else. Runs no callback, and reads no layer. To OCI, layers of unknown types keep theirs.
+ *
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format), OCIIMG_STATUS_UNSUPPORTED
+ * (to Docker: annotations, a subject or artifact type, a zstd or encrypted layer or one of an
+ * unknown type) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays
+ * as it was then.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
+                                   ociimg_error **err);
+
+/**
  * Sets when the config was made, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or "" removes it. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
@@ -1955,19 +1968,6 @@ ociimg_status ociimg_image_set_config_member(ociimg_image *image, const char *na
 OCIIMG_MUST_USE
 ociimg_status ociimg_image_set_config_json(ociimg_image *image, const uint8_t *json,
                                            size_t len, ociimg_error **err);
-
-/**
- * Gives manifest, config and layers the media types of the other family, and changes nothing
- * else. Runs no callback, and reads no layer. To OCI, layers of unknown types keep theirs.
- *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format), OCIIMG_STATUS_UNSUPPORTED
- * (to Docker: annotations, a subject or artifact type, a zstd or encrypted layer or one of an
- * unknown type) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays
- * as it was then.
- */
-OCIIMG_MUST_USE
-ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
-                                   ociimg_error **err);
 
 /** @} */
 

@@ -6,98 +6,14 @@
 //! new values, that were parsed strictly before.
 
 use super::scan;
+pub use super::tree::Tree;
+use super::tree::{Array, Element, Member, Node, Object, Piece};
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::Arc;
-
-/// A document that can be edited. Clones are independent.
-#[derive(Clone, Debug)]
-pub struct Tree {
-    source: Arc<str>,
-    root: Node,
-    /// The value in the source; what surrounds it is white space.
-    span: Range<usize>,
-}
-
-/// Text that stands in the source, or was put in.
-#[derive(Clone, Debug)]
-enum Piece {
-    Source(Range<usize>),
-    New(Box<str>),
-}
-
-#[derive(Clone, Debug)]
-enum Node {
-    /// A value that was not split yet.
-    Text(Piece),
-    Object(Box<Object>),
-    Array(Box<Array>),
-}
-
-#[derive(Clone, Debug)]
-struct Object {
-    members: Vec<Member>,
-    /// From the last value to the closing brace.
-    tail: Piece,
-    /// The places of the keys, once there are many.
-    places: Option<HashMap<Box<str>, usize>>,
-}
-
-#[derive(Clone, Debug)]
-struct Member {
-    /// From the value before it, or the opening brace, to the key.
-    before: Piece,
-    key: Piece,
-    /// From the key to the value.
-    colon: Piece,
-    value: Node,
-}
-
-#[derive(Clone, Debug)]
-struct Array {
-    elements: Vec<Element>,
-    tail: Piece,
-}
-
-#[derive(Clone, Debug)]
-struct Element {
-    before: Piece,
-    value: Node,
-}
 
 /// Members from which on an object has a table of its keys.
 const MANY_MEMBERS: usize = 32;
 
-impl Piece {
-    fn new(text: &str) -> Self {
-        Self::New(text.into())
-    }
-
-    fn text<'a>(&'a self, source: &'a str) -> &'a str {
-        match self {
-            Self::Source(span) => &source[span.clone()],
-            Self::New(text) => text,
-        }
-    }
-
-    /// Part of this piece.
-    fn part(&self, span: Range<usize>) -> Self {
-        match self {
-            Self::Source(whole) => Self::Source(whole.start + span.start..whole.start + span.end),
-            Self::New(text) => Self::new(&text[span]),
-        }
-    }
-}
-
 impl Tree {
-    pub fn new(document: impl Into<Arc<str>>) -> Self {
-        let source = document.into();
-        let span = scan::value(&source);
-        let root = Node::Text(Piece::Source(span.clone()));
-        Self { source, root, span }
-    }
-
     pub fn root(&mut self) -> ValueMut<'_> {
         ValueMut {
             source: &self.source,
@@ -108,82 +24,6 @@ impl Tree {
     /// The root's members; `None` where the root is no object.
     pub fn object(&mut self) -> Option<ObjectMut<'_>> {
         self.root().object()
-    }
-
-    pub fn render(&self) -> String {
-        let mut out = String::with_capacity(self.source.len() + 64);
-        out.push_str(&self.source[..self.span.start]);
-        self.root.render(&self.source, &mut out);
-        out.push_str(&self.source[self.span.end..]);
-        out
-    }
-}
-
-impl Node {
-    fn render(&self, source: &str, out: &mut String) {
-        match self {
-            Self::Text(piece) => out.push_str(piece.text(source)),
-            Self::Object(object) => {
-                out.push('{');
-                for m in &object.members {
-                    for piece in [&m.before, &m.key, &m.colon] {
-                        out.push_str(piece.text(source));
-                    }
-                    m.value.render(source, out);
-                }
-                out.push_str(object.tail.text(source));
-                out.push('}');
-            }
-            Self::Array(array) => {
-                out.push('[');
-                for e in &array.elements {
-                    out.push_str(e.before.text(source));
-                    e.value.render(source, out);
-                }
-                out.push_str(array.tail.text(source));
-                out.push(']');
-            }
-        }
-    }
-
-    /// Splits an object or array into its parts.
-    fn split(&mut self, source: &str) {
-        let Self::Text(piece) = self else { return };
-        let text = piece.text(source);
-        let mut end = 1;
-        match text.as_bytes().first() {
-            Some(b'{') => {
-                let mut members = Vec::new();
-                for m in scan::members(text, 0) {
-                    members.push(Member {
-                        before: piece.part(end..m.key.start),
-                        colon: piece.part(m.key.end..m.value.start),
-                        key: piece.part(m.key),
-                        value: Self::Text(piece.part(m.value.clone())),
-                    });
-                    end = m.value.end;
-                }
-                let tail = piece.part(end..text.len() - 1);
-                *self = Self::Object(Box::new(Object {
-                    members,
-                    tail,
-                    places: None,
-                }));
-            }
-            Some(b'[') => {
-                let mut elements = Vec::new();
-                for value in scan::elements(text, 0) {
-                    elements.push(Element {
-                        before: piece.part(end..value.start),
-                        value: Self::Text(piece.part(value.clone())),
-                    });
-                    end = value.end;
-                }
-                let tail = piece.part(end..text.len() - 1);
-                *self = Self::Array(Box::new(Array { elements, tail }));
-            }
-            _ => {}
-        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod parse;
 pub mod pointer;
 pub mod scan;
 mod string;
+mod tree;
 mod value;
 
 pub use fault::Fault;

@@ -120,7 +120,7 @@ const SECTIONS: &[Section] = &[
         "edit",
         "Changing images",
         "Edits, which keep every byte that they do not change.",
-        &["image_edit"],
+        &["image_edit", "config_edit"],
     ),
     section(
         "layer_writer",
