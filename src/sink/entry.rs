@@ -143,14 +143,12 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::DescriptorReader;
     use crate::json;
 
     fn written(descriptor: &str, name: &EntryName) -> String {
-        let value = json::parse(descriptor.as_bytes()).unwrap();
-        entry(
-            &Descriptor::read(value, &mut Default::default()).unwrap(),
-            name,
-        )
+        let read = |p: &mut json::Parser<'_>| DescriptorReader::default().read(p);
+        entry(&json::document(descriptor.as_bytes(), read).unwrap(), name)
     }
 
     fn digest() -> String {
