@@ -62,7 +62,7 @@ fn large_image() -> TestImage {
 fn copy(from: &Path, sink: impl Sink + 'static) {
     let ctx = Arc::new(Context::default());
     let loader = source::open(from, &source::Options::default(), &ctx).unwrap();
-    let index = Index::load(loader, &load::Options::default(), &ctx).unwrap();
+    let index = Index::load(loader, &load::LoadOptions::default(), &ctx).unwrap();
     let source = Source::of_index(&index, false).unwrap();
     let sink = Arc::new(SharedSink::new(sink));
     let copy = Copy::new(source, sink.clone(), CopyOptions::default()).unwrap();
