@@ -14,6 +14,7 @@ use ociimg::mutate::{AppendOptions, History, Step};
 use ociimg::platform::Platform;
 use ociimg::reader::{Mode, ReadOptions};
 use ociimg::text::Text;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use support::loader::*;
@@ -890,4 +891,108 @@ fn an_image_of_ten_thousand_layers_is_edited_in_linear_time() {
     assert_eq!(image.manifest().content.layers.len(), 10_000);
     // Quadratic work takes minutes.
     assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Env(String, Option<String>),
+    Label(String, Option<String>),
+    Annotation(String, Option<String>),
+    Port(String, bool),
+    Cmd(Option<Vec<String>>),
+    User(Option<String>),
+    Created(Option<&'static str>),
+    Platform(&'static str),
+    Member(&'static str, Option<&'static str>),
+    Append(u8, &'static str),
+    Replace(usize),
+    Remove(usize),
+    History,
+    Convert(bool),
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    use proptest::option::of;
+    use proptest::sample::select;
+    let key = || "[AB=\u{e9}\"]{0,2}";
+    let text = || "[a-c\"\\\\\n\u{0}\u{1f600}]{0,3}";
+    let members = vec!["Env", "Labels", "cmd", "Cmd", "X", "ExposedPorts"];
+    let values = vec![
+        "null",
+        "{}",
+        "[]",
+        "[\"A=1\",null]",
+        "{\"A\":\"1\"}",
+        "\"x\"",
+        "1.50",
+        "{\"A\":1,\"A\":2}",
+    ];
+    prop_oneof![
+        (key(), of(text())).prop_map(|(k, v)| Edit::Env(k, v)),
+        (key(), of(text())).prop_map(|(k, v)| Edit::Label(k, v)),
+        (key(), of(text())).prop_map(|(k, v)| Edit::Annotation(k, v)),
+        (key(), any::<bool>()).prop_map(|(k, v)| Edit::Port(k, v)),
+        of(proptest::collection::vec(text(), 0..3)).prop_map(Edit::Cmd),
+        of(text()).prop_map(Edit::User),
+        of(select(vec!["2006-01-02T15:04:05Z", "now", ""])).prop_map(Edit::Created),
+        select(vec!["arm64", "amd64", ""]).prop_map(Edit::Platform),
+        (select(members), of(select(values))).prop_map(|(k, v)| Edit::Member(k, v)),
+        (
+            0_u8..4,
+            select(vec![LAYER, GZIP, ZSTD, DOCKER_LAYER, "x/y"])
+        )
+            .prop_map(|(i, t)| Edit::Append(i, t)),
+        (0_usize..6).prop_map(Edit::Replace),
+        (0_usize..6).prop_map(Edit::Remove),
+        Just(Edit::History),
+        any::<bool>().prop_map(Edit::Convert),
+    ]
+}
+
+fn apply(image: &mut Image, edit: &Edit) -> Result<(), Error> {
+    match edit {
+        Edit::Env(name, value) => image.set_env(name, value.as_deref()),
+        Edit::Label(key, value) => image.set_label(key, value.as_deref()),
+        Edit::Annotation(key, value) => image.set_annotation(key, value.as_deref()),
+        Edit::Port(port, present) => image.set_exposed_port(port, *present),
+        Edit::Cmd(words) => {
+            let words = words
+                .as_ref()
+                .map(|words| words.iter().map(String::as_str).collect());
+            let words: Option<Vec<_>> = words;
+            image.set_cmd(words.as_deref())
+        }
+        Edit::User(user) => image.set_user(user.as_deref()),
+        Edit::Created(time) => image.set_created(*time),
+        Edit::Platform(architecture) => image.set_platform(&platform("linux", architecture)),
+        Edit::Member(name, json) => image.set_config_member(name, json.map(str::as_bytes)),
+        Edit::Append(i, media_type) => image.append_layer(
+            &layer_of(media_type, &i.to_string()),
+            &AppendOptions::default(),
+        ),
+        Edit::Replace(i) => image.replace_layer(*i, &layer_of(LAYER, "r")).map(drop),
+        Edit::Remove(i) => image.remove_layer(*i).map(drop),
+        Edit::History => image.add_history(&Step::default()),
+        Edit::Convert(docker) => image.convert(if *docker { Format::Docker } else { Format::Oci }),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_edits_leave_an_image_that_loads_or_the_one_before(
+        ops in proptest::collection::vec(edits(), 1..12),
+    ) {
+        let config = r#"{"os":"linux","architecture":"amd64","config":{"env":["A=0","A=1"],
+            "Labels":null},"rootfs":{"type":"layers","diff_ids":$},"history":[{},null]}"#;
+        let mut image = image(2, config);
+        for op in &ops {
+            let before = (digests(&image), image.layers().len());
+            if apply(&mut image, op).is_err() {
+                prop_assert_eq!((digests(&image), image.layers().len()), before);
+            }
+        }
+        read_back(&image);
+    }
 }
