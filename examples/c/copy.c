@@ -7,9 +7,9 @@
  *     cc -Iinclude examples/c/copy.c -o copy -Ltarget/release -lociimg
  *     copy SOURCE TARGET [--platform P] [--name N]
  *
- * A TARGET that ends in .tar, .tar.gz or .tar.zst is an archive, which `docker load` reads as
- * well; any other is a layout. With -DOCIIMG_WITH_REGISTRY and -lociimg-registry, SOURCE may
- * be docker://NAME[:TAG][@DIGEST] and TARGET docker://NAME, where N is the tag.
+ * A TARGET that ends in .tar, .tar.gz or .tar.zst is an archive, one that `docker load` reads
+ * too with .docker before that; any other is a layout. With -DOCIIMG_WITH_REGISTRY and
+ * -lociimg-registry, SOURCE may be docker://NAME[:TAG][@DIGEST], TARGET docker://NAME.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -89,7 +89,7 @@ static ociimg_status open_target(const char *target, ociimg_error **err) {
     else if (ends_in(target, ".tar.zst")) opts.compression = OCIIMG_COMPRESSION_ZSTD;
     else if (!ends_in(target, ".tar"))
         return ociimg_sink_open_layout(target, &opts, &job.sink, err);
-    opts.flags = OCIIMG_SINK_DOCKER;
+    if (strstr(target, ".docker.tar")) opts.flags = OCIIMG_SINK_DOCKER;
     return ociimg_sink_open_archive(target, &opts, &job.sink, err);
 }
 
