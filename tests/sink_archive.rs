@@ -367,6 +367,18 @@ fn docker_gets_no_attestation() {
 }
 
 #[test]
+fn docker_gets_the_layers_that_have_diff_ids() {
+    let mut image = image("x", "amd64", 2);
+    let wasm = Blob::new("application/wasm", "wasm");
+    let manifest = String::from_utf8(image.manifest.bytes).unwrap();
+    let manifest = manifest.replace(r#""layers":["#, &format!(r#""layers":[{},"#, wasm.json()));
+    image.manifest = Blob::new(MANIFEST_TYPE, manifest);
+    image.blobs.push(wasm);
+    let bytes = archive(&docker(), |sink| put(sink, &image, "a"));
+    assert_eq!(docker_load(&bytes).len(), 1);
+}
+
+#[test]
 fn docker_gets_an_image_that_is_there() {
     // The first image of the index was not copied.
     let images = ["arm64", "amd64"].map(|architecture| image("x", architecture, 1));
@@ -601,7 +613,7 @@ fn the_file_behind_a_link_is_replaced() {
     let sink = ArchiveSink::create(&at("link"), &SinkOptions::default()).unwrap();
     sink.finish(&Context::default()).unwrap();
     assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
-    assert_eq!(entries(&fs::read(at("there/file")).unwrap()).len(), 2);
+    assert_eq!(entries(&fs::read(at("there/file")).unwrap()).len(), 3);
 }
 
 #[test]

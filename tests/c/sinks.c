@@ -121,12 +121,12 @@ static void check_stream(void) {
                OCIIMG_STATUS_INVALID_ARGUMENT);
   CHECK_EQUAL(stream.destroyed, 0);
 
-  /* oci-layout and index.json, each with a header, and the end. */
+  /* oci-layout and index.json, each with a header, the folder blobs, and the end. */
   CHECK_OK(ociimg_sink_open_archive_stream(take, destroy, &stream, NULL, &sink, &err));
   CHECK_EQUAL(stream.calls, 0);
   stream.sink = sink; /* freed by its own callback */
   CHECK_OK(ociimg_sink_finish(sink, NULL, &err));
-  CHECK_EQUAL(stream.bytes, 4 * 512 + 1024);
+  CHECK_EQUAL(stream.bytes, 5 * 512 + 1024);
   CHECK_EQUAL(stream.destroyed, 1);
 
   /* What fails stays so, and is not called again. */

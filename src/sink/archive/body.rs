@@ -7,7 +7,7 @@ use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::sink::entry::{EntryName, entry};
-use crate::sink::layout_format::{INDEX, MARKER, MARKER_CONTENT, index_of};
+use crate::sink::layout_format::{INDEX, MARKER, MARKER_CONTENT, index_of, is_document};
 use crate::tar::writer::{END, file_header, folder_header, padding};
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use std::collections::HashSet;
 pub struct Body {
     pub output: Output,
     is_started: bool,
-    /// Paths of the folders that are there.
+    /// Paths of the folders of algorithms that are there.
     folders: HashSet<String>,
     /// Content of the archive, where manifest.json has to know.
     blobs: HashSet<Digest>,
@@ -45,10 +45,9 @@ impl Body {
     pub fn begin_blob(&mut self, d: &Descriptor, ctx: &Context) -> Result<()> {
         self.start(ctx)?;
         let (algorithm, _) = d.digest.parts();
-        for folder in ["blobs/".to_owned(), format!("blobs/{algorithm}/")] {
-            if self.folders.insert(folder.clone()) {
-                self.output.write(&folder_header(&folder), ctx)?;
-            }
+        let folder = format!("blobs/{algorithm}/");
+        if self.folders.insert(folder.clone()) {
+            self.output.write(&folder_header(&folder), ctx)?;
         }
         self.output
             .write(&file_header(&blob_path(&d.digest), d.size), ctx)
@@ -65,6 +64,17 @@ impl Body {
         self.begin_blob(d, ctx)?;
         self.output.write(bytes, ctx)?;
         self.end_blob(d, ctx)
+    }
+
+    /// Whether the content of a blob is to be noted when it is complete.
+    pub fn wants_content(&self, d: &Descriptor) -> bool {
+        self.docker.is_some() && is_document(d)
+    }
+
+    pub fn note_config(&mut self, d: &Descriptor, bytes: &[u8]) {
+        if let Some(docker) = &mut self.docker {
+            docker.note_config(d, bytes);
+        }
     }
 
     /// Notes a manifest or index.
@@ -120,7 +130,10 @@ impl Body {
     fn start(&mut self, ctx: &Context) -> Result<()> {
         match std::mem::replace(&mut self.is_started, true) {
             true => Ok(()),
-            false => self.write_document(MARKER, MARKER_CONTENT.as_bytes(), ctx),
+            false => {
+                self.write_document(MARKER, MARKER_CONTENT.as_bytes(), ctx)?;
+                self.output.write(&folder_header("blobs/"), ctx)
+            }
         }
     }
 

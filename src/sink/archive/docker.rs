@@ -4,11 +4,13 @@
 
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::Document;
+use crate::document::{Document, Manifest};
 use crate::error::{Error, Result};
 use crate::media_type;
 use crate::reference::Reference;
 use crate::sink::entry::{EntryName, list, quoted};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub fn entry_name(name: Option<&Reference>) -> EntryName {
 pub struct DockerManifest {
     /// What `docker load` can take of each manifest or index.
     images: HashMap<Digest, Arc<Image>>,
+    /// How many diff IDs each config has.
+    diff_ids: HashMap<Digest, usize>,
     items: Vec<Item>,
 }
 
@@ -62,7 +66,7 @@ impl DockerManifest {
                 is_image.then(|| {
                     Arc::new(Image {
                         config: manifest.config.digest.clone(),
-                        layers: manifest.layers.iter().map(|d| d.digest.clone()).collect(),
+                        layers: self.layers(&manifest),
                     })
                 })
             }
@@ -77,6 +81,37 @@ impl DockerManifest {
         };
         if let Some(image) = image {
             self.images.insert(d.digest.clone(), image);
+        }
+    }
+
+    /// Notes a document that may be the config of an image.
+    pub fn note_config(&mut self, d: &Descriptor, bytes: &[u8]) {
+        #[derive(Deserialize)]
+        struct Config {
+            rootfs: RootFs,
+        }
+        #[derive(Deserialize)]
+        struct RootFs {
+            diff_ids: Vec<IgnoredAny>,
+        }
+        if let Ok(config) = serde_json::from_slice::<Config>(bytes) {
+            let count = config.rootfs.diff_ids.len();
+            self.diff_ids.insert(d.digest.clone(), count);
+        }
+    }
+
+    /// The layers for docker, which wants as many as there are diff IDs: content of other
+    /// types beside them (WebAssembly) has none.
+    fn layers(&self, manifest: &Manifest) -> Vec<Digest> {
+        let digests = |wanted: fn(&str) -> bool| -> Vec<_> {
+            let layers = manifest.layers.iter().filter(|d| wanted(&d.media_type));
+            layers.map(|d| d.digest.clone()).collect()
+        };
+        let all = digests(|_| true);
+        let known = digests(media_type::is_layer);
+        match self.diff_ids.get(&manifest.config.digest) {
+            Some(count) if *count != all.len() && *count == known.len() => known,
+            _ => all,
         }
     }
 

@@ -188,8 +188,10 @@ impl Sink for ArchiveSink {
         if self.has_blob(d, ctx)? {
             return Ok(Begin::Exists);
         }
+        let wants_content = self.0.write(|body| Ok(body.wants_content(d)))?;
         let writer = ArchiveBlob {
             held,
+            content: wants_content.then(Vec::new),
             descriptor: d.clone(),
             is_begun: false,
             left: d.size,
@@ -243,6 +245,8 @@ struct ArchiveBlob {
     /// a source that fails at once costs nothing.
     is_begun: bool,
     left: u64,
+    /// What was written so far, of a document that is to be noted.
+    content: Option<Vec<u8>>,
     failure: Option<Error>,
 }
 
@@ -255,6 +259,9 @@ impl ArchiveBlob {
             .left
             .checked_sub(bytes.len() as u64)
             .ok_or_else(too_much)?;
+        if let Some(content) = &mut self.content {
+            content.extend_from_slice(bytes);
+        }
         let begin = !std::mem::replace(&mut self.is_begun, true);
         self.held.0.write(|body| {
             if begin {
@@ -277,7 +284,13 @@ impl BlobWriter for ArchiveBlob {
             return Err(Error::internal("fewer bytes than the descriptor has"));
         }
         let d = self.descriptor.clone();
-        self.held.0.write(|body| body.end_blob(&d, ctx))?;
+        let content = self.content.take();
+        self.held.0.write(|body| {
+            if let Some(content) = content {
+                body.note_config(&d, &content);
+            }
+            body.end_blob(&d, ctx)
+        })?;
         self.held.0.lock()?.blobs.insert(d.digest.clone());
         self.is_begun = false;
         Ok(())

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
+use crate::sink::layout_format::MAX_DOCUMENT;
 use crate::sink::system_error::{name_error, path_error, shown};
 use crate::sink::temporary::{PREFIX, TempFile};
 use cap_std::ambient_authority;
@@ -16,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
-
-/// Bytes of oci-layout and index.json: what a load reads by default.
-pub const MAX_DOCUMENT: u64 = 4 << 20;
 
 /// Opening what is no regular file must neither wait nor make a terminal the process's own.
 const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
@@ -133,14 +131,20 @@ impl Folder {
         }
     }
 
+    /// Makes the folder that has a folder for each algorithm.
+    pub fn make_blob_root(&self) -> Result<()> {
+        match make_folder(&self.dir, "blobs")? {
+            true => self.sync_folder(),
+            false => Ok(()),
+        }
+    }
+
     /// The folder of blobs with this algorithm, made where there is none.
     pub fn make_blobs(&self, algorithm: &str) -> Result<BlobFolder> {
         if let Some(found) = self.find_blobs(algorithm)? {
             return Ok(found);
         }
-        if make_folder(&self.dir, "blobs")? {
-            self.sync_folder()?;
-        }
+        self.make_blob_root()?;
         let blobs = self.dir.open_dir("blobs").map_err(|e| match e.kind() {
             ErrorKind::NotFound => link_to_nothing("blobs"),
             _ => name_error("blobs", e),

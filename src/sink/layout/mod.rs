@@ -9,7 +9,9 @@ mod merge;
 mod update;
 
 use super::entry::{EntryName, entry};
-use super::layout_format::{INDEX, MARKER, MARKER_CONTENT, VERSION, index_of};
+use super::layout_format::{
+    INDEX, MARKER, MARKER_CONTENT, MAX_DOCUMENT, VERSION, index_of, is_document,
+};
 use super::options::SinkOptions;
 use super::target::{Begin, BlobWriter, Sink};
 use super::temporary::TempFile;
@@ -19,7 +21,6 @@ use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::json::{self, Value};
-use crate::media_type;
 use crate::text::Escaped;
 use folder::{BlobFolder, Folder};
 use merge::{NewEntry, merge};
@@ -68,6 +69,8 @@ impl LayoutSink {
             }
             None => folder.create_document(MARKER, MARKER_CONTENT.as_bytes())?,
         };
+        // A layout has this folder, be it empty.
+        folder.make_blob_root()?;
         let empty = index_of([]);
         let is_new = folder.create_document(INDEX, empty.as_bytes())? && is_new;
         if options.must_be_new && !is_new {
@@ -259,14 +262,6 @@ fn finished() -> Error {
     Error::invalid_argument("the sink is finished: expected no further call")
 }
 
-/// Documents are small, and wrong ones mislead: they are always hashed.
-fn is_document(d: &Descriptor) -> bool {
-    let media_type = &*d.media_type;
-    let is_json = media_type.ends_with("+json") || media_type.ends_with("/json");
-    let is_known = media_type::kind(media_type) != media_type::Kind::Other;
-    (is_json || is_known) && d.size <= folder::MAX_DOCUMENT
-}
-
 fn has_digest(mut file: File, expected: &Digest, ctx: &Context) -> Result<bool> {
     let mut hasher = Hasher::new(expected.algorithm()?);
     let mut chunk = vec![0; CHUNK];
@@ -286,11 +281,11 @@ fn digest(bytes: &[u8]) -> Digest {
 
 /// A larger index.json would not be read again.
 fn check_size(index: &str) -> Result<()> {
-    if index.len() as u64 > folder::MAX_DOCUMENT {
+    if index.len() as u64 > MAX_DOCUMENT {
         return Err(Error::limit_exceeded(format_args!(
             "{INDEX}: it would have {} bytes, expected at most {}",
             index.len(),
-            folder::MAX_DOCUMENT
+            MAX_DOCUMENT
         )));
     }
     Ok(())
