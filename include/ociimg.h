@@ -2483,10 +2483,11 @@ void ociimg_sink_free(ociimg_sink *sink);
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, a
  * struct_size that can't be right, OCIIMG_SINK_DOCKER or a compression, which only archives
- * have), OCIIMG_STATUS_EXISTS (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (another
- * layout version, an option that this version does not know), OCIIMG_STATUS_MALFORMED (an
- * oci-layout that is no document), OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than
- * 4 MiB) or OCIIMG_STATUS_IO.
+ * have), OCIIMG_STATUS_NOT_FOUND (a link to nothing), OCIIMG_STATUS_EXISTS
+ * (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (another layout version, an option
+ * that this version does not know), OCIIMG_STATUS_MALFORMED (an oci-layout that is no
+ * document), OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than 4 MiB) or
+ * OCIIMG_STATUS_IO.
  *
  * Writing to the sink fails with OCIIMG_STATUS_MALFORMED (index.json is no index, a file or
  * folder of the layout is something else or leads out of it), OCIIMG_STATUS_LIMIT_EXCEEDED

@@ -157,6 +157,9 @@ fn umoci_unpacks_layouts() {
     let layout = folder.path().join("layout");
     let image = image("x", "amd64", 3);
     let sink = LayoutSink::open(&layout, &SinkOptions::default()).unwrap();
+    // Before there is anything in it, too.
+    let list = run(Command::new("umoci").args(["ls", "--layout"]).arg(&layout));
+    assert_eq!(list, "");
     put_image(&sink, &image, Some("v1")).unwrap();
     put_image(&sink, &image, Some("v2")).unwrap();
     sink.finish(&Context::default()).unwrap();
