@@ -18,7 +18,7 @@ mod options;
 mod ref_name;
 mod saved_images;
 mod spool;
-mod system_error;
+pub mod system_error;
 #[cfg(test)]
 mod testing;
 

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::loader::{Loader, Stream};
+use crate::source::system_error::file_error;
 use std::fs::File;
 use std::io::{Cursor, ErrorKind};
 use std::os::unix::fs::FileExt;
@@ -66,8 +67,7 @@ impl Stream for FileStream {
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => {
-                    return Err(Error::io(format_args!("{}: {e}", self.name))
-                        .with_errno(e.raw_os_error().unwrap_or(0)));
+                    return Err(file_error(&self.name, e));
                 }
             }
         }

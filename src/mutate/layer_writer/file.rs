@@ -7,12 +7,12 @@ use super::unpack::Unpack;
 use crate::compression::{Compression, HEAD};
 use crate::context::Context;
 use crate::digest::Hasher;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::loader::Stream;
-use crate::text::Escaped;
+use crate::source::system_error::{escaped, file_error, no_regular_file, path_error};
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,22 +28,13 @@ pub struct LayerFile {
 
 impl LayerFile {
     pub fn open(path: &Path) -> Result<Self> {
-        let name: Arc<str> = Escaped(&path.to_string_lossy()).to_string().into();
-        let fail = |e: std::io::Error| {
-            let make = match e.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => Error::not_found,
-                _ => Error::io,
-            };
-            make(format!("{name}: {e}")).with_errno(e.raw_os_error().unwrap_or(0))
-        };
+        let name: Arc<str> = escaped(path.as_os_str().as_bytes()).into();
         // Opening must neither wait for the other end of a FIFO nor take a terminal.
         let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(fail)?;
-        if !file.metadata().map_err(fail)?.is_file() {
-            return Err(Error::malformed(format_args!(
-                "{name}: found no regular file where one was expected"
-            )));
+        let file = file.map_err(|e| path_error(path, e))?;
+        if !file.metadata().map_err(|e| file_error(&name, e))?.is_file() {
+            return Err(no_regular_file(&name));
         }
         Ok(Self {
             file: Arc::new(file),

@@ -2,9 +2,10 @@
 
 use super::blob::Content;
 use crate::error::{Error, Result};
-use crate::text::Escaped;
+use crate::source::system_error::{escaped, os_message};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,13 +79,14 @@ fn unnamed_file(folder: &Path) -> io::Result<File> {
 }
 
 fn place(folder: &Path) -> String {
-    Escaped(&folder.to_string_lossy()).to_string()
+    escaped(folder.as_os_str().as_bytes())
 }
 
 fn system_error(temp_dir: &Path, e: &io::Error) -> Error {
     Error::io(format_args!(
-        "temporary file for the layer in {}: {e}",
-        place(temp_dir)
+        "temporary file for the layer in {}: {}",
+        place(temp_dir),
+        os_message(e)
     ))
     .with_errno(e.raw_os_error().unwrap_or(0))
 }
