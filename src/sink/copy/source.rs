@@ -8,7 +8,7 @@ use crate::document::{self, Manifest};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::index::Index;
-use crate::load::{self, EntryKind, Store};
+use crate::load::{self, Store};
 use crate::loader::{Loader, Stream};
 use crate::media_type::{self, Kind};
 use crate::text::{Text, TextRef};
@@ -182,25 +182,21 @@ fn diff_ids(image: &Image) -> Vec<Option<Digest>> {
 fn root_of(index: &Index, is_list: bool) -> Result<(Document, RootKind)> {
     let root = index.root();
     let concern = |e: Error| e.context("root").with_digest(root.digest.text());
-    let unknown = match index.entries() {
-        [entry] if entry.kind == EntryKind::Unknown => entry
-            .descriptor
-            .as_ref()
-            .filter(|d| d.digest == root.digest),
-        _ => None,
+    let parsed = match is_list {
+        true => document::Document::parse(&root.bytes, u32::MAX).map(document::Root::Document),
+        false => document::Root::parse(&root.bytes, u32::MAX),
     };
-    let (kind, media_type) = match unknown {
-        Some(d) => (RootKind::Unknown, d.media_type.clone()),
-        None => match document::Document::parse(&root.bytes, u32::MAX).map_err(concern)? {
-            document::Document::Index(_) if is_list => (RootKind::List, oci_index()),
-            document::Document::Index(index) => (
-                RootKind::Index,
-                index.media_type.clone().unwrap_or_else(oci_index),
-            ),
-            document::Document::Manifest(manifest) => {
-                (RootKind::Manifest, manifest.own_media_type())
-            }
-        },
+    let (kind, media_type) = match parsed.map_err(concern)? {
+        document::Root::Unknown(media_type) => (RootKind::Unknown, media_type),
+        document::Root::Document(document::Document::Index(_)) if is_list => {
+            (RootKind::List, oci_index())
+        }
+        document::Root::Document(document::Document::Index(index)) => {
+            (RootKind::Index, index.media_type.unwrap_or_else(oci_index))
+        }
+        document::Root::Document(document::Document::Manifest(manifest)) => {
+            (RootKind::Manifest, manifest.own_media_type())
+        }
     };
     let size = root.bytes.len() as u64;
     let root = Document {
