@@ -5,6 +5,7 @@ use super::history::{History, Step, push_step};
 use super::layer_type;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
+use crate::document::write;
 use crate::error::{Error, Result};
 use crate::image::members::{array_in, array_made_in, object_made_in};
 use crate::image::{Changed, Document, Draft, Format, Image, Trees, WithBlob};
@@ -31,7 +32,7 @@ impl Image {
             let (layer, diff_id) = placed(layer, *draft.format, media_type)?;
             let layers_before = draft.layers.len();
             draft.layers.check_with(&layer, None)?;
-            manifest_layers(draft.trees)?.push(&descriptor_json(layer.descriptor()));
+            manifest_layers(draft.trees)?.push(&write::descriptor(layer.descriptor()));
             diff_ids(draft.trees)?.push(&quoted(diff_id.text()));
             let has_step = match options.history {
                 History::ByRule => draft.trees.layer_steps() == layers_before,
@@ -65,7 +66,7 @@ impl Image {
             let had_diff_id = old.diff_id().is_some();
             manifest_layers(draft.trees)?
                 .at(i)
-                .overwrite(&descriptor_json(layer.descriptor()));
+                .overwrite(&write::descriptor(layer.descriptor()));
             let mut diff_ids = diff_ids(draft.trees)?;
             let diff_id = quoted(diff_id.text());
             let config_changed = match had_diff_id {
@@ -158,28 +159,6 @@ fn same_content(old: &Layer, new: &Layer) -> bool {
             .with_annotations(d.annotations().clone())
     };
     plain(old.descriptor()) == plain(new.descriptor()) && old.diff_id() == new.diff_id()
-}
-
-fn descriptor_json(d: &Descriptor) -> String {
-    let mut json = format!(
-        "{{\"mediaType\":{},\"digest\":{},\"size\":{}",
-        quoted(&d.media_type),
-        quoted(d.digest.text()),
-        d.size
-    );
-    if !d.urls().is_empty() {
-        let urls: Vec<_> = d.urls().iter().map(|url| quoted(url.as_str())).collect();
-        json += &format!(",\"urls\":[{}]", urls.join(","));
-    }
-    if !d.annotations().is_empty() {
-        let annotations: Vec<_> = d
-            .annotations()
-            .iter()
-            .map(|(key, value)| format!("{}:{}", quoted(key.as_str()), quoted(value.as_str())))
-            .collect();
-        json += &format!(",\"annotations\":{{{}}}", annotations.join(","));
-    }
-    json + "}"
 }
 
 fn manifest_layers(trees: &mut Trees) -> Result<ArrayMut<'_>> {
