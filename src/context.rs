@@ -1,11 +1,11 @@
-//! Cancellation, and what a program wants its callbacks to find again.
+//! Cancellation and the caller's user data.
 
 use crate::error::{Error, Result};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a call and all that is opened in it run under. Any thread may cancel it; the
-/// calls see that before they ask a loader for anything and before every chunk.
+/// The context of a call and of all that it opens. Any thread may cancel it; calls check
+/// for that before they ask a loader for anything and before every chunk.
 #[derive(Default)]
 pub struct Context {
     cancelled: AtomicBool,
@@ -20,7 +20,7 @@ impl Context {
         }
     }
 
-    /// For good: there is no way back. Only an atomic store, so a signal handler may do it.
+    /// Cancels for good. It is an atomic store alone, so a signal handler may do it.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }
@@ -29,7 +29,7 @@ impl Context {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// The failure of a cancelled call.
+    /// CANCELLED once the context was cancelled.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::cancelled("cancelled through the context"));

@@ -37,7 +37,7 @@ impl From<Platform> for ociimg_platform {
     }
 }
 
-/// The platform that stands for the machine: this one for NULL.
+/// The platform of the machine that the rules ask about: this one for NULL.
 pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
     match host {
         Some(host) => &host.platform,

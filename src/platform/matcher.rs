@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::mem;
 use std::ptr;
 
-/// Filters and orders candidates. What it was made of is worked out once, a candidate is
-/// compared as it stands: no copy of one that is in lower case already.
+/// Filters and orders candidates. The wanted platforms are normalized once; a candidate is
+/// compared as it is, without a copy where it is in lower case already.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     rule: Rule,
@@ -168,7 +168,7 @@ impl Matcher {
         match &self.rule {
             Rule::All => Key::of(0),
             Rule::Ordered(wanted) => candidate.key_by(|candidate| {
-                // Only a platform that stands alone has ranks other than 0.
+                // Only a platform that is alone in the list has ranks other than 0.
                 let mut places = (0..).zip(wanted);
                 places.find_map(|(place, wanted)| Some(place + wanted.rank(candidate)?))
             }),
@@ -198,7 +198,7 @@ impl Matcher {
     }
 }
 
-/// What is compared of a platform.
+/// The parts of a platform that are compared.
 struct Candidate<'m, 'a> {
     host_os: &'m str,
     platform: &'a Platform,
@@ -433,7 +433,7 @@ mod tests {
         }
     }
 
-    /// What stands in an index is not ours to trust: long texts and lists are compared as
+    /// Indexes are not trusted: long texts and lists are compared as
     /// any others.
     #[test]
     fn huge_candidates_are_ordinary() {

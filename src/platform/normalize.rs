@@ -73,7 +73,7 @@ pub(super) fn lower(text: &str) -> Cow<'_, str> {
     lowered(text).into()
 }
 
-/// Every code point becomes one, whatever stands around it, where `str::to_lowercase` minds
+/// Every code point becomes one, whatever is around it, where `str::to_lowercase` minds
 /// the final sigma. Only U+0130 has two in Rust, `i` and a dot above; Go gives `i`.
 #[cold]
 fn lowered(text: &str) -> String {
