@@ -66,13 +66,11 @@ fn sample() -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs manifests and the index builder"]
 fn reading_with_exceptions() {
     passes("exceptions.cpp", &[], sample);
 }
 
 #[test]
-#[ignore = "needs manifests and the index builder"]
 fn reading_without_exceptions() {
     for flag in ["-DOCIIMG_NO_EXCEPTIONS", "-fno-exceptions"] {
         passes("no_exceptions.cpp", &[flag], sample);
@@ -80,7 +78,6 @@ fn reading_without_exceptions() {
 }
 
 #[test]
-#[ignore = "needs manifests and the index builder"]
 fn writing() {
     let folders = COMPILERS.map(|_| tempfile::TempDir::new().expect("a folder can be made"));
     let next = std::cell::Cell::new(0);
@@ -90,7 +87,6 @@ fn writing() {
 }
 
 #[test]
-#[ignore = "needs manifests and the index builder"]
 fn the_header_compiles_alone_in_every_standard() {
     let header = root().join("include/ociimg.hpp");
     for name in COMPILERS {
