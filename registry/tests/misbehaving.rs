@@ -495,3 +495,14 @@ fn a_head_that_never_ends_is_given_up() {
     };
     assert_fails(pull_with(&server, &options), OCIIMG_STATUS_UNAVAILABLE);
 }
+
+#[test]
+fn a_registry_at_an_ipv6_address() {
+    let store = Store::with(&image());
+    let handler = move |request: &Request, body: &mut Body<'_>| store.answer(request, body);
+    let Some(server) = Server::start_at("[::1]:0", handler) else {
+        return support::skip("a registry at an IPv6 address", "there is no ::1");
+    };
+    assert!(server.host.starts_with("[::1]:"), "{}", server.host);
+    assert_whole(pull(&server));
+}

@@ -138,8 +138,15 @@ impl Server {
     pub fn start(
         handler: impl Fn(&Request, &mut Body<'_>) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let host = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+        Self::start_at("127.0.0.1:0", handler).expect("a port is free")
+    }
+
+    pub fn start_at(
+        address: &str,
+        handler: impl Fn(&Request, &mut Body<'_>) -> Reply + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let listener = TcpListener::bind(address).ok()?;
+        let host = listener.local_addr().unwrap().to_string();
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let is_over: Arc<AtomicBool> = Arc::default();
         let handler: Arc<Handler> = Arc::new(handler);
@@ -157,12 +164,12 @@ impl Server {
                 thread::spawn(move || serve(stream, &*handler, &log, &over, &counts[1]));
             }
         });
-        Self {
+        Some(Self {
             host,
             seen,
             connections,
             is_over,
-        }
+        })
     }
 
     /// All requests so far.
