@@ -26,6 +26,10 @@ pub fn library(name: &str) -> PathBuf {
 
 /// Compiles a C program against both headers, without a warning.
 pub fn program(source: &Path, name: &str) -> PathBuf {
+    program_with(source, name, &[])
+}
+
+pub fn program_with(source: &Path, name: &str, options: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let run = Command::new("cc")
@@ -37,6 +41,7 @@ pub fn program(source: &Path, name: &str) -> PathBuf {
             "-D_POSIX_C_SOURCE=200809L",
         ])
         .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        .args(options)
         .arg("-I")
         .arg(root.join("../include"))
         .arg(source)

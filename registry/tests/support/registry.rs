@@ -147,10 +147,6 @@ impl DockerRegistry {
         self.folder.path().join("ca.crt")
     }
 
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data-uploads")
-    }
-
     /// Uploads that were begun and neither finished nor deleted.
     pub fn open_uploads(&self, repository: &str) -> usize {
         let uploads = self
@@ -160,6 +156,18 @@ impl DockerRegistry {
             .join(repository)
             .join("_uploads");
         fs::read_dir(uploads).map_or(0, |entries| entries.count())
+    }
+
+    /// A home folder with the login and the certificate that it wants.
+    pub fn write_home(&self, home: &Path) {
+        let certs = home.join(".config/containers/certs.d").join(&self.host);
+        fs::create_dir_all(&certs).expect("a folder can be made");
+        if self.mode.has_tls() {
+            fs::copy(self.ca_file(), certs.join("ca.crt")).expect("a file can be copied");
+        }
+        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        let auths = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, self.host);
+        fs::write(home.join(".config/containers/auth.json"), auths).expect("a file can be written");
     }
 
     /// The options that it wants.
