@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::api::{Failure, Options, Registry};
-use support::image::{Image, digest, noise};
+use support::image::{Image, MANIFEST, digest, noise};
 use support::mean::{Body, Reply, Request, Server, Store};
 use support::registry::{DockerRegistry, MODES, Mode};
 
@@ -85,6 +85,17 @@ fn a_blob_is_one_post_and_one_put() {
     let seen = server.seen();
     for request in &seen {
         assert_eq!(request.header("expect"), None);
+        let media_type = match &*request.method {
+            "PUT" if request.target.contains("/manifests/") => Some(MANIFEST),
+            "PUT" => Some("application/octet-stream"),
+            _ => None,
+        };
+        assert_eq!(
+            request.header("content-type"),
+            media_type,
+            "{}",
+            request.method
+        );
         assert_eq!(request.header("transfer-encoding"), None);
     }
     let count = |method: &str, part: &str| server.count(method, part);

@@ -293,6 +293,10 @@ fn prepared(
                 Body::Bytes(bytes) => bytes,
                 Body::None | Body::Stream(_) => b"",
             })?;
+            if matches!(request.body, Body::None) {
+                // Nothing is no form.
+                headers.append("Content-Type:")?;
+            }
         }
         Method::Put | Method::Patch => {
             easy.upload(true)?;
