@@ -1,4 +1,4 @@
-//! `examples/c/inspect.c` on the sample image, on damaged copies of it, and on images that
+//! `tools/inspect.c` on the sample image, on damaged copies of it, and on images that
 //! mean ill.
 
 mod support;
@@ -19,7 +19,7 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        support::cc::program(&[&root.join("examples/c/inspect.c")], "inspect")
+        support::cc::program(&[&root.join("tools/inspect.c")], "inspect")
     })
 }
 

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- *     cc -Iinclude examples/c/inspect.c -o inspect -Ltarget/release -lociimg
+ *     cc -Iinclude tools/inspect.c -o inspect -Ltarget/release -lociimg
  *
  * Two habits to copy: a function that can fail passes the library's error on to whoever
  * asked, and complain() is the one place that says it and frees it; a handle is freed in
