@@ -1,22 +1,25 @@
 /*
- * inspect: shows what an OCI or Docker image holds, and reads its layers to their
+ * inspect: shows what an OCI or Docker image contains, and reads its layers to their
  * verified end.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  *     cc -Iinclude tools/inspect.c -o inspect -Ltarget/release -lociimg
  *
- * Two habits to copy: a function that can fail passes the library's error on to whoever
- * asked, and complain() is the one place that says it and frees it; a handle is freed in
- * the function that got it, on every path, since freeing NULL does nothing.
+ * Two habits to copy: a function that can fail passes the library's error to its caller,
+ * and complain() is the one place that prints and frees it; a handle is freed in the
+ * function that got it, on every path, since freeing NULL does nothing.
  *
- * Texts that come from documents go out through put_text(): an image must not get to
- * write to the terminal of whoever looks at it.
+ * Text from documents is written through put_text(): an image must not control the
+ * terminal of the person who looks at it.
  */
 
 #define _POSIX_C_SOURCE 200809L /* sigaction, isatty */
 
 #include "ociimg.h"
+#ifdef OCIIMG_WITH_REGISTRY
+#include "ociimg_registry.h"
+#endif
 
 #include <inttypes.h>
 #include <signal.h>
@@ -31,24 +34,30 @@ enum { EXIT_BAD = 1, EXIT_USAGE = 2, EXIT_CANCELLED = 130 };
 static const char USAGE[] =
     "usage: inspect [OPTION]... SOURCE\n"
     "\n"
-    "Shows what an image holds, and reads and verifies its layers. SOURCE is an OCI image\n"
-    "layout (a folder), an OCI archive or what docker save writes, compressed or not.\n"
+    "Shows what an image contains, and reads and verifies its layers. SOURCE is an OCI image\n"
+    "layout (a folder), an OCI archive or what docker save writes, compressed or not"
+#ifdef OCIIMG_WITH_REGISTRY
+    ",\n"
+    "or a registry's image as docker://REFERENCE"
+#endif
+    ".\n"
     "\n"
     "  --platform P  the image for platform P (\"linux/arm64\"), not for this machine\n"
-    "  --all         every image, for whichever platform\n"
-    "  --ref NAME    only what bears this name or tag\n"
+    "  --all         every image and artifact, for whichever platform\n"
+    "  --verify      read all content of every entry, and show only whether it is right\n"
+    "  --ref NAME    only what has this name or tag\n"
     "  --digest D    the root must have digest D\n"
-    "  --stored      read layers as they are stored, not what they unpack to\n"
+    "  --stored      read layers as they are stored, without unpacking them\n"
     "  --json        write JSON\n"
-    "  --help        write this\n"
+    "  --help        write this text\n"
     "\n"
-    "Exit status: 0 all that was asked for is there and verified; 1 it is not, or is bad;\n"
-    "2 wrong usage; 130 interrupted.\n";
+    "Exit status: 0 everything asked for is there and verified; 1 it is not; 2 wrong usage;\n"
+    "130 interrupted.\n";
 
 struct options {
     const char *source, *platform, *ref, *digest;
-    bool all, stored, json;
-    bool progress; /* a person is looking on */
+    bool all, verify, stored, json;
+    bool progress; /* a person watches */
 };
 
 /* ---- text --------------------------------------------------------------------- */
@@ -120,15 +129,20 @@ static size_t put_platform(FILE *out, ociimg_platform *platform)
 static const char *kind_name(ociimg_entry_kind kind)
 {
     switch (kind) {
-    case OCIIMG_ENTRY_KIND_IMAGE: return "image";
-    case OCIIMG_ENTRY_KIND_ATTESTATION: return "attestation";
-    case OCIIMG_ENTRY_KIND_ARTIFACT: return "artifact";
-    case OCIIMG_ENTRY_KIND_BROKEN: return "broken";
-    default: return "unknown";
+    case OCIIMG_ENTRY_KIND_IMAGE:
+        return "image";
+    case OCIIMG_ENTRY_KIND_ATTESTATION:
+        return "attestation";
+    case OCIIMG_ENTRY_KIND_ARTIFACT:
+        return "artifact";
+    case OCIIMG_ENTRY_KIND_BROKEN:
+        return "broken";
+    default:
+        return "unknown";
     }
 }
 
-/* Says on stderr what went wrong, and frees the error. Always false, to be returned. */
+/* Prints the error on stderr, and frees it. Returns false, for the caller to return. */
 static bool complain(ociimg_error *err)
 {
     const char *message = ociimg_error_message(err);
@@ -272,6 +286,7 @@ static void json_index(struct json *json, const ociimg_index *index)
         ociimg_error *err = ociimg_index_entry_error(index, i);
         json_open(json, NULL, '{');
         json_text(json, "kind", kind_name(ociimg_index_entry_kind(index, i)));
+        json_text(json, "name", ociimg_index_entry_name(index, i));
         json_platform(json, ociimg_index_entry_platform(index, i));
         json_descriptor(json, ociimg_index_entry_descriptor(index, i));
         json_error(json, err);
@@ -285,6 +300,7 @@ static void print_entry(const ociimg_index *index, size_t i, size_t column)
 {
     ociimg_descriptor *descriptor = ociimg_index_entry_descriptor(index, i);
     ociimg_error *err = ociimg_index_entry_error(index, i);
+    const char *name = ociimg_index_entry_name(index, i);
     printf("%-12s", kind_name(ociimg_index_entry_kind(index, i)));
     size_t width = put_platform(stdout, ociimg_index_entry_platform(index, i));
     if (descriptor != NULL)
@@ -292,6 +308,11 @@ static void print_entry(const ociimg_index *index, size_t i, size_t column)
                ociimg_descriptor_size(descriptor), ociimg_descriptor_digest(descriptor));
     else
         printf("%*s %10s  -\n", (int)(column - width), "", "-");
+    if (name != NULL) {
+        fputs("            name ", stdout);
+        put_text(stdout, name, false);
+        fputc('\n', stdout);
+    }
     if (err != NULL)
         printf("            %s: %s\n", ociimg_status_name(ociimg_error_status(err)),
                ociimg_error_message(err));
@@ -308,7 +329,7 @@ static void print_index(const ociimg_index *index)
         column = width > column ? width : column;
     }
     printf("root %s, %s\n\n", ociimg_index_root_digest(index),
-           ociimg_index_root_is_verified(index) ? "verified" : "taken as it came");
+           ociimg_index_root_is_verified(index) ? "verified" : "not verified: the source knows no digest of it");
     printf("%-12s%-*s %10s  %s\n", "KIND", (int)column, "PLATFORM", "SIZE", "DIGEST");
     for (size_t i = 0; i < count; i++)
         print_entry(index, i, column);
@@ -342,6 +363,7 @@ static const struct {
 static void json_config(struct json *json, const ociimg_config *config)
 {
     const char *key, *value;
+    size_t layer;
     json_open(json, "config", '{');
     for (size_t i = 0; i < COUNT(TEXTS); i++)
         json_text(json, TEXTS[i].name, TEXTS[i].get(config));
@@ -363,6 +385,8 @@ static void json_config(struct json *json, const ociimg_config *config)
         json_text(json, "author", ociimg_config_history_author(config, i));
         json_text(json, "comment", ociimg_config_history_comment(config, i));
         json_bool(json, "empty_layer", ociimg_config_history_empty_layer(config, i));
+        if (ociimg_config_history_layer(config, i, &layer))
+            json_number(json, "layer", layer);
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -392,7 +416,26 @@ static void print_config(const ociimg_config *config)
             print_field(n == 0 ? LISTS[i].name : "", NULL, LISTS[i].at(config, n), true);
     for (size_t i = 0; ociimg_config_label_at(config, i, &key, &value); i++)
         print_field(i == 0 ? "labels" : "", key, value, false);
-    printf("  %-14s%zu steps\n", "history", ociimg_config_history_count(config));
+}
+
+/* The steps of the history, each beside the layer that it made. */
+static void print_history(const ociimg_image *image, const ociimg_config *config)
+{
+    for (size_t i = 0; i < ociimg_config_history_count(config); i++) {
+        const char *step = ociimg_config_history_created_by(config, i);
+        size_t place = 0;
+        ociimg_layer *layer = NULL;
+        if (ociimg_config_history_layer(config, i, &place))
+            layer = ociimg_image_layer(image, place);
+        printf("  %-14s", i == 0 ? "history" : "");
+        if (layer != NULL)
+            printf("layer %zu  ", place);
+        else
+            fputs("-        ", stdout);
+        put_text(stdout, step != NULL ? step : "", false);
+        fputc('\n', stdout);
+        ociimg_layer_free(layer);
+    }
 }
 
 /* ---- layers -------------------------------------------------------------------- */
@@ -414,25 +457,20 @@ static void clear_progress(void)
     fprintf(stderr, "\r%60s\r", "");
 }
 
-/* Reads a layer to its end, which is there only when size, digest and, of what it unpacks
- * to, diff ID are right; *bytes is what came out. */
-static bool read_layer(const struct options *o, const ociimg_layer *layer,
-                       ociimg_read_mode mode, const ociimg_context *ctx, uint64_t *bytes,
-                       ociimg_error **err)
+/* Reads to the end and frees the reader; *bytes is what came out. The end is reached only
+ * when size, digest and, of uncompressed content, diff ID are right. */
+static bool read_all(const struct options *o, ociimg_reader *reader, uint64_t size,
+                     uint64_t *bytes, ociimg_error **err)
 {
-    ociimg_reader_options options = {.struct_size = sizeof options, .workers = 1};
-    ociimg_reader *reader;
     static uint8_t buffer[64 * 1024];
     size_t n = 0;
     int drawn = -1;
     *bytes = 0;
-    if (ociimg_layer_open(layer, mode, &options, ctx, &reader, err) != OCIIMG_STATUS_OK)
-        return false;
     while (ociimg_reader_read(reader, buffer, sizeof buffer, &n, err) == OCIIMG_STATUS_OK &&
            n > 0) {
         *bytes += n;
         if (o->progress)
-            draw_progress(reader, ociimg_layer_size(layer), &drawn);
+            draw_progress(reader, size, &drawn);
     }
     bool verified = ociimg_reader_is_verified(reader);
     if (o->progress)
@@ -441,8 +479,33 @@ static bool read_layer(const struct options *o, const ociimg_layer *layer,
     return verified;
 }
 
-/* Unpacked where the media type says that the blob is a layer of a kind that the library
- * unpacks; anything else, encrypted layers say, as it is stored. */
+static bool read_layer(const struct options *o, const ociimg_layer *layer, ociimg_read_mode mode,
+                       const ociimg_context *ctx, uint64_t *bytes, ociimg_error **err)
+{
+    ociimg_reader_options options = {.struct_size = sizeof options, .workers = 1};
+    ociimg_reader *reader;
+    *bytes = 0;
+    return ociimg_layer_open(layer, mode, &options, ctx, &reader, err) == OCIIMG_STATUS_OK &&
+           read_all(o, reader, ociimg_layer_size(layer), bytes, err);
+}
+
+/* Reads what a descriptor of the index's source names, and frees the descriptor. */
+static bool read_blob(const struct options *o, const ociimg_index *index,
+                      ociimg_descriptor *descriptor, const ociimg_context *ctx,
+                      ociimg_error **err)
+{
+    ociimg_reader *reader;
+    uint64_t bytes;
+    bool verified =
+        ociimg_index_open_blob(index, descriptor, OCIIMG_READ_MODE_STORED, NULL, ctx, &reader,
+                               err) == OCIIMG_STATUS_OK &&
+        read_all(o, reader, ociimg_descriptor_size(descriptor), &bytes, err);
+    ociimg_descriptor_free(descriptor);
+    return verified;
+}
+
+/* Uncompressed where the media type is that of a layer which the library unpacks; encrypted
+ * layers and other content as stored. */
 static ociimg_read_mode mode_for(const struct options *o, const ociimg_layer *layer)
 {
     static const char *const TYPES[] = {"application/vnd.oci.image.layer.v1.tar",
@@ -457,7 +520,7 @@ static ociimg_read_mode mode_for(const struct options *o, const ociimg_layer *la
     return OCIIMG_READ_MODE_STORED;
 }
 
-/* A nondistributable layer may well be kept elsewhere. */
+/* A nondistributable layer may be kept elsewhere. */
 static bool may_be_absent(const ociimg_layer *layer, const ociimg_error *err)
 {
     return ociimg_error_status(err) == OCIIMG_STATUS_NOT_FOUND &&
@@ -557,6 +620,7 @@ static bool print_image(const struct options *o, const ociimg_image *image,
     print_field("manifest", NULL, ociimg_image_manifest_digest(image), false);
     print_field("config", NULL, ociimg_image_config_digest(image), false);
     print_config(config);
+    print_history(image, config);
     ociimg_config_free(config);
     for (size_t i = 0; ociimg_image_annotation_at(image, i, &key, &value); i++)
         print_field(i == 0 ? "annotations" : "", key, value, false);
@@ -564,12 +628,11 @@ static bool print_image(const struct options *o, const ociimg_image *image,
     return show_layers(o, NULL, image, ctx);
 }
 
-static bool show_image(const struct options *o, struct json *json, const ociimg_index *index,
-                       size_t i, const ociimg_context *ctx)
+/* Shows an image, or why there is none, and frees both. */
+static bool show_image(const struct options *o, struct json *json, ociimg_status status,
+                       ociimg_image *image, ociimg_error *err, const ociimg_context *ctx)
 {
-    ociimg_error *err = NULL;
-    ociimg_image *image;
-    bool good = ociimg_index_image(index, i, ctx, &image, &err) == OCIIMG_STATUS_OK;
+    bool good = status == OCIIMG_STATUS_OK;
     if (o->json) {
         json_open(json, NULL, '{');
         good = good && json_image(o, json, image, ctx);
@@ -582,68 +645,222 @@ static bool show_image(const struct options *o, struct json *json, const ociimg_
     return err != NULL ? complain(err) : good;
 }
 
+/* ---- artifacts ------------------------------------------------------------------ */
+
+static void json_manifest(struct json *json, const ociimg_manifest *manifest)
+{
+    json_text(json, "manifest_digest", ociimg_manifest_digest(manifest));
+    json_text(json, "media_type", ociimg_manifest_media_type(manifest));
+    json_text(json, "artifact_type", ociimg_manifest_artifact_type(manifest));
+    json_open(json, "layers", '[');
+    for (size_t i = 0; i < ociimg_manifest_layer_count(manifest); i++) {
+        json_open(json, NULL, '{');
+        json_descriptor(json, ociimg_manifest_layer(manifest, i));
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void print_manifest(const ociimg_manifest *manifest)
+{
+    const char *key, *value;
+    const char *type = ociimg_manifest_artifact_type(manifest);
+    ociimg_descriptor *config = ociimg_manifest_config(manifest);
+    ociimg_descriptor *subject = ociimg_manifest_subject(manifest);
+    fputs("\nartifact ", stdout);
+    put_text(stdout, type != NULL ? type : ociimg_descriptor_media_type(config), false);
+    fputc('\n', stdout);
+    print_field("manifest", NULL, ociimg_manifest_digest(manifest), false);
+    print_field("config", NULL, ociimg_descriptor_digest(config), false);
+    if (subject != NULL)
+        print_field("subject", NULL, ociimg_descriptor_digest(subject), false);
+    for (size_t i = 0; ociimg_manifest_annotation_at(manifest, i, &key, &value); i++)
+        print_field(i == 0 ? "annotations" : "", key, value, false);
+    puts("layers");
+    for (size_t i = 0; i < ociimg_manifest_layer_count(manifest); i++) {
+        ociimg_descriptor *layer = ociimg_manifest_layer(manifest, i);
+        const char *title = ociimg_descriptor_annotation(layer, "org.opencontainers.image.title");
+        printf("  %s  %10" PRIu64 "  ", ociimg_descriptor_digest(layer),
+               ociimg_descriptor_size(layer));
+        put_text(stdout, title != NULL ? title : ociimg_descriptor_media_type(layer), false);
+        fputc('\n', stdout);
+        ociimg_descriptor_free(layer);
+    }
+    ociimg_descriptor_free(subject);
+    ociimg_descriptor_free(config);
+}
+
+static bool show_artifact(const struct options *o, struct json *json, const ociimg_index *index,
+                          size_t i, const ociimg_context *ctx)
+{
+    ociimg_error *err = NULL;
+    ociimg_manifest *manifest;
+    bool good = ociimg_index_manifest(index, i, ctx, &manifest, &err) == OCIIMG_STATUS_OK;
+    if (o->json) {
+        json_open(json, NULL, '{');
+        if (good)
+            json_manifest(json, manifest);
+        json_error(json, err);
+        json_close(json, '}');
+    } else if (good) {
+        print_manifest(manifest);
+    }
+    ociimg_manifest_free(manifest);
+    return good || complain(err);
+}
+
+/* ---- verification ----------------------------------------------------------------- */
+
+/* Reads config and layers of an entry that is no image. */
+static bool verify_manifest(const struct options *o, const ociimg_index *index, size_t i,
+                            const ociimg_context *ctx, ociimg_error **err)
+{
+    ociimg_manifest *manifest;
+    if (ociimg_index_manifest(index, i, ctx, &manifest, err) != OCIIMG_STATUS_OK)
+        return false;
+    bool good = read_blob(o, index, ociimg_manifest_config(manifest), ctx, err);
+    for (size_t n = 0; good && n < ociimg_manifest_layer_count(manifest); n++)
+        good = read_blob(o, index, ociimg_manifest_layer(manifest, n), ctx, err);
+    ociimg_manifest_free(manifest);
+    return good;
+}
+
+static bool verify_image(const struct options *o, const ociimg_index *index, size_t i,
+                         const ociimg_context *ctx, ociimg_error **err)
+{
+    ociimg_image *image;
+    if (ociimg_index_image(index, i, ctx, &image, err) != OCIIMG_STATUS_OK)
+        return false;
+    bool good = true;
+    for (size_t n = 0; good && n < ociimg_image_layer_count(image); n++) {
+        ociimg_layer *layer = ociimg_image_layer(image, n);
+        uint64_t bytes;
+        good = read_layer(o, layer, mode_for(o, layer), ctx, &bytes, err);
+        if (!good && may_be_absent(layer, *err)) {
+            ociimg_error_free(*err);
+            *err = NULL;
+            good = true;
+        }
+        ociimg_layer_free(layer);
+    }
+    ociimg_image_free(image);
+    return good;
+}
+
+/* Reads all content of every entry; false where some is missing or wrong. */
+static bool verify_all(const struct options *o, struct json *json, const ociimg_index *index,
+                       const ociimg_context *ctx)
+{
+    bool good = true;
+    for (size_t i = 0; i < ociimg_index_entry_count(index) && !ociimg_context_is_cancelled(ctx);
+         i++) {
+        ociimg_error *err = NULL;
+        bool verified = false;
+        switch (ociimg_index_entry_kind(index, i)) {
+        case OCIIMG_ENTRY_KIND_BROKEN:
+            err = ociimg_index_entry_error(index, i);
+            break;
+        case OCIIMG_ENTRY_KIND_IMAGE:
+            verified = verify_image(o, index, i, ctx, &err);
+            if (ociimg_error_status(err) != OCIIMG_STATUS_NOT_AN_IMAGE)
+                break;
+            ociimg_error_free(err);
+            err = NULL;
+            /* fall through */
+        case OCIIMG_ENTRY_KIND_ATTESTATION:
+        case OCIIMG_ENTRY_KIND_ARTIFACT:
+            verified = verify_manifest(o, index, i, ctx, &err);
+            break;
+        default:
+            verified = read_blob(o, index, ociimg_index_entry_descriptor(index, i), ctx, &err);
+        }
+        if (o->json) {
+            json_open(json, NULL, '{');
+            json_number(json, "entry", i);
+            json_bool(json, "verified", verified);
+            json_error(json, err);
+            json_close(json, '}');
+        } else {
+            printf("entry %zu: %s\n", i,
+                   verified ? "verified" : ociimg_status_name(ociimg_error_status(err)));
+        }
+        good &= verified || complain(err);
+    }
+    return good;
+}
+
 /* ---- the whole ------------------------------------------------------------------ */
 
-/* NULL with *err where it fails. The index keeps what it needs of the loader. */
+static ociimg_status open_source(const char *source, const ociimg_source_options *options,
+                                 const ociimg_context *ctx, ociimg_loader **loader,
+                                 ociimg_error **err)
+{
+#ifdef OCIIMG_WITH_REGISTRY
+    if (strncmp(source, "docker://", 9) == 0) {
+        ociimg_registry *registry;
+        ociimg_status status = ociimg_registry_new(NULL, &registry, err);
+        *loader = NULL;
+        if (status == OCIIMG_STATUS_OK)
+            status = ociimg_registry_loader(registry, source + 9, ctx, loader, err);
+        ociimg_registry_free(registry); /* the loader keeps what it needs */
+        return status;
+    }
+#endif
+    return ociimg_loader_open(source, options, ctx, loader, err);
+}
+
+/* Returns NULL and sets *err on failure. The index keeps what it needs of the loader. */
 static ociimg_index *load(const struct options *o, const ociimg_context *ctx, ociimg_error **err)
 {
     ociimg_source_options source = {.struct_size = sizeof source, .ref_name = o->ref};
     ociimg_load_options options = {.struct_size = sizeof options, .root_digest = o->digest};
     ociimg_loader *loader;
     ociimg_index *index = NULL;
-    bool good = ociimg_loader_open(o->source, &source, ctx, &loader, err) == OCIIMG_STATUS_OK &&
+    bool good = open_source(o->source, &source, ctx, &loader, err) == OCIIMG_STATUS_OK &&
                 ociimg_index_load(loader, &options, ctx, &index, err) == OCIIMG_STATUS_OK;
     ociimg_loader_free(loader);
     return good ? index : NULL;
 }
 
-/* The images that `platform` runs, or this machine for NULL, the best first. */
-static ociimg_index *choose(const ociimg_index *index, const ociimg_platform *platform,
-                            ociimg_error **err)
-{
-    ociimg_index *chosen;
-    ociimg_matcher *matcher =
-        platform != NULL ? ociimg_matcher_only(platform) : ociimg_matcher_default(NULL);
-    bool good = ociimg_index_select_with(index, matcher, &chosen, err) == OCIIMG_STATUS_OK;
-    ociimg_matcher_free(matcher);
-    return good ? chosen : NULL;
-}
-
-/* The image that was asked for; false where there is none. */
+/* The image that was asked for; false where there is none, or it is bad. */
 static bool show_best(const struct options *o, struct json *json, const ociimg_index *index,
                       const ociimg_platform *platform, const ociimg_context *ctx)
 {
     ociimg_error *err = NULL;
-    ociimg_index *chosen = choose(index, platform, &err);
-    bool good = false;
-    if (err != NULL) {
-        complain(err);
-    } else if (ociimg_index_entry_count(chosen) > 0) {
-        good = show_image(o, json, chosen, 0, ctx);
-    } else {
-        fflush(stdout);
-        fprintf(stderr, "inspect: no image for ");
-        if (platform != NULL)
-            put_text(stderr, ociimg_platform_format_all(platform), false);
-        else
-            put_platform(stderr, ociimg_platform_host());
-        fprintf(stderr, "; --platform chooses another, --all shows every one\n");
-    }
-    ociimg_index_free(chosen);
-    return good;
+    ociimg_image *image;
+    ociimg_status status = ociimg_index_image_for(index, platform, ctx, &image, &err);
+    return show_image(o, json, status, image, err, ctx);
 }
 
-/* Every image; false where one is bad, or an entry could not even be understood. */
+/* Every image and artifact; false where one is bad or BROKEN. */
 static bool show_all(const struct options *o, struct json *json, const ociimg_index *index,
                      const ociimg_context *ctx)
 {
     bool good = true;
-    for (size_t i = 0; i < ociimg_index_entry_count(index); i++) {
-        ociimg_entry_kind kind = ociimg_index_entry_kind(index, i);
-        if (kind == OCIIMG_ENTRY_KIND_BROKEN)
+    for (size_t i = 0; i < ociimg_index_entry_count(index) && !ociimg_context_is_cancelled(ctx);
+         i++) {
+        ociimg_error *err = NULL;
+        ociimg_image *image;
+        ociimg_status status;
+        switch (ociimg_index_entry_kind(index, i)) {
+        case OCIIMG_ENTRY_KIND_BROKEN:
             good = complain(ociimg_index_entry_error(index, i));
-        else if (kind == OCIIMG_ENTRY_KIND_IMAGE && !ociimg_context_is_cancelled(ctx))
-            good &= show_image(o, json, index, i, ctx);
+            break;
+        case OCIIMG_ENTRY_KIND_IMAGE:
+            status = ociimg_index_image(index, i, ctx, &image, &err);
+            if (status != OCIIMG_STATUS_NOT_AN_IMAGE) {
+                good &= show_image(o, json, status, image, err, ctx);
+                break;
+            }
+            ociimg_error_free(err);
+            /* fall through */
+        case OCIIMG_ENTRY_KIND_ATTESTATION:
+        case OCIIMG_ENTRY_KIND_ARTIFACT:
+            good &= show_artifact(o, json, index, i, ctx);
+            break;
+        default:
+            break;
+        }
     }
     return good;
 }
@@ -660,12 +877,13 @@ static bool inspect(const struct options *o, const ociimg_platform *platform,
     if (index != NULL) {
         if (o->json) {
             json_index(&json, index);
-            json_open(&json, "images", '[');
+            json_open(&json, o->verify ? "verified" : "images", '[');
         } else {
             print_index(index);
         }
-        good = o->all ? show_all(o, &json, index, ctx)
-                      : show_best(o, &json, index, platform, ctx);
+        good = o->verify ? verify_all(o, &json, index, ctx)
+               : o->all  ? show_all(o, &json, index, ctx)
+                         : show_best(o, &json, index, platform, ctx);
         if (o->json)
             json_close(&json, ']');
     }
@@ -699,6 +917,7 @@ static int parse(int argc, char **argv, struct options *o)
                              : strcmp(argument, "--digest") == 0 ? &o->digest
                                                                  : NULL;
         bool *flag = strcmp(argument, "--all") == 0      ? &o->all
+                     : strcmp(argument, "--verify") == 0 ? &o->verify
                      : strcmp(argument, "--stored") == 0 ? &o->stored
                      : strcmp(argument, "--json") == 0   ? &o->json
                                                          : NULL;
@@ -717,8 +936,8 @@ static int parse(int argc, char **argv, struct options *o)
     }
     if (o->source == NULL)
         return usage("no source is named", NULL);
-    if (o->all && o->platform != NULL)
-        return usage("--all and --platform exclude each other", NULL);
+    if ((o->all || o->verify) && o->platform != NULL)
+        return usage("--platform excludes --all and --verify", NULL);
     return 0;
 }
 

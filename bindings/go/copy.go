@@ -1,0 +1,152 @@
+package image
+
+/*
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"context"
+	"runtime"
+	"runtime/cgo"
+	"sync"
+)
+
+// Progress is what a copy reports.
+type Progress struct {
+	Event        Event
+	Descriptor   Descriptor
+	BlobBytes    uint64
+	BytesDone    uint64
+	BytesSkipped uint64
+	BytesTotal   uint64
+	BlobsDone    uint32
+	BlobsSkipped uint32
+	BlobsTotal   uint32
+}
+
+// Event says what a Progress is about.
+type Event int32
+
+// The events.
+const (
+	EventBlob        Event = C.OCIIMG_COPY_BLOB
+	EventBlobDone    Event = C.OCIIMG_COPY_BLOB_DONE
+	EventBlobSkipped Event = C.OCIIMG_COPY_BLOB_SKIPPED
+	EventRestarted   Event = C.OCIIMG_COPY_RESTARTED
+	EventManifest    Event = C.OCIIMG_COPY_MANIFEST
+	EventRoot        Event = C.OCIIMG_COPY_ROOT
+)
+
+// CopyOptions say how to copy. The zero value is the default, and so is nil.
+type CopyOptions struct {
+	Names           []string // under which the root is put
+	Sparse          bool     // of a selection: its root, and what was selected alone
+	LeaveOutMissing bool     // go on without content that the source lacks
+	SkipForeign     bool     // no nondistributable layers
+	CheckDiffIDs    bool     // unpack layers on the way
+	MaxRestarts     uint32   // of one blob; 0 is 3
+	Goroutines      int      // that copy at once; 0 is 1
+	Progress        func(Progress)
+}
+
+// Copy copies an index and all that is below it.
+func (x *Index) Copy(ctx context.Context, to *Target, options *CopyOptions) error {
+	defer runtime.KeepAlive(x)
+	return copyTo(ctx, x.ptr, nil, to, options)
+}
+
+// Copy copies an image as it is now.
+func (m *Image) Copy(ctx context.Context, to *Target, options *CopyOptions) error {
+	defer runtime.KeepAlive(m)
+	return copyTo(ctx, nil, m.ptr, to, options)
+}
+
+func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, to *Target, options *CopyOptions) error {
+	if options == nil {
+		options = &CopyOptions{}
+	}
+	var opts C.ociimg_copy_options
+	names, free := cStrings(options.Names)
+	defer free()
+	opts.names, opts.name_count = names, C.size_t(len(options.Names))
+	for _, flag := range []struct {
+		set bool
+		bit C.uint32_t
+	}{
+		{options.Sparse, C.OCIIMG_COPY_SPARSE},
+		{options.LeaveOutMissing, C.OCIIMG_COPY_LEAVE_OUT_MISSING},
+		{options.SkipForeign, C.OCIIMG_COPY_SKIP_FOREIGN},
+		{options.CheckDiffIDs, C.OCIIMG_COPY_CHECK_DIFF_IDS},
+	} {
+		if flag.set {
+			opts.flags |= flag.bit
+		}
+	}
+	opts.max_restarts = C.uint32_t(options.MaxRestarts)
+	var progress cgo.Handle
+	if options.Progress != nil {
+		progress = cgo.NewHandle(options.Progress)
+		defer progress.Delete()
+	}
+	defer runtime.KeepAlive(to)
+	var out *C.ociimg_copy
+	var err *C.ociimg_error
+	status := C.goociimg_copy_new(index, image, to.ptr, &opts, C.uintptr_t(progress), &out, &err)
+	if e := (*call)(nil).take(status, err); e != nil {
+		return e
+	}
+	defer C.ociimg_copy_free(out)
+
+	run := func() error {
+		scope := enter(ctx)
+		defer scope.end()
+		var err *C.ociimg_error
+		status := C.ociimg_copy_run(out, scope.context, &err)
+		return scope.call.take(status, err)
+	}
+	if options.Goroutines <= 1 {
+		return run()
+	}
+	errs := make([]error, options.Goroutines)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			errs[i] = run()
+		}()
+	}
+	group.Wait()
+	// All end for one reason; the goroutine whose callback failed knows it best.
+	var first error
+	for _, err := range errs {
+		if e, ok := err.(*Error); ok && e.cause != nil {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+//export goociimgProgress
+func goociimgProgress(handle C.uintptr_t, p *C.ociimg_copy_progress) {
+	report := cgo.Handle(handle).Value().(func(Progress))
+	progress := Progress{
+		Event:        Event(p.event),
+		BlobBytes:    uint64(p.blob_bytes),
+		BytesDone:    uint64(p.bytes_done),
+		BytesSkipped: uint64(p.bytes_skipped),
+		BytesTotal:   uint64(p.bytes_total),
+		BlobsDone:    uint32(p.blobs_done),
+		BlobsSkipped: uint32(p.blobs_skipped),
+		BlobsTotal:   uint32(p.blobs_total),
+	}
+	if p.descriptor != nil {
+		progress.Descriptor = *copyDescriptor(p.descriptor)
+	}
+	// There is no status to return: a panic is dropped.
+	_ = guarded(func() error { report(progress); return nil })
+}

@@ -1,0 +1,3 @@
+module github.com/ociimg/ociimg/bindings/go
+
+go 1.24

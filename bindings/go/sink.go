@@ -1,0 +1,260 @@
+package image
+
+/*
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"runtime/cgo"
+	"unsafe"
+)
+
+// Sink is where images go. Its methods run on the goroutine that copies, several at once if
+// several copy. An error that is Exists from BeginBlob or Commit says that the blob is there.
+type Sink interface {
+	// HasBlob reports whether the blob is there, whole.
+	HasBlob(ctx context.Context, d Descriptor) (bool, error)
+	// BeginBlob starts a blob; offset bytes of it are there from before.
+	BeginBlob(ctx context.Context, d Descriptor) (w BlobWriter, offset uint64, err error)
+	// PutManifest stores a manifest or index below the root, after all that it names.
+	PutManifest(ctx context.Context, d Descriptor, content []byte) error
+	// PutRoot stores the root, once for each name, or once with the name "".
+	PutRoot(ctx context.Context, d Descriptor, content []byte, name string) error
+	// Finish ends the writing.
+	Finish(ctx context.Context) error
+}
+
+// BlobWriter takes one blob. Exactly one of Commit and Abort is called.
+type BlobWriter interface {
+	io.Writer
+	// Commit makes the blob visible; its size and digest were right.
+	Commit(ctx context.Context) error
+	// Abort ends without making anything visible.
+	Abort()
+}
+
+// Target is an opened sink.
+type Target struct {
+	ptr     *C.ociimg_sink
+	cleanup runtime.Cleanup
+}
+
+func newTarget(ptr *C.ociimg_sink) *Target {
+	t := &Target{ptr: ptr}
+	t.cleanup = runtime.AddCleanup(t, func(ptr *C.ociimg_sink) { C.ociimg_sink_free(ptr) }, ptr)
+	return t
+}
+
+// SinkOptions say how a layout or archive is written. The zero value is the default.
+type SinkOptions struct {
+	MustBeNew      bool        // fail where something is there
+	VerifyExisting bool        // hash layers that are there already
+	NoSync         bool        // do not wait for the disk
+	Docker         bool        // archives: for docker load
+	Compression    Compression // of an archive as a whole
+	Level          int32
+}
+
+func (o *SinkOptions) handle() C.ociimg_sink_options {
+	var opts C.ociimg_sink_options
+	opts.struct_size = C.size_t(unsafe.Sizeof(opts))
+	if o == nil {
+		return opts
+	}
+	for _, flag := range []struct {
+		set bool
+		bit C.uint32_t
+	}{
+		{o.MustBeNew, C.OCIIMG_SINK_MUST_BE_NEW},
+		{o.VerifyExisting, C.OCIIMG_SINK_VERIFY_EXISTING},
+		{o.NoSync, C.OCIIMG_SINK_NO_SYNC},
+		{o.Docker, C.OCIIMG_SINK_DOCKER},
+	} {
+		if flag.set {
+			opts.flags |= flag.bit
+		}
+	}
+	opts.compression = C.ociimg_compression(o.Compression)
+	opts.level = C.int32_t(o.Level)
+	return opts
+}
+
+// NewLayout opens or makes a layout folder to write to.
+func NewLayout(path string, options *SinkOptions) (*Target, error) {
+	name := C.CString(path)
+	defer freeString(name)
+	opts := options.handle()
+	var out *C.ociimg_sink
+	var err *C.ociimg_error
+	status := C.ociimg_sink_open_layout(name, &opts, &out, &err)
+	if e := (*call)(nil).take(status, err); e != nil {
+		return nil, e
+	}
+	return newTarget(out), nil
+}
+
+// NewArchive writes an archive file; it is there when Finish succeeded.
+func NewArchive(path string, options *SinkOptions) (*Target, error) {
+	name := C.CString(path)
+	defer freeString(name)
+	opts := options.handle()
+	var out *C.ociimg_sink
+	var err *C.ociimg_error
+	status := C.ociimg_sink_open_archive(name, &opts, &out, &err)
+	if e := (*call)(nil).take(status, err); e != nil {
+		return nil, e
+	}
+	return newTarget(out), nil
+}
+
+// NewArchiveStream writes an archive to a Writer.
+func NewArchiveStream(w io.Writer, options *SinkOptions) (*Target, error) {
+	opts := options.handle()
+	handle := cgo.NewHandle(w)
+	var out *C.ociimg_sink
+	var err *C.ociimg_error
+	status := C.goociimg_archive_stream(C.uintptr_t(handle), &opts, &out, &err)
+	if e := (*call)(nil).take(status, err); e != nil {
+		handle.Delete()
+		return nil, e
+	}
+	return newTarget(out), nil
+}
+
+// NewTarget makes a target of a Sink. maxStreams is how many blobs may be open at once; 0 is any.
+func NewTarget(sink Sink, maxStreams uint32) (*Target, error) {
+	handle := cgo.NewHandle(sink)
+	var out *C.ociimg_sink
+	var err *C.ociimg_error
+	status := C.goociimg_sink_new(C.uintptr_t(handle), C.uint32_t(maxStreams), &out, &err)
+	if e := (*call)(nil).take(status, err); e != nil {
+		handle.Delete()
+		return nil, e
+	}
+	return newTarget(out), nil
+}
+
+// Finish ends the writing; an archive is there when it succeeded.
+func (t *Target) Finish(ctx context.Context) error {
+	scope := enter(ctx)
+	defer scope.end()
+	defer runtime.KeepAlive(t)
+	var err *C.ociimg_error
+	status := C.ociimg_sink_finish(t.ptr, scope.context, &err)
+	return scope.call.take(status, err)
+}
+
+// Close frees the target; without Finish before it, what is not visible is undone.
+func (t *Target) Close() error {
+	if t.ptr != nil {
+		t.cleanup.Stop()
+		C.ociimg_sink_free(t.ptr)
+		t.ptr = nil
+	}
+	return nil
+}
+
+func sinkOf(state C.uintptr_t) Sink { return cgo.Handle(state).Value().(Sink) }
+
+func bytesOf(buf *C.uint8_t, size C.size_t) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(buf)), int(size))
+}
+
+// answer returns the status of a callback that ended with err.
+func (c *call) answer(err error, served *C.ociimg_call) C.int32_t {
+	if err != nil {
+		return c.fail(err, served)
+	}
+	return C.OCIIMG_STATUS_OK
+}
+
+//export goociimgHasBlob
+func goociimgHasBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, present *C.ociimg_bool, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	return c.answer(guarded(func() error {
+		has, err := sinkOf(state).HasBlob(c.ctx, *copyDescriptor(d))
+		*present = cBool(has)
+		return err
+	}), served)
+}
+
+//export goociimgBeginBlob
+func goociimgBeginBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, stream *C.uintptr_t, offset *C.uint64_t, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	return c.answer(guarded(func() error {
+		w, at, err := sinkOf(state).BeginBlob(c.ctx, *copyDescriptor(d))
+		if err == nil && w == nil {
+			err = errors.New("BeginBlob returned neither a writer nor an error")
+		}
+		if err != nil {
+			return err
+		}
+		*offset = C.uint64_t(at)
+		*stream = C.uintptr_t(cgo.NewHandle(w))
+		return nil
+	}), served)
+}
+
+//export goociimgWriteBlob
+func goociimgWriteBlob(stream, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
+	return writeAll(cgo.Handle(stream).Value().(io.Writer), running, buf, size, served)
+}
+
+//export goociimgWriteArchive
+func goociimgWriteArchive(state, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
+	return writeAll(cgo.Handle(state).Value().(io.Writer), running, buf, size, served)
+}
+
+func writeAll(w io.Writer, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
+	return callOf(running).answer(guarded(func() error {
+		n, err := w.Write(bytesOf(buf, size))
+		if err == nil && n != int(size) {
+			err = io.ErrShortWrite
+		}
+		return err
+	}), served)
+}
+
+//export goociimgCommitBlob
+func goociimgCommitBlob(stream, running C.uintptr_t, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	handle := cgo.Handle(stream)
+	w := handle.Value().(BlobWriter)
+	handle.Delete()
+	return c.answer(guarded(func() error { return w.Commit(c.ctx) }), served)
+}
+
+//export goociimgAbortBlob
+func goociimgAbortBlob(stream C.uintptr_t) {
+	handle := cgo.Handle(stream)
+	w := handle.Value().(BlobWriter)
+	handle.Delete()
+	_ = guarded(func() error { w.Abort(); return nil })
+}
+
+//export goociimgPutManifest
+func goociimgPutManifest(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	return c.answer(guarded(func() error {
+		return sinkOf(state).PutManifest(c.ctx, *copyDescriptor(d), bytesOf(buf, size))
+	}), served)
+}
+
+//export goociimgPutRoot
+func goociimgPutRoot(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, name *C.char, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	return c.answer(guarded(func() error {
+		return sinkOf(state).PutRoot(c.ctx, *copyDescriptor(d), bytesOf(buf, size), goString(name))
+	}), served)
+}
+
+//export goociimgFinish
+func goociimgFinish(state, running C.uintptr_t, served *C.ociimg_call) C.int32_t {
+	c := callOf(running)
+	return c.answer(guarded(func() error { return sinkOf(state).Finish(c.ctx) }), served)
+}
