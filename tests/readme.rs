@@ -105,7 +105,11 @@ fn the_layers_are_read() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/c/layers.c");
     let program = support::cc::program(&[&source], "layers");
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sample");
-    let run = Command::new(program).arg(sample).arg("linux/arm/v7").output().unwrap();
+    let run = Command::new(program)
+        .arg(sample)
+        .arg("linux/arm/v7")
+        .output()
+        .unwrap();
     assert_eq!(
         String::from_utf8(run.stdout).unwrap(),
         "sha256:bf06887797d5746aac833c9902f7764ce37cefc2d5385f232de6bb90a192f999: 2560 bytes\n\

@@ -9,7 +9,7 @@ pub fn program(sources: &[&Path], name: &str) -> PathBuf {
     program_with(sources, name, &[])
 }
 
-/// As [`program`], linked to other libraries too.
+/// Compiles a source to a program that is also linked to other libraries.
 pub fn program_with(sources: &[&Path], name: &str, libraries: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

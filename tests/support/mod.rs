@@ -10,4 +10,4 @@ pub mod loader;
 pub mod sink;
 mod skip;
 
-pub use skip::{has, skip};
+pub use skip::{has, has_with, skip};

@@ -15,9 +15,14 @@ pub fn skip(what: &str, why: &str) {
 
 /// Checks that a tool is installed; if not, `what` is skipped.
 pub fn has(tool: &str, what: &str) -> bool {
-    let why = match Command::new(tool).arg("--version").output() {
+    has_with(tool, &["--version"], what)
+}
+
+/// Checks that a tool succeeds with these arguments; if not, `what` is skipped.
+pub fn has_with(tool: &str, args: &[&str], what: &str) -> bool {
+    let why = match Command::new(tool).args(args).output() {
         Ok(run) if run.status.success() => return true,
-        Ok(run) => format!("`{tool} --version` ended with {}", run.status),
+        Ok(run) => format!("`{tool} {}` ended with {}", args.join(" "), run.status),
         Err(e) => format!("{tool}: {e}"),
     };
     skip(what, &why);
