@@ -56,7 +56,9 @@ fn declarations(header: &str) -> String {
         } else if text.starts_with("#endif") {
             conditions.pop().expect("#endif follows #if");
         } else if !directive && !text.is_empty() && conditions.iter().all(|holds| *holds) {
-            let code = line.replace("OCIIMG_MUST_USE", "");
+            let code = line
+                .replace("OCIIMG_MUST_USE", "")
+                .replace("OCIIMG_INT32_ENUM", "");
             if !code.trim().is_empty() {
                 kept += code.trim_end();
                 kept.push('\n');
