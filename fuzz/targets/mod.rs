@@ -1,0 +1,17 @@
+//! What the fuzzers do with their input. `tests/fuzz_regressions.rs` runs the same functions on the
+//! inputs in `fuzz/regressions`, which once broke something.
+
+#![allow(dead_code)] // A fuzzer uses one of them.
+
+mod abi;
+mod documents;
+mod loader;
+mod names;
+mod sources;
+mod unpack;
+
+pub use abi::abi;
+pub use documents::{config, documents, edits};
+pub use names::{platform, reference};
+pub use sources::{archive, layout, sinks, tar};
+pub use unpack::unpack;

@@ -1,0 +1,37 @@
+//! Inputs that once broke something, and the seeds of the fuzzers, through what the fuzzers do.
+
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
+
+use std::fs;
+use std::path::Path;
+
+const TARGETS: [(&str, fn(&[u8])); 11] = [
+    ("abi", targets::abi),
+    ("archive", targets::archive),
+    ("config", targets::config),
+    ("documents", targets::documents),
+    ("edits", targets::edits),
+    ("layout", targets::layout),
+    ("platform", targets::platform),
+    ("reference", targets::reference),
+    ("sinks", targets::sinks),
+    ("tar", targets::tar),
+    ("unpack", targets::unpack),
+];
+
+#[test]
+fn what_was_found_stays_mended() {
+    let regressions = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions");
+    for (name, target) in TARGETS {
+        target(b"");
+        let Ok(inputs) = fs::read_dir(regressions.join(name)) else {
+            continue;
+        };
+        for input in inputs {
+            let path = input.expect("the folder can be read").path();
+            println!("{}", path.display());
+            target(&fs::read(path).expect("the file can be read"));
+        }
+    }
+}
