@@ -90,8 +90,7 @@ pub fn read_all(index: &Index) {
         let Ok(image) = index.image(i, &ctx) else {
             continue;
         };
-        for n in 0..image.layer_count().min(16) {
-            let layer = image.layer(n).expect("it is below the count");
+        for layer in image.layers().iter().take(16) {
             for mode in [Mode::Stored, Mode::Uncompressed] {
                 let options = ReadOptions {
                     max_uncompressed_size: Some(1 << 20),
