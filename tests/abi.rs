@@ -120,6 +120,9 @@ fn functions_of_the_release_are_there() {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/symbols.txt"))
             .expect("the list is there");
     let current: BTreeSet<_> = current.lines().collect();
-    let gone: Vec<_> = released.lines().filter(|name| !current.contains(name)).collect();
+    let gone: Vec<_> = released
+        .lines()
+        .filter(|name| !current.contains(name))
+        .collect();
     assert!(gone.is_empty(), "gone since the release: {gone:?}");
 }

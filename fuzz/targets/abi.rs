@@ -8,12 +8,40 @@ use std::ptr;
 type Handle = *mut c_void;
 
 unsafe extern "C" {
-    fn ociimg_loader_new(table: *const LoaderTable, state: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_loader_new(
+        table: *const LoaderTable,
+        state: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_loader_free(h: Handle);
-    fn ociimg_index_load(h: Handle, opts: Handle, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
-    fn ociimg_index_select_with(h: Handle, matcher: Handle, out: *mut Handle, err: *mut Handle) -> i32;
-    fn ociimg_index_image(h: Handle, i: usize, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
-    fn ociimg_index_image_for(h: Handle, platform: Handle, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_index_load(
+        h: Handle,
+        opts: Handle,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
+    fn ociimg_index_select_with(
+        h: Handle,
+        matcher: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
+    fn ociimg_index_image(
+        h: Handle,
+        i: usize,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
+    fn ociimg_index_image_for(
+        h: Handle,
+        platform: Handle,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_index_entry_name(h: Handle, i: usize) -> *const c_char;
     fn ociimg_index_entry_error(h: Handle, i: usize) -> Handle;
     fn ociimg_index_free(h: Handle);
@@ -23,33 +51,88 @@ unsafe extern "C" {
     fn ociimg_image_layer(h: Handle, i: usize) -> Handle;
     fn ociimg_image_layer_count(h: Handle) -> usize;
     fn ociimg_image_manifest_digest(h: Handle) -> *const c_char;
-    fn ociimg_image_set_env(h: Handle, name: *const c_char, value: *const c_char, err: *mut Handle) -> i32;
-    fn ociimg_image_set_label(h: Handle, name: *const c_char, value: *const c_char, err: *mut Handle) -> i32;
+    fn ociimg_image_set_env(
+        h: Handle,
+        name: *const c_char,
+        value: *const c_char,
+        err: *mut Handle,
+    ) -> i32;
+    fn ociimg_image_set_label(
+        h: Handle,
+        name: *const c_char,
+        value: *const c_char,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_image_append_layer(h: Handle, layer: Handle, opts: Handle, err: *mut Handle) -> i32;
     fn ociimg_image_remove_layer(h: Handle, i: usize, err: *mut Handle) -> i32;
     fn ociimg_image_convert(h: Handle, format: i32, err: *mut Handle) -> i32;
     fn ociimg_image_free(h: Handle);
-    fn ociimg_layer_open(h: Handle, mode: i32, opts: Handle, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_layer_open(
+        h: Handle,
+        mode: i32,
+        opts: Handle,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_layer_digest(h: Handle) -> *const c_char;
     fn ociimg_layer_free(h: Handle);
-    fn ociimg_reader_read(h: Handle, buf: *mut u8, cap: usize, n: *mut usize, err: *mut Handle) -> i32;
+    fn ociimg_reader_read(
+        h: Handle,
+        buf: *mut u8,
+        cap: usize,
+        n: *mut usize,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_reader_finish(h: Handle, err: *mut Handle) -> i32;
     fn ociimg_reader_free(h: Handle);
-    fn ociimg_layer_writer_new(opts: Handle, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_layer_writer_new(
+        opts: Handle,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_layer_writer_write(h: Handle, buf: *const u8, len: usize, err: *mut Handle) -> i32;
     fn ociimg_layer_writer_finish(h: Handle, out: *mut Handle, err: *mut Handle) -> i32;
     fn ociimg_layer_writer_free(h: Handle);
     fn ociimg_index_builder_new(format: i32, out: *mut Handle, err: *mut Handle) -> i32;
     fn ociimg_index_builder_from(index: Handle, out: *mut Handle, err: *mut Handle) -> i32;
-    fn ociimg_index_builder_add_image(h: Handle, image: Handle, platform: Handle, err: *mut Handle) -> i32;
+    fn ociimg_index_builder_add_image(
+        h: Handle,
+        image: Handle,
+        platform: Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_index_builder_remove(h: Handle, i: usize, err: *mut Handle) -> i32;
-    fn ociimg_index_builder_finish(h: Handle, ctx: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_index_builder_finish(
+        h: Handle,
+        ctx: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_index_builder_free(h: Handle);
-    fn ociimg_sink_new(table: *const SinkTable, state: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_sink_new(
+        table: *const SinkTable,
+        state: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_sink_finish(h: Handle, ctx: Handle, err: *mut Handle) -> i32;
     fn ociimg_sink_free(h: Handle);
-    fn ociimg_copy_new(index: Handle, sink: Handle, opts: Handle, out: *mut Handle, err: *mut Handle) -> i32;
-    fn ociimg_copy_new_image(image: Handle, sink: Handle, opts: Handle, out: *mut Handle, err: *mut Handle) -> i32;
+    fn ociimg_copy_new(
+        index: Handle,
+        sink: Handle,
+        opts: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
+    fn ociimg_copy_new_image(
+        image: Handle,
+        sink: Handle,
+        opts: Handle,
+        out: *mut Handle,
+        err: *mut Handle,
+    ) -> i32;
     fn ociimg_copy_run(h: Handle, ctx: Handle, err: *mut Handle) -> i32;
     fn ociimg_copy_free(h: Handle);
     fn ociimg_error_message(h: Handle) -> *const c_char;
@@ -82,7 +165,9 @@ struct SinkTable {
     commit_blob: Option<unsafe extern "C" fn(Handle, Handle, Handle) -> i32>,
     abort_blob: Option<unsafe extern "C" fn(Handle, Handle)>,
     put_manifest: Option<unsafe extern "C" fn(Handle, Handle, *const u8, usize, Handle) -> i32>,
-    put_root: Option<unsafe extern "C" fn(Handle, Handle, *const u8, usize, *const c_char, Handle) -> i32>,
+    put_root: Option<
+        unsafe extern "C" fn(Handle, Handle, *const u8, usize, *const c_char, Handle) -> i32,
+    >,
     finish: Option<unsafe extern "C" fn(Handle, Handle) -> i32>,
     destroy: Destroy,
 }
@@ -212,7 +297,9 @@ impl World {
     fn mischief(&self, call: Handle) -> Option<i32> {
         match self.byte() {
             // SAFETY: the call that the callback serves.
-            1 => Some(unsafe { ociimg_call_fail(call, i32::from(self.byte()) - 4, 7, c"told".as_ptr()) }),
+            1 => Some(unsafe {
+                ociimg_call_fail(call, i32::from(self.byte()) - 4, 7, c"told".as_ptr())
+            }),
             2 => Some(i32::from(self.byte())),
             3 => Some(0), // and leaves the outputs alone
             4 => {
@@ -258,20 +345,27 @@ impl World {
                     self.add(Kind::Loader, out);
                 }
                 1 | 2 => {
-                    let status = ociimg_index_load(self.pick(Kind::Loader), none, none, &mut out, &mut err);
+                    let status =
+                        ociimg_index_load(self.pick(Kind::Loader), none, none, &mut out, &mut err);
                     self.end(status, err);
                     self.add(Kind::Index, out);
                 }
                 3 => {
                     let matcher = ociimg_matcher_all();
-                    let status = ociimg_index_select_with(self.pick(Kind::Index), matcher, &mut out, &mut err);
+                    let status = ociimg_index_select_with(
+                        self.pick(Kind::Index),
+                        matcher,
+                        &mut out,
+                        &mut err,
+                    );
                     ociimg_matcher_free(matcher);
                     self.end(status, err);
                     self.add(Kind::Index, out);
                 }
                 4 | 5 => {
                     let i = usize::from(self.byte() / 128);
-                    let status = ociimg_index_image(self.pick(Kind::Index), i, none, &mut out, &mut err);
+                    let status =
+                        ociimg_index_image(self.pick(Kind::Index), i, none, &mut out, &mut err);
                     self.end(status, err);
                     self.add(Kind::Image, out);
                 }
@@ -286,7 +380,13 @@ impl World {
                 7 => {
                     let image = self.pick(Kind::Image);
                     if !self.is_busy(image) {
-                        self.add(Kind::Layer, ociimg_image_layer(image, ociimg_image_layer_count(image).wrapping_sub(1)));
+                        self.add(
+                            Kind::Layer,
+                            ociimg_image_layer(
+                                image,
+                                ociimg_image_layer_count(image).wrapping_sub(1),
+                            ),
+                        );
                         ociimg_image_manifest_digest(image);
                     }
                 }
@@ -302,7 +402,13 @@ impl World {
                     // A reader used from its own callback is BUSY, which is safe.
                     let mut buf = [0; 700];
                     let (mut n, cap) = (0, usize::from(self.byte()) * 3);
-                    let status = ociimg_reader_read(self.pick(Kind::Reader), buf.as_mut_ptr(), cap.min(700), &mut n, &mut err);
+                    let status = ociimg_reader_read(
+                        self.pick(Kind::Reader),
+                        buf.as_mut_ptr(),
+                        cap.min(700),
+                        &mut n,
+                        &mut err,
+                    );
                     assert!(n <= cap);
                     self.end(status, err);
                 }
@@ -313,7 +419,11 @@ impl World {
                 12 => {
                     let image = self.pick(Kind::Image);
                     self.alone(image, || {
-                        let value = if self.byte() & 1 == 0 { c"v".as_ptr() } else { ptr::null() };
+                        let value = if self.byte() & 1 == 0 {
+                            c"v".as_ptr()
+                        } else {
+                            ptr::null()
+                        };
                         let status = match self.byte() & 1 {
                             0 => ociimg_image_set_env(image, c"NAME".as_ptr(), value, &mut err),
                             _ => ociimg_image_set_label(image, c"key".as_ptr(), value, &mut err),
@@ -325,7 +435,12 @@ impl World {
                     let image = self.pick(Kind::Image);
                     self.alone(image, || {
                         let status = match self.byte() % 3 {
-                            0 => ociimg_image_append_layer(image, self.pick(Kind::Layer), none, &mut err),
+                            0 => ociimg_image_append_layer(
+                                image,
+                                self.pick(Kind::Layer),
+                                none,
+                                &mut err,
+                            ),
                             1 => ociimg_image_remove_layer(image, 0, &mut err),
                             _ => ociimg_image_convert(image, i32::from(self.byte() % 4), &mut err),
                         };
@@ -347,7 +462,12 @@ impl World {
                     let writer = self.pick(Kind::Writer);
                     self.alone(writer, || {
                         let status = match self.byte() & 1 {
-                            0 => ociimg_layer_writer_write(writer, [self.byte() & 1; 512].as_ptr(), 512, &mut err),
+                            0 => ociimg_layer_writer_write(
+                                writer,
+                                [self.byte() & 1; 512].as_ptr(),
+                                512,
+                                &mut err,
+                            ),
                             _ => ociimg_layer_writer_finish(writer, &mut out, &mut err),
                         };
                         self.end(status, err);
@@ -356,7 +476,11 @@ impl World {
                 }
                 17 => {
                     let status = match self.byte() & 1 {
-                        0 => ociimg_index_builder_new(1 + i32::from(self.byte() & 1), &mut out, &mut err),
+                        0 => ociimg_index_builder_new(
+                            1 + i32::from(self.byte() & 1),
+                            &mut out,
+                            &mut err,
+                        ),
                         _ => ociimg_index_builder_from(self.pick(Kind::Index), &mut out, &mut err),
                     };
                     self.end(status, err);
@@ -399,7 +523,9 @@ impl World {
                 20 => {
                     let sink = self.pick(Kind::Sink);
                     let status = match self.byte() & 1 {
-                        0 => ociimg_copy_new(self.pick(Kind::Index), sink, none, &mut out, &mut err),
+                        0 => {
+                            ociimg_copy_new(self.pick(Kind::Index), sink, none, &mut out, &mut err)
+                        }
                         _ => {
                             let image = self.pick(Kind::Image);
                             if self.is_busy(image) {
@@ -493,14 +619,30 @@ unsafe extern "C" fn open_root(state: Handle, stream: *mut Handle, call: Handle)
     world.opened(Some(world.image.root.clone()), stream, call)
 }
 
-unsafe extern "C" fn open_digest(state: Handle, digest: *const c_char, stream: *mut Handle, call: Handle) -> i32 {
+unsafe extern "C" fn open_digest(
+    state: Handle,
+    digest: *const c_char,
+    stream: *mut Handle,
+    call: Handle,
+) -> i32 {
     // SAFETY: state is a world, digest ends in NUL.
     let (world, digest) = unsafe { (world(state), std::ffi::CStr::from_ptr(digest)) };
-    let found = world.image.blobs.iter().find(|(name, _)| name.as_bytes() == digest.to_bytes());
+    let found = world
+        .image
+        .blobs
+        .iter()
+        .find(|(name, _)| name.as_bytes() == digest.to_bytes());
     world.opened(found.map(|(_, content)| content.clone()), stream, call)
 }
 
-unsafe extern "C" fn read(state: Handle, stream: Handle, buf: *mut u8, cap: usize, n: *mut usize, call: Handle) -> i32 {
+unsafe extern "C" fn read(
+    state: Handle,
+    stream: Handle,
+    buf: *mut u8,
+    cap: usize,
+    n: *mut usize,
+    call: Handle,
+) -> i32 {
     // SAFETY: state is a world.
     let world = unsafe { world(state) };
     if let Some(status) = world.mischief(call) {
@@ -510,7 +652,9 @@ unsafe extern "C" fn read(state: Handle, stream: Handle, buf: *mut u8, cap: usiz
     // SAFETY: the stream is used by one call at a time; buf has cap bytes.
     unsafe {
         let stream = &mut *stream.cast::<Stream>();
-        let count = cap.min(stream.content.len() - stream.at).min(1 + usize::from(junk) * 16);
+        let count = cap
+            .min(stream.content.len() - stream.at)
+            .min(1 + usize::from(junk) * 16);
         ptr::copy_nonoverlapping(stream.content[stream.at..].as_ptr(), buf, count);
         stream.at += count;
         *n = match junk {
@@ -548,7 +692,13 @@ unsafe extern "C" fn has_blob(state: Handle, _: Handle, present: *mut i32, call:
     0
 }
 
-unsafe extern "C" fn begin_blob(state: Handle, _: Handle, stream: *mut Handle, offset: *mut u64, call: Handle) -> i32 {
+unsafe extern "C" fn begin_blob(
+    state: Handle,
+    _: Handle,
+    stream: *mut Handle,
+    offset: *mut u64,
+    call: Handle,
+) -> i32 {
     // SAFETY: state is a world, offset an output.
     unsafe {
         let world = world(state);
@@ -561,14 +711,22 @@ unsafe extern "C" fn begin_blob(state: Handle, _: Handle, stream: *mut Handle, o
     }
 }
 
-unsafe extern "C" fn write(state: Handle, stream: Handle, buf: *const u8, len: usize, call: Handle) -> i32 {
+unsafe extern "C" fn write(
+    state: Handle,
+    stream: Handle,
+    buf: *const u8,
+    len: usize,
+    call: Handle,
+) -> i32 {
     // SAFETY: state is a world, the stream is used by one call at a time.
     unsafe {
         if let Some(status) = world(state).mischief(call) {
             return status;
         }
         let stream = &mut *stream.cast::<Stream>();
-        stream.content.extend_from_slice(std::slice::from_raw_parts(buf, len));
+        stream
+            .content
+            .extend_from_slice(std::slice::from_raw_parts(buf, len));
     }
     0
 }
@@ -582,12 +740,25 @@ unsafe extern "C" fn commit_blob(state: Handle, stream: Handle, call: Handle) ->
     }
 }
 
-unsafe extern "C" fn put_manifest(state: Handle, _: Handle, _: *const u8, _: usize, call: Handle) -> i32 {
+unsafe extern "C" fn put_manifest(
+    state: Handle,
+    _: Handle,
+    _: *const u8,
+    _: usize,
+    call: Handle,
+) -> i32 {
     // SAFETY: state is a world.
     unsafe { world(state) }.mischief(call).unwrap_or(0)
 }
 
-unsafe extern "C" fn put_root(state: Handle, d: Handle, buf: *const u8, len: usize, _: *const c_char, call: Handle) -> i32 {
+unsafe extern "C" fn put_root(
+    state: Handle,
+    d: Handle,
+    buf: *const u8,
+    len: usize,
+    _: *const c_char,
+    call: Handle,
+) -> i32 {
     // SAFETY: as above.
     unsafe { put_manifest(state, d, buf, len, call) }
 }
