@@ -7,7 +7,7 @@ use crate::index::Index;
 use crate::load::{Entry, EntryKind};
 use crate::platform::{Matcher, Platform};
 use crate::text::Escaped;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Names or platforms that an error lists.
 const MAX_NAMED: usize = 16;
@@ -74,9 +74,12 @@ impl Index {
             matches!(entry.kind, EntryKind::Image | EntryKind::Broken) && has_descriptor
         };
         let ranked = self.ranked(&matcher, is_wanted);
+        let mut no_images = HashSet::new();
         for (at, &i) in ranked.iter().enumerate() {
             match self.image(i, ctx) {
-                Err(e) if e.status() == Status::NotAnImage => {}
+                Err(e) if e.status() == Status::NotAnImage => {
+                    no_images.insert(i);
+                }
                 Ok(image) => {
                     self.expect_no_other(i, &ranked[at + 1..], &matcher, ctx)?;
                     return Ok(image);
@@ -84,7 +87,7 @@ impl Index {
                 Err(e) => return Err(e),
             }
         }
-        Err(self.no_image_for(platform))
+        Err(self.no_image_for(platform, &no_images))
     }
 
     /// INVALID_ARGUMENT where a layout or archive offers another image than that of entry
@@ -108,9 +111,13 @@ impl Index {
                 && platforms.is_some_and(|(a, b)| !matcher.less(a, b) && !matcher.less(b, a))
         };
         let digest = |entry: &Entry| entry.descriptor.as_ref().map(|d| d.digest.clone());
+        // Without names, an index.json that tells platforms is an index like any other.
+        let is_nameless = |entry: &Entry| self.name(entry).is_none();
+        let is_index = is_nameless(first) && first.way.begins_with_platform;
         let is_other = |i: &&usize| {
             let entry = &self.entries()[**i];
             entry.kind == EntryKind::Image
+                && !(is_index && is_nameless(entry))
                 && entry.way.root_child != first.way.root_child
                 && digest(entry) != digest(first)
         };
@@ -147,10 +154,11 @@ impl Index {
     }
 
     /// NOT_FOUND, with the platforms that there are.
-    fn no_image_for(&self, platform: &Platform) -> Error {
-        let images = self.entries().iter().filter(|e| e.kind == EntryKind::Image);
+    fn no_image_for(&self, platform: &Platform, no_images: &HashSet<usize>) -> Error {
+        let images = self.entries().iter().enumerate();
+        let images = images.filter(|(i, e)| e.kind == EntryKind::Image && !no_images.contains(i));
         let platforms: BTreeSet<String> = images
-            .filter_map(|entry| entry.platform.as_ref())
+            .filter_map(|(_, entry)| entry.platform.as_ref())
             .map(|platform| Escaped(&platform.format_all()).to_string())
             .collect();
         let found = match platforms.is_empty() {

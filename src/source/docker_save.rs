@@ -48,7 +48,7 @@ pub struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn read(value: Value<'a>) -> Result<Self, Fault> {
-        let object = value.object(DEFINED)?;
+        let object = value.object_in_any_case(DEFINED)?;
         let mut tags = object.list("RepoTags", Value::text)?;
         tags.retain(|tag| !tag.is_empty());
         Ok(Self {
