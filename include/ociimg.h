@@ -1020,17 +1020,14 @@ typedef struct ociimg_load_options {
  *
  * What is wrong with the root, a failing callback, cancelling and max_entries fail the
  * load; content that is missing, wrong, too large or not understood below the root makes
- * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
+ * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
- * root_digest in opts that is none), OCIIMG_STATUS_NOT_FOUND (the source has no root),
- * OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
- * option that this version does not know), OCIIMG_STATUS_MALFORMED (the root, or the
- * digest that the loader has for it), OCIIMG_STATUS_DIGEST_MISMATCH,
- * OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes while it is read),
- * OCIIMG_STATUS_LIMIT_EXCEEDED (max_entries; max_document_size and max_total_size for the
- * root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
- * or OCIIMG_STATUS_IO.
+ * Fails with the statuses of options, also for a root_digest that is none, and with those
+ * of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
+ * Docker schema 1 and a root digest of unknown algorithm, OCIIMG_STATUS_MALFORMED for the
+ * root and for the digest that the loader has for it, OCIIMG_STATUS_SIZE_MISMATCH for an
+ * index.json that changes while it is read, OCIIMG_STATUS_LIMIT_EXCEEDED for max_entries,
+ * and for max_document_size and max_total_size where the root exceeds them.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_load(const ociimg_loader *loader,
@@ -1086,7 +1083,7 @@ const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
  * The new index has the root of the old one, and shares what was loaded. Asks the loader
  * for nothing. The caller frees *out with ociimg_index_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
+ * Fails with the statuses of arguments.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_select(const ociimg_index *index,
@@ -1096,7 +1093,7 @@ ociimg_status ociimg_index_select(const ociimg_index *index,
 /**
  * As ociimg_index_select, by a matcher of the caller's choice.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
+ * Fails with the statuses of arguments.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_select_with(const ociimg_index *index,
@@ -1147,15 +1144,12 @@ typedef struct ociimg_image ociimg_image;
 /**
  * The image at a place of the list: its manifest and config are loaded and verified, or
  * taken from what was loaded before (nothing is asked of the loader then). Several
- * threads may ask one index at once. ctx may be NULL. The caller frees *out with
- * ociimg_image_free.
+ * threads may ask one index at once. ctx may be NULL. May run callbacks of the loader. The
+ * caller frees *out with ociimg_image_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
- * (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
- * OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
- * OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
- * load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
+ * Fails with the statuses of arguments and of a source (OCIIMG_STATUS_LIMIT_EXCEEDED for
+ * max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also where that shows
+ * only now, and with the error of a BROKEN entry. A failure is not kept: the next call
  * tries again.
  */
 OCIIMG_MUST_USE
@@ -1579,10 +1573,11 @@ typedef struct ociimg_reader_options {
 
 /**
  * Opens any other content of the same source by its descriptor: layers of artifacts,
- * configs, attestations. Manifest and index media types, and
- * what the index lists, are asked of open_manifest, all else of open_blob; embedded data is used without asking, and so is the root.
- * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
- * may be NULL. The caller frees *out with ociimg_reader_free.
+ * configs, attestations. Manifest and index media types, and what the index lists, are
+ * asked of open_manifest, all else of open_blob; embedded data is used without asking, and
+ * so is the root. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff
+ * ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out with
+ * ociimg_reader_free.
  *
  * Fails as ociimg_layer_open does.
  */
@@ -2279,11 +2274,10 @@ ociimg_status ociimg_index_builder_set_entry_annotation(ociimg_index_builder *bu
  * known yet are read, within the default limits of a load; this may run callbacks. The builder
  * can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL), OCIIMG_STATUS_LIMIT_EXCEEDED (too many
- * entries, too large), OCIIMG_STATUS_BUSY (the builder is in use on another thread),
- * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT,
- * OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE or OCIIMG_STATUS_IO. Content that is missing or
- * wrong makes an entry OCIIMG_ENTRY_KIND_BROKEN.
+ * Fails with the statuses of arguments and of a callback, and with
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (too many entries, too large), OCIIMG_STATUS_BUSY (the
+ * builder is in use on another thread) or OCIIMG_STATUS_IO. Content that is missing or wrong
+ * makes an entry OCIIMG_ENTRY_KIND_BROKEN.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_builder_finish(const ociimg_index_builder *builder,
@@ -2734,8 +2728,8 @@ ociimg_status ociimg_copy_run(const ociimg_copy *copy, const ociimg_context *ctx
 void ociimg_copy_free(ociimg_copy *copy);
 
 /**
- * Copies an index on this thread: ociimg_copy_new with this one name, ociimg_copy_run and
- * ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
+ * Copies an index on this thread, running the callbacks of loader and sink: ociimg_copy_new
+ * with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
  * an archive is only there after ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new and ociimg_copy_run do.
@@ -2746,8 +2740,8 @@ ociimg_status ociimg_index_write(const ociimg_index *index, const ociimg_sink *s
                                  ociimg_error **err);
 
 /**
- * Copies an image on this thread, as it is now: ociimg_copy_new_image with this one name,
- * ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
+ * Copies an image as it is now on this thread, running the callbacks of loader and sink:
+ * ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
  * sink is not finished: an archive is only there after ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new_image and ociimg_copy_run do.

@@ -341,8 +341,8 @@ pub unsafe extern "C" fn ociimg_copy_free(copy: *mut ociimg_copy) {
     unsafe { free(copy) }
 }
 
-/// Copies an index on this thread: ociimg_copy_new with this one name, ociimg_copy_run and
-/// ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
+/// Copies an index on this thread, running the callbacks of loader and sink: ociimg_copy_new
+/// with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
 /// an archive is only there after ociimg_sink_finish.
 ///
 /// Fails as ociimg_copy_new and ociimg_copy_run do.
@@ -366,8 +366,8 @@ pub unsafe extern "C" fn ociimg_index_write(
     }
 }
 
-/// Copies an image on this thread, as it is now: ociimg_copy_new_image with this one name,
-/// ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
+/// Copies an image as it is now on this thread, running the callbacks of loader and sink:
+/// ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
 /// sink is not finished: an archive is only there after ociimg_sink_finish.
 ///
 /// Fails as ociimg_copy_new_image and ociimg_copy_run do.

@@ -94,17 +94,14 @@ pub struct ociimg_index(pub(super) Index);
 ///
 /// What is wrong with the root, a failing callback, cancelling and max_entries fail the
 /// load; content that is missing, wrong, too large or not understood below the root makes
-/// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
+/// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
-/// root_digest in opts that is none), OCIIMG_STATUS_NOT_FOUND (the source has no root),
-/// OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
-/// option that this version does not know), OCIIMG_STATUS_MALFORMED (the root, or the
-/// digest that the loader has for it), OCIIMG_STATUS_DIGEST_MISMATCH,
-/// OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes while it is read),
-/// OCIIMG_STATUS_LIMIT_EXCEEDED (max_entries; max_document_size and max_total_size for the
-/// root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
-/// or OCIIMG_STATUS_IO.
+/// Fails with the statuses of options, also for a root_digest that is none, and with those
+/// of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
+/// Docker schema 1 and a root digest of unknown algorithm, OCIIMG_STATUS_MALFORMED for the
+/// root and for the digest that the loader has for it, OCIIMG_STATUS_SIZE_MISMATCH for an
+/// index.json that changes while it is read, OCIIMG_STATUS_LIMIT_EXCEEDED for max_entries,
+/// and for max_document_size and max_total_size where the root exceeds them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_load(
     loader: *const ociimg_loader,
@@ -238,7 +235,7 @@ pub extern "C" fn ociimg_entry_kind_name(kind: ociimg_entry_kind) -> *const c_ch
 /// The new index has the root of the old one, and shares what was loaded. Asks the loader
 /// for nothing. The caller frees *out with ociimg_index_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
+/// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_select(
     index: *const ociimg_index,
@@ -258,7 +255,7 @@ pub unsafe extern "C" fn ociimg_index_select(
 
 /// As ociimg_index_select, by a matcher of the caller's choice.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
+/// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_select_with(
     index: *const ociimg_index,
@@ -303,15 +300,12 @@ pub unsafe extern "C" fn ociimg_index_root_json(
 
 /// The image at a place of the list: its manifest and config are loaded and verified, or
 /// taken from what was loaded before (nothing is asked of the loader then). Several
-/// threads may ask one index at once. ctx may be NULL. The caller frees *out with
-/// ociimg_image_free.
+/// threads may ask one index at once. ctx may be NULL. May run callbacks of the loader. The
+/// caller frees *out with ociimg_image_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
-/// (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
-/// OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
-/// OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
-/// load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
-/// OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
+/// Fails with the statuses of arguments and of a source (OCIIMG_STATUS_LIMIT_EXCEEDED for
+/// max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also where that shows
+/// only now, and with the error of a BROKEN entry. A failure is not kept: the next call
 /// tries again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_image(
@@ -388,10 +382,11 @@ pub unsafe extern "C" fn ociimg_index_manifest(
 }
 
 /// Opens any other content of the same source by its descriptor: layers of artifacts,
-/// configs, attestations. Manifest and index media types, and
-/// what the index lists, are asked of open_manifest, all else of open_blob; embedded data is used without asking, and so is the root.
-/// OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
-/// may be NULL. The caller frees *out with ociimg_reader_free.
+/// configs, attestations. Manifest and index media types, and what the index lists, are
+/// asked of open_manifest, all else of open_blob; embedded data is used without asking, and
+/// so is the root. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff
+/// ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out with
+/// ociimg_reader_free.
 ///
 /// Fails as ociimg_layer_open does.
 #[unsafe(no_mangle)]

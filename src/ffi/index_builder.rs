@@ -277,11 +277,10 @@ pub unsafe extern "C" fn ociimg_index_builder_set_entry_annotation(
 /// known yet are read, within the default limits of a load; this may run callbacks. The builder
 /// can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL), OCIIMG_STATUS_LIMIT_EXCEEDED (too many
-/// entries, too large), OCIIMG_STATUS_BUSY (the builder is in use on another thread),
-/// OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT,
-/// OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE or OCIIMG_STATUS_IO. Content that is missing or
-/// wrong makes an entry OCIIMG_ENTRY_KIND_BROKEN.
+/// Fails with the statuses of arguments and of a callback, and with
+/// OCIIMG_STATUS_LIMIT_EXCEEDED (too many entries, too large), OCIIMG_STATUS_BUSY (the
+/// builder is in use on another thread) or OCIIMG_STATUS_IO. Content that is missing or wrong
+/// makes an entry OCIIMG_ENTRY_KIND_BROKEN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_builder_finish(
     builder: *const ociimg_index_builder,
