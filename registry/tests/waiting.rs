@@ -328,3 +328,34 @@ fn one_login_serves_all_threads() {
     });
     assert_eq!(server.count("GET", "/token"), 1);
 }
+
+#[test]
+fn a_server_that_is_ended_under_tls_raises_no_signal() {
+    // SAFETY: sets the default, which ends this process where it is raised.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let Some(mut server) = DockerRegistry::start(Mode::Tls) else {
+        return;
+    };
+    let image = Image::new((0..8).map(|seed| noise(seed, 8 << 20)).collect());
+    let options = Options {
+        max_retries: 1,
+        ..server.options()
+    };
+    let registry = Registry::new(&options).unwrap();
+    let repository = format!("{}/a", server.host);
+    thread::scope(|scope| {
+        let push = scope.spawn(|| registry.push(&image, &repository, &["x"], None));
+        let since = Instant::now();
+        // In the midst of an upload.
+        while server.open_uploads("a") == 0 && since.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        server.stop();
+        let failure = push.join().unwrap().unwrap_err();
+        assert_eq!(
+            failure.status, OCIIMG_STATUS_UNAVAILABLE,
+            "{}",
+            failure.message
+        );
+    });
+}
