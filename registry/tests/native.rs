@@ -57,6 +57,12 @@ fn the_library_has_no_second_core() {
     };
     assert!(needs("[libociimg.so"), "{needed}");
     assert!(needs("[libcurl.so"), "{needed}");
+    if cfg!(target_os = "linux") {
+        assert!(
+            needed.contains("soname: [libociimg-registry.so."),
+            "{needed}"
+        );
+    }
     let Some(symbols) = output(
         "nm",
         &["--dynamic", "--undefined-only", "--format=just-symbols"],

@@ -47,7 +47,8 @@ pub fn program_with(source: &Path, name: &str, options: &[&str]) -> PathBuf {
         .arg(source)
         .arg("-o")
         .arg(&program)
-        .args([library("ociimg_registry"), library("ociimg")])
+        .arg(format!("-L{}", folder().display()))
+        .args(["-lociimg-registry", "-lociimg"])
         .arg(format!("-Wl,-rpath,{}", folder().display()))
         .output()
         .expect("cc runs");
