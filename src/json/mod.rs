@@ -4,19 +4,25 @@
 //! so that a document of ten thousand descriptors never stands in memory as a tree.
 //! [`Value`] is for small documents of which little is asked, [`edit`] changes them.
 
+mod defined;
 pub mod edit;
 mod fault;
+mod foreign;
 mod keys;
 pub mod parse;
 pub mod pointer;
 pub mod scan;
+mod skip;
 mod string;
+mod texts;
 mod tree;
 mod value;
 
+pub use defined::{Checks, Defined};
 pub use fault::Fault;
 pub use keys::folds_to;
-pub use parse::{Checks, Defined, Parser, checked, document};
+pub use parse::{Parser, document};
+pub use texts::checked;
 pub use value::{Object, Value, missing, parse};
 
 #[cfg(test)]

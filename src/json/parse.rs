@@ -4,64 +4,24 @@
 //! nobody reads, stops at 127 levels, and lets duplicate keys pass. The tests hold this
 //! parser to it.
 
+use super::defined::{Checks, Defined};
 use super::fault::{Fault, Result};
+use super::foreign::foreign;
 use super::keys::{Keys, Mark, folds_to};
 use super::string::{self, Scanned};
+use super::texts::checked;
 use crate::text::{Escaped, Text};
-use crate::text_list::{TextList, TextListBuilder, TextMap, TextMapBuilder};
 use std::borrow::Cow;
 
 /// Objects and arrays that may stand inside each other.
 const MAX_DEPTH: u32 = 128;
 
-/// The keys that the specification defines in an object: at most 32.
-#[derive(Clone, Copy)]
-pub struct Defined {
-    names: &'static [&'static str],
-    any_case: bool,
-}
-
-impl Defined {
-    /// A key that differs from one of these by case alone is refused: Go would take it for
-    /// that one.
-    pub const fn exactly(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            any_case: false,
-        }
-    }
-
-    /// A key that differs from one of these by case alone counts as that one, as in Go,
-    /// unless the object has two spellings of it.
-    pub const fn in_any_case(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            any_case: true,
-        }
-    }
-
-    /// The defined name that Go takes this key for.
-    pub fn name_of(self, key: &str) -> Option<&'static str> {
-        let mut names = self.names.iter().copied();
-        names.find(|name| folds_to(key, name))
-    }
-}
-
-/// What is checked of a value that nobody reads, beside the grammar.
-#[derive(Clone, Copy, Default)]
-pub struct Checks {
-    /// No object has a key twice.
-    pub keys: bool,
-    /// No string or key holds U+0000.
-    pub nul: bool,
-}
-
 /// A place in a document, which moves forward as values are read.
 pub struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    depth: u32,
-    keys: Keys,
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) depth: u32,
+    pub(super) keys: Keys,
 }
 
 /// Reads the one value that a document is.
@@ -96,28 +56,6 @@ pub fn document<'a, T>(
     }
 }
 
-/// What a document is that is no JSON, where its beginning tells.
-fn foreign(document: &[u8]) -> Option<&'static str> {
-    const BEGINNINGS: &[(&[u8], &str)] = &[
-        (b"\xff\xfe", "UTF-16"),
-        (b"\xfe\xff", "UTF-16"),
-        (b"\x1f\x8b", "a gzip file"),
-        (b"\x28\xb5\x2f\xfd", "a zstd file"),
-        (b"BZh", "a bzip2 file"),
-        (b"\xfd7zXZ\0", "bytes of an xz file"),
-        (b"PK\x03\x04", "a zip file"),
-        (b"version https://git-lfs", "a Git LFS pointer"),
-    ];
-    let known = BEGINNINGS.iter().find(|(b, _)| document.starts_with(b));
-    match (known, document) {
-        (Some((_, name)), _) => Some(name),
-        // "{" or "[" of UTF-16 without a byte order mark.
-        (None, [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..]) => Some("UTF-16"),
-        (None, _) if document.trim_ascii_start().starts_with(b"<") => Some("HTML or XML"),
-        (None, _) => None,
-    }
-}
-
 impl<'a> Parser<'a> {
     /// A parser at the beginning of a text below 4 GiB.
     pub fn new(text: &'a str) -> Self {
@@ -142,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The fault of a text that does not go on as JSON does.
-    fn unexpected(&mut self, expected: &str) -> Fault {
+    pub(super) fn unexpected(&mut self, expected: &str) -> Fault {
         let found = match self.peek() {
             Some(_) => self.text[self.at..].chars().next(),
             None => None,
@@ -160,7 +98,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn take(&mut self, byte: u8, expected: &str) -> Result<()> {
+    pub(super) fn take(&mut self, byte: u8, expected: &str) -> Result<()> {
         if self.peek() != Some(byte) {
             return Err(self.unexpected(expected));
         }
@@ -221,7 +159,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn word(&mut self, word: &'static str) -> Result<()> {
+    pub(super) fn word(&mut self, word: &'static str) -> Result<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.unexpected("a value"));
         }
@@ -248,7 +186,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next value, a number, as written.
-    fn number(&mut self) -> Result<&'a str> {
+    pub(super) fn number(&mut self) -> Result<&'a str> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let mut at = start;
@@ -287,7 +225,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn scan_string(&mut self) -> Result<Scanned<'a>> {
+    pub(super) fn scan_string(&mut self) -> Result<Scanned<'a>> {
         let (string, end) = string::scan(self.text, self.at)?;
         self.at = end;
         Ok(string)
@@ -339,49 +277,6 @@ impl<'a> Parser<'a> {
         self.leave()
     }
 
-    /// A list of texts.
-    pub fn texts(&mut self) -> Result<TextList> {
-        let mut texts = TextListBuilder::default();
-        self.list(|p| {
-            let text = p.item()?;
-            match texts.push(&text) {
-                true => Ok(()),
-                false => Err(nul_in(&text)),
-            }
-        })?;
-        Ok(texts.finish())
-    }
-
-    /// A map of texts, in the order of the document.
-    pub fn text_map(&mut self) -> Result<TextMap> {
-        let mut map = TextMapBuilder::default();
-        self.map(|p, key| {
-            let value = p.item()?;
-            for text in [key, &value] {
-                if !map.push(text) {
-                    return Err(nul_in(text));
-                }
-            }
-            Ok(())
-        })?;
-        Ok(map.finish())
-    }
-
-    /// The keys of a map, whose values say nothing.
-    pub fn key_list(&mut self) -> Result<TextList> {
-        let mut keys = TextListBuilder::default();
-        self.map(|p, key| {
-            if !keys.push(key) {
-                return Err(nul_in(key));
-            }
-            p.skip(Checks {
-                keys: true,
-                nul: false,
-            })
-        })?;
-        Ok(keys.finish())
-    }
-
     /// Hands the members of an object whose keys are the author's own to `read`, in order.
     pub fn map(&mut self, mut read: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.members(|p, key, at| {
@@ -399,7 +294,7 @@ impl<'a> Parser<'a> {
     ) -> Result<()> {
         let mut seen = 0u32;
         self.members(|p, key, at| {
-            let names = defined.names;
+            let names = defined.names();
             let exact = names.iter().position(|name| *name == key);
             let name = exact.or_else(|| names.iter().position(|name| folds_to(key, name)));
             let Some(i) = name else {
@@ -410,12 +305,12 @@ impl<'a> Parser<'a> {
                 };
                 return p.skip(checks).map_err(|f| f.under(key));
             };
-            if exact.is_none() && !defined.any_case {
+            if exact.is_none() && !defined.any_case() {
                 return Err(by_case(key, names[i]));
             }
             if seen & 1 << i != 0 {
                 // By the same spelling, or by another.
-                return Err(match defined.any_case {
+                return Err(match defined.any_case() {
                     true => beside(key),
                     false => named_twice(key),
                 });
@@ -458,7 +353,7 @@ impl<'a> Parser<'a> {
         self.leave()
     }
 
-    fn check_keys(&mut self, mark: Mark) -> Result<()> {
+    pub(super) fn check_keys(&mut self, mark: Mark) -> Result<()> {
         match self.keys.duplicate(mark, self.text) {
             Some(key) => Err(named_twice(&key)),
             None => Ok(()),
@@ -466,7 +361,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Passes the bracket that opens an object or array.
-    fn enter(&mut self) -> Result<()> {
+    pub(super) fn enter(&mut self) -> Result<()> {
         if self.depth == MAX_DEPTH {
             return Err(Fault::of_grammar(format_args!(
                 "found more than {MAX_DEPTH} objects and arrays inside each other"
@@ -478,103 +373,10 @@ impl<'a> Parser<'a> {
     }
 
     /// Passes the bracket that closes one.
-    fn leave(&mut self) -> Result<()> {
+    pub(super) fn leave(&mut self) -> Result<()> {
         self.depth -= 1;
         self.at += 1;
         Ok(())
-    }
-
-    /// The next value as written.
-    pub fn raw(&mut self, checks: Checks) -> Result<&'a str> {
-        self.peek();
-        let start = self.at;
-        self.skip(checks)?;
-        Ok(&self.text[start..self.at])
-    }
-
-    /// Passes over a value. Iterative: a document decides how deep it is.
-    pub fn skip(&mut self, checks: Checks) -> Result<()> {
-        let outer_depth = self.depth;
-        // A bit for each level that was entered, the innermost lowest: is it an object?
-        let mut objects: u128 = 0;
-        let mut mark = self.keys.mark();
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.checked_string(checks)?;
-                }
-                Some(b'-' | b'0'..=b'9') => {
-                    self.number()?;
-                }
-                Some(b't') => self.word("true")?,
-                Some(b'f') => self.word("false")?,
-                Some(b'n') => self.word("null")?,
-                Some(open @ (b'{' | b'[')) => {
-                    self.enter()?;
-                    objects = objects << 1 | u128::from(open == b'{');
-                    if open == b'{' {
-                        mark = self.keys.push_mark(mark);
-                    }
-                    match self.peek() {
-                        Some(b'}') if open == b'{' => {}
-                        Some(b']') if open == b'[' => {}
-                        _ => {
-                            if open == b'{' {
-                                self.skip_key(checks)?;
-                            }
-                            continue;
-                        }
-                    }
-                }
-                _ => return Err(self.unexpected("a value")),
-            }
-            // Behind a value: the next one, or the ends of what is open.
-            loop {
-                if self.depth == outer_depth {
-                    return Ok(());
-                }
-                let in_object = objects & 1 == 1;
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        if in_object {
-                            self.skip_key(checks)?;
-                        }
-                        break;
-                    }
-                    Some(b'}') if in_object => {
-                        self.check_keys(mark)?;
-                        mark = self.keys.pop_mark(mark);
-                    }
-                    Some(b']') if !in_object => {}
-                    _ if in_object => return Err(self.unexpected("',' or '}'")),
-                    _ => return Err(self.unexpected("',' or ']'")),
-                }
-                objects >>= 1;
-                self.leave()?;
-            }
-        }
-    }
-
-    /// Passes over the key of a member, and the colon.
-    fn skip_key(&mut self, checks: Checks) -> Result<()> {
-        if self.peek() != Some(b'"') {
-            return Err(self.unexpected("a key"));
-        }
-        let at = self.at;
-        let key = self.checked_string(checks)?;
-        if checks.keys {
-            self.keys.add(&key.decode(), at);
-        }
-        self.take(b':', "':'")
-    }
-
-    fn checked_string(&mut self, checks: Checks) -> Result<Scanned<'a>> {
-        let string = self.scan_string()?;
-        match checks.nul && string.holds_nul() {
-            true => Err(nul_in(&string.decode())),
-            false => Ok(string),
-        }
     }
 }
 
@@ -591,16 +393,4 @@ fn by_case(key: &str, name: &str) -> Fault {
 
 fn beside(key: &str) -> Fault {
     Fault::malformed("found the key twice in one object, where case does not count").under(key)
-}
-
-/// The text, if it can be given to C.
-pub fn checked(text: &str) -> Result<Text> {
-    Text::new(text).ok_or_else(|| nul_in(text))
-}
-
-fn nul_in(text: &str) -> Fault {
-    Fault::malformed(format_args!(
-        "found U+0000 in the string \"{}\", expected text without it",
-        Escaped(text)
-    ))
 }

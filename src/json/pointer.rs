@@ -1,6 +1,7 @@
 //! JSON pointers (RFC 6901).
 
-use super::parse::{Checks, Parser, document};
+use super::defined::Checks;
+use super::parse::{Parser, document};
 
 /// The value at `pointer` in a document that was read strictly before, as written.
 pub fn at<'a>(json: &'a [u8], pointer: &str) -> Option<&'a str> {

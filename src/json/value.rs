@@ -1,7 +1,9 @@
 //! Values of a checked document that are taken apart only as far as somebody asks.
 
+use super::defined::{Checks, Defined};
 use super::fault::{Fault, Result};
-use super::parse::{self, Checks, Parser};
+use super::parse::{self, Parser};
+use super::texts::checked;
 use crate::text::Text;
 use std::borrow::Cow;
 
@@ -40,20 +42,16 @@ impl<'a> Value<'a> {
     /// be there, unless it differs from a defined one by case only: Go's encoding/json
     /// would take it for that one.
     pub fn object(self, defined: &'static [&'static str]) -> Result<Object<'a>> {
-        self.object_of(parse::Defined::exactly(defined), defined)
+        self.object_of(Defined::exactly(defined), defined)
     }
 
     /// As [`object`](Self::object), but a key that differs from a defined one by case only
     /// counts as that one, unless there are two spellings of it.
     pub fn object_in_any_case(self, defined: &'static [&'static str]) -> Result<Object<'a>> {
-        self.object_of(parse::Defined::in_any_case(defined), defined)
+        self.object_of(Defined::in_any_case(defined), defined)
     }
 
-    fn object_of(
-        self,
-        keys: parse::Defined,
-        defined: &'static [&'static str],
-    ) -> Result<Object<'a>> {
+    fn object_of(self, keys: Defined, defined: &'static [&'static str]) -> Result<Object<'a>> {
         let mut members = Vec::new();
         self.parser().object(keys, |p, name| {
             members.push((name, Value(p.raw(Checks::default())?)));
@@ -157,7 +155,7 @@ impl<'a> Object<'a> {
     ) -> Result<Vec<(Text, T)>> {
         let members = self.optional(key, Value::map)?.unwrap_or_default();
         let read = |(name, value): (Cow<'_, str>, Value<'a>)| {
-            let pair = parse::checked(&name).and_then(|text| Ok((text, read(value)?)));
+            let pair = checked(&name).and_then(|text| Ok((text, read(value)?)));
             pair.map_err(|f| f.under(&name).under(key))
         };
         members.into_iter().map(read).collect()
