@@ -1774,7 +1774,7 @@ ociimg_status ociimg_image_remove_layer(ociimg_image *image, size_t i, ociimg_er
  * Adds a step to the history that made no layer. step may be NULL; its media_type and history
  * are not used. Runs no callback.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
  * field that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another
  * thread). The image stays as it was then.
  */

@@ -150,6 +150,21 @@ fn bad_callers() {
 }
 
 #[test]
+fn bad_callers_of_what_reads() {
+    passes("callers_read.c");
+}
+
+#[test]
+fn bad_callers_of_what_edits() {
+    passes("callers_edit.c");
+}
+
+#[test]
+fn bad_callers_of_what_writes() {
+    passes("callers_write.c");
+}
+
+#[test]
 fn layer_writers() {
     passes("layer_writer.c");
 }
