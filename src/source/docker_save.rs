@@ -48,6 +48,7 @@ pub struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn read(value: Value<'a>) -> Result<Self, Fault> {
+        // As Docker reads it: jib wrote these keys in lower case.
         let object = value.object_in_any_case(DEFINED)?;
         let mut tags = object.list("RepoTags", Value::text)?;
         tags.retain(|tag| !tag.is_empty());
@@ -557,6 +558,18 @@ mod tests {
         use Status::{LimitExceeded, Malformed};
         let rows = [
             (GOOD.to_string(), Ok(())),
+            (
+                r#"{"config":"c","repoTags":["a:1"],"LAYERS":["l"]}"#.into(),
+                Ok(()),
+            ),
+            (
+                r#"{"config":"c","Config":"c","Layers":["l"]}"#.into(),
+                Err(Malformed),
+            ),
+            (
+                r#"{"config":"c","CONFIG":"c","Layers":["l"]}"#.into(),
+                Err(Malformed),
+            ),
             (r#"{"Layers":["l"]}"#.into(), Err(Malformed)),
             (r#"{"Config":null,"Layers":["l"]}"#.into(), Err(Malformed)),
             (r#"{"Config":1,"Layers":["l"]}"#.into(), Err(Malformed)),
