@@ -59,7 +59,8 @@ impl Pool {
     pub fn is_full(&self) -> bool {
         let n = self.threads.len() as u64;
         let span = ((n - 1).pow(2) * self.layout.pieces_per_unit).div_ceil(n);
-        self.next_in - self.next_out > span + n
+        // One thread needs a second piece, or it would wait while that is filled.
+        self.next_in - self.next_out >= (span + n).max(2)
     }
 
     pub fn is_idle(&self) -> bool {
