@@ -19,7 +19,9 @@ fn main() {
         (major, minor) if major == "0" => format!("libociimg.so.0.{minor}"),
         (major, _) => format!("libociimg.so.{major}"),
     };
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+    // Not rustc-cdylib-link-arg: that goes on to the shared libraries of crates that depend
+    // on this one (https://github.com/rust-lang/cargo/issues/9562), and would name them too.
+    println!("cargo::rustc-link-arg=-Wl,-soname,{soname}");
     link_beside_library(&soname);
 }
 
