@@ -12,11 +12,12 @@ import (
 
 // IndexBuilder makes an index. One goroutine uses it.
 type IndexBuilder struct {
-	ptr *C.ociimg_index_builder
+	ptr     *C.ociimg_index_builder
+	loading []*call // have the errors of broken entries
 }
 
 func newBuilder(ptr *C.ociimg_index_builder) *IndexBuilder {
-	b := &IndexBuilder{ptr}
+	b := &IndexBuilder{ptr: ptr}
 	runtime.AddCleanup(b, func(ptr *C.ociimg_index_builder) { C.ociimg_index_builder_free(ptr) }, ptr)
 	return b
 }
@@ -26,7 +27,7 @@ func NewIndexBuilder(format Format) (*IndexBuilder, error) {
 	var out *C.ociimg_index_builder
 	var err *C.ociimg_error
 	status := C.ociimg_index_builder_new(C.ociimg_format(format), &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newBuilder(out), nil
@@ -38,17 +39,19 @@ func (x *Index) Builder() (*IndexBuilder, error) {
 	var out *C.ociimg_index_builder
 	var err *C.ociimg_error
 	status := C.ociimg_index_builder_from(x.ptr, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
-	return newBuilder(out), nil
+	b := newBuilder(out)
+	b.loading = x.loading
+	return b, nil
 }
 
 func (b *IndexBuilder) edit(change func(b *C.ociimg_index_builder, err **C.ociimg_error) C.ociimg_status) error {
 	defer runtime.KeepAlive(b)
 	var err *C.ociimg_error
 	status := change(b.ptr, &err)
-	return (*call)(nil).take(status, err)
+	return noScope.take(status, err)
 }
 
 // Descriptors returns the descriptors so far; nil for an entry that could not be read.
@@ -79,6 +82,7 @@ func (b *IndexBuilder) AddImage(m *Image, platform *Platform) error {
 
 // AddIndex adds a nested index.
 func (b *IndexBuilder) AddIndex(nested *Index) error {
+	b.loading = append(b.loading[:len(b.loading):len(b.loading)], nested.loading...)
 	defer runtime.KeepAlive(nested)
 	return b.edit(func(b *C.ociimg_index_builder, err **C.ociimg_error) C.ociimg_status {
 		return C.ociimg_index_builder_add_index(b, nested.ptr, err)
@@ -140,14 +144,14 @@ func pair(key string, value *string) (*C.char, *C.char, func()) {
 
 // Finish makes the index. It may read what kinds and platforms of entries need.
 func (b *IndexBuilder) Finish(ctx context.Context) (*Index, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, false)
 	defer scope.end()
 	defer runtime.KeepAlive(b)
 	var out *C.ociimg_index
 	var err *C.ociimg_error
 	status := C.ociimg_index_builder_finish(b.ptr, scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err, b.loading...); e != nil {
 		return nil, e
 	}
-	return newIndex(out, false, scope.call), nil
+	return newIndex(out, false, loadedBy(scope.call, b.loading...)), nil
 }

@@ -8,89 +8,177 @@ import "C"
 
 import (
 	"context"
+	"io"
 	"runtime/cgo"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
-// call is what the library carries from a call to the callbacks that run in it: the Go context,
-// and the errors of callbacks, so that they come back as themselves.
+// call is what callbacks in Go find out about the call that they run in: its Go context, and a
+// place for their errors, which come back as themselves.
 type call struct {
-	ctx    context.Context
-	mu     sync.Mutex
-	errors []error
+	ctx      context.Context
+	mu       sync.Mutex
+	failures map[int64]error
 }
 
-// remember returns the number under which causeOf finds the error. Numbers start at 1.
+// lastCode is the code of the latest failure of a callback. An error of the library may outlive
+// its call (a broken entry keeps its own), so codes are unique in the process.
+var lastCode atomic.Int64
+
+// remember returns the code under which causeOf finds the error.
 func (c *call) remember(err error) int64 {
+	code := lastCode.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// A stream that fails again and again must not grow the list.
-	if len(c.errors) == maxErrors {
-		c.errors = c.errors[:maxErrors-1]
+	if c.failures == nil {
+		c.failures = map[int64]error{}
 	}
-	c.errors = append(c.errors, err)
-	return int64(len(c.errors))
+	c.failures[code] = err
+	return code
 }
 
-const maxErrors = 1 << 16
-
-func (c *call) causeOf(number int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if number < 1 || number > int64(len(c.errors)) {
+func (c *call) causeOf(code int64) error {
+	if c == nil || code == 0 {
 		return nil
 	}
-	return c.errors[number-1]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failures[code]
 }
 
-// scope is a call together with the library's context for it.
+// table gives out integers for values that C holds. Unlike cgo.NewHandle it does not allocate for
+// each, so it is for what is made again and again. 0 is no value.
+type table[T any] struct {
+	mu     sync.RWMutex
+	values []T
+	unused []C.uintptr_t
+}
+
+var (
+	calls   table[*call]
+	streams table[io.ReadCloser]
+)
+
+func (t *table[T]) add(value T) C.uintptr_t {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last := len(t.unused) - 1; last >= 0 {
+		handle := t.unused[last]
+		t.unused = t.unused[:last]
+		t.values[handle-1] = value
+		return handle
+	}
+	t.values = append(t.values, value)
+	return C.uintptr_t(len(t.values))
+}
+
+func (t *table[T]) get(handle C.uintptr_t) T {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.values[handle-1]
+}
+
+func (t *table[T]) remove(handle C.uintptr_t) T {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var none T
+	value := t.values[handle-1]
+	t.values[handle-1] = none
+	t.unused = append(t.unused, handle)
+	return value
+}
+
+// inUse returns the number of values that C holds.
+func (t *table[T]) inUse() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.values) - len(t.unused)
+}
+
+// states counts the cgo.Handles that C holds: Loaders, Sinks and Writers.
+var states atomic.Int64
+
+func newState(value any) C.uintptr_t {
+	states.Add(1)
+	return C.uintptr_t(cgo.NewHandle(value))
+}
+
+func stateOf(handle C.uintptr_t) any { return cgo.Handle(handle).Value() }
+
+// goociimgRelease is the destroy callback of Loaders, Sinks and Writers.
+//
+//export goociimgRelease
+func goociimgRelease(handle C.uintptr_t) {
+	cgo.Handle(handle).Delete()
+	states.Add(-1)
+}
+
+// goociimgReleaseCall is the destroy callback of contexts.
+//
+//export goociimgReleaseCall
+func goociimgReleaseCall(handle C.uintptr_t) { calls.remove(handle) }
+
+// scope is a call of the library under a Go context.
 type scope struct {
-	call    *call
-	context *C.ociimg_context
+	ctx     context.Context
+	call    *call             // nil where nothing in Go is called back
+	context *C.ociimg_context // NULL where, besides, nothing can cancel
+	watched *C.ociimg_context
 	stop    func() bool
 }
 
-// enter makes the library's context for a Go context. end must be called.
-func enter(ctx context.Context) scope {
-	c := &call{ctx: ctx}
-	s := scope{call: c, context: C.goociimg_context_new(C.uintptr_t(cgo.NewHandle(c)))}
+// enter makes the library's context for a Go context. end must be called. With builtin, nothing in
+// Go is called back under it.
+func enter(ctx context.Context, builtin bool) scope {
+	s := scope{ctx: ctx}
+	if builtin && ctx.Done() == nil {
+		return s
+	}
+	var handle C.uintptr_t
+	if !builtin {
+		s.call = &call{ctx: ctx}
+		handle = calls.add(s.call)
+	}
+	s.context = C.goociimg_context_new(handle)
+	s.cancelNow()
 	if ctx.Done() != nil {
+		// A context of its own: end may free the other one while this is cancelled.
 		watched := C.ociimg_context_clone(s.context)
-		var once sync.Once
-		free := func() { once.Do(func() { C.ociimg_context_free(watched) }) }
-		stop := context.AfterFunc(ctx, func() {
+		s.watched = watched
+		s.stop = context.AfterFunc(ctx, func() {
 			C.ociimg_context_cancel(watched)
-			free()
+			C.ociimg_context_free(watched)
 		})
-		s.stop = func() bool {
-			stopped := stop()
-			if stopped {
-				free()
-			}
-			return stopped
-		}
 	}
 	return s
 }
 
-// end stops watching the Go context. What was opened under it goes on.
-func (s scope) end() {
-	if s.stop != nil {
-		s.stop()
+// cancelNow cancels without waiting for the goroutine of AfterFunc.
+func (s *scope) cancelNow() {
+	if s.context != nil && s.ctx.Err() != nil {
+		C.ociimg_context_cancel(s.context)
 	}
-	C.ociimg_context_free(s.context)
 }
 
-//export goociimgRelease
-func goociimgRelease(handle C.uintptr_t) { cgo.Handle(handle).Delete() }
+// end stops watching the Go context. What was opened under it goes on.
+func (s scope) end() {
+	// Otherwise AfterFunc's function frees it.
+	if s.stop != nil && s.stop() {
+		C.ociimg_context_free(s.watched)
+	}
+	if s.context != nil {
+		C.ociimg_context_free(s.context)
+	}
+}
 
 // callOf finds the running call; callbacks outside one (close, destroy) have none.
 func callOf(running C.uintptr_t) *call {
 	if running == 0 {
 		return &call{ctx: context.Background()}
 	}
-	return cgo.Handle(running).Value().(*call)
+	return calls.get(running)
 }
 
 func goString(text *C.char) string {

@@ -7,9 +7,10 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"runtime"
-	"runtime/cgo"
 	"sync"
+	"sync/atomic"
 )
 
 // Progress is what a copy reports.
@@ -53,7 +54,7 @@ type CopyOptions struct {
 // Copy copies an index and all that is below it.
 func (x *Index) Copy(ctx context.Context, to *Target, options *CopyOptions) error {
 	defer runtime.KeepAlive(x)
-	return copyTo(ctx, x.ptr, nil, to, options)
+	return copyTo(ctx, x.ptr, nil, to, options, x.loading...)
 }
 
 // Copy copies an image as it is now.
@@ -62,7 +63,7 @@ func (m *Image) Copy(ctx context.Context, to *Target, options *CopyOptions) erro
 	return copyTo(ctx, nil, m.ptr, to, options)
 }
 
-func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, to *Target, options *CopyOptions) error {
+func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, to *Target, options *CopyOptions, earlier ...*call) error {
 	if options == nil {
 		options = &CopyOptions{}
 	}
@@ -84,40 +85,43 @@ func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, t
 		}
 	}
 	opts.max_restarts = C.uint32_t(options.MaxRestarts)
-	var progress cgo.Handle
+	var reports reporter
+	var progress C.uintptr_t
 	if options.Progress != nil {
-		progress = cgo.NewHandle(options.Progress)
-		defer progress.Delete()
+		reports.report = options.Progress
+		progress = newState(&reports)
+		defer goociimgRelease(progress)
 	}
 	defer runtime.KeepAlive(to)
 	var out *C.ociimg_copy
 	var err *C.ociimg_error
-	status := C.goociimg_copy_new(index, image, to.ptr, &opts, C.uintptr_t(progress), &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	status := C.goociimg_copy_new(index, image, to.ptr, &opts, progress, &out, &err)
+	if e := noScope.take(status, err); e != nil {
 		return e
 	}
 	defer C.ociimg_copy_free(out)
 
+	scope := enter(ctx, false)
+	defer scope.end()
 	run := func() error {
-		scope := enter(ctx)
-		defer scope.end()
 		var err *C.ociimg_error
 		status := C.ociimg_copy_run(out, scope.context, &err)
-		return scope.call.take(status, err)
+		return scope.take(status, err, earlier...)
 	}
-	if options.Goroutines <= 1 {
-		return run()
-	}
-	errs := make([]error, options.Goroutines)
+	errs := make([]error, max(1, options.Goroutines))
 	var group sync.WaitGroup
-	for i := range errs {
+	for i := range errs[1:] {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			errs[i] = run()
+			errs[i+1] = run()
 		}()
 	}
+	errs[0] = run()
 	group.Wait()
+	if panicked := reports.panicked.Load(); panicked != nil {
+		return panicked
+	}
 	// All end for one reason; the goroutine whose callback failed knows it best.
 	var first error
 	for _, err := range errs {
@@ -131,9 +135,18 @@ func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, t
 	return first
 }
 
+// reporter calls CopyOptions.Progress until it panics; the copy then goes on, and returns it.
+type reporter struct {
+	report   func(Progress)
+	panicked atomic.Pointer[PanicError]
+}
+
 //export goociimgProgress
 func goociimgProgress(handle C.uintptr_t, p *C.ociimg_copy_progress) {
-	report := cgo.Handle(handle).Value().(func(Progress))
+	reports := stateOf(handle).(*reporter)
+	if reports.panicked.Load() != nil {
+		return
+	}
 	progress := Progress{
 		Event:        Event(p.event),
 		BlobBytes:    uint64(p.blob_bytes),
@@ -147,6 +160,8 @@ func goociimgProgress(handle C.uintptr_t, p *C.ociimg_copy_progress) {
 	if p.descriptor != nil {
 		progress.Descriptor = *copyDescriptor(p.descriptor)
 	}
-	// There is no status to return: a panic is dropped.
-	_ = guarded(func() error { report(progress); return nil })
+	var panicked *PanicError
+	if errors.As(guarded(func() error { reports.report(progress); return nil }), &panicked) {
+		reports.panicked.CompareAndSwap(nil, panicked)
+	}
 }

@@ -80,5 +80,5 @@ func (d Descriptor) handle() (*C.ociimg_descriptor, error) {
 	var out *C.ociimg_descriptor
 	var err *C.ociimg_error
 	status := C.ociimg_descriptor_new(mediaType, digest, C.uint64_t(d.Size), &out, &err)
-	return out, (*call)(nil).take(status, err)
+	return out, noScope.take(status, err)
 }

@@ -82,27 +82,35 @@ type PanicError struct {
 // Error returns the value that was passed to panic.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// take turns an error of the library into one of Go, and frees it.
-func (c *call) take(status C.ociimg_status, err *C.ociimg_error) error {
+// take turns an error of the library into one of Go, and frees it. A nil scope has no callbacks.
+// What callbacks returned in earlier calls is found there.
+func (s *scope) take(status C.ociimg_status, err *C.ociimg_error, earlier ...*call) error {
 	if status == C.OCIIMG_STATUS_OK {
 		return nil
 	}
 	defer C.ociimg_error_free(err)
-	return c.errorOf(Status(status), err)
+	return s.errorOf(Status(status), err, earlier...)
 }
 
-func (c *call) errorOf(status Status, err *C.ociimg_error) error {
+// noScope is for calls that take no context.
+var noScope *scope
+
+func (s *scope) errorOf(status Status, err *C.ociimg_error, earlier ...*call) error {
 	e := &Error{
 		Status:  status,
 		Message: C.GoString(C.ociimg_error_message(err)),
 		Digest:  goString(C.ociimg_error_digest(err)),
 		Errno:   int(C.ociimg_error_errno(err)),
 	}
-	if c != nil {
-		e.cause = c.causeOf(int64(C.ociimg_error_callback_code(err)))
-		if e.cause == nil && status == Cancelled && c.ctx.Err() != nil {
-			e.cause = context.Cause(c.ctx)
-		}
+	code := int64(C.ociimg_error_callback_code(err))
+	if s != nil {
+		e.cause = s.call.causeOf(code)
+	}
+	for i := 0; e.cause == nil && i < len(earlier); i++ {
+		e.cause = earlier[i].causeOf(code)
+	}
+	if e.cause == nil && s != nil && status == Cancelled && s.ctx.Err() != nil {
+		e.cause = context.Cause(s.ctx)
 	}
 	return e
 }
@@ -117,12 +125,23 @@ func guarded(run func() error) (err error) {
 	return run()
 }
 
+// run is guarded, and fails without running anything under a cancelled context: AfterFunc cancels
+// the library's context some time later.
+func (c *call) run(run func() error) error {
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
+	return guarded(run)
+}
+
 // fail records why a callback fails, and returns the status for the library.
 func (c *call) fail(err error, running *C.ociimg_call) C.int32_t {
-	status := Status(C.OCIIMG_STATUS_CALLBACK)
+	status := CallbackFailed
 	var own Status
 	var ours *Error
 	switch {
+	case c.ctx.Err() != nil && err == context.Cause(c.ctx):
+		status = Cancelled
 	case errors.As(err, &own):
 		status = own
 	case errors.As(err, &ours):
@@ -134,7 +153,12 @@ func (c *call) fail(err error, running *C.ociimg_call) C.int32_t {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status = Cancelled
 	}
-	message := cString(err.Error())
+	if status == 0 {
+		status = CallbackFailed
+	}
+	var message *C.char
+	// Error is code of the program too.
+	_ = guarded(func() error { message = cString(err.Error()); return nil })
 	defer freeString(message)
 	return C.ociimg_call_fail(running, C.int32_t(status), C.int64_t(c.remember(err)), message)
 }

@@ -43,7 +43,7 @@ func New(format Format, platform Platform) (*Image, error) {
 	var out *C.ociimg_image
 	var err *C.ociimg_error
 	status := C.ociimg_image_new(C.ociimg_format(format), p, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newImage(out, false), nil
@@ -257,7 +257,7 @@ func (m *Image) edit(change func(image *C.ociimg_image, err **C.ociimg_error) C.
 	defer runtime.KeepAlive(m)
 	var err *C.ociimg_error
 	status := change(m.ptr, &err)
-	return (*call)(nil).take(status, err)
+	return noScope.take(status, err)
 }
 
 // setText runs a setter of one text; "" removes.

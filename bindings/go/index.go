@@ -74,13 +74,20 @@ type Index struct {
 	ptr     *C.ociimg_index
 	cleanup runtime.Cleanup
 	builtin bool
-	loading *call // has the errors of broken entries
+	loading []*call // have the errors of broken entries
 }
 
-func newIndex(ptr *C.ociimg_index, builtin bool, loading *call) *Index {
+func newIndex(ptr *C.ociimg_index, builtin bool, loading []*call) *Index {
 	i := &Index{ptr: ptr, builtin: builtin, loading: loading}
 	i.cleanup = runtime.AddCleanup(i, func(ptr *C.ociimg_index) { C.ociimg_index_free(ptr) }, ptr)
 	return i
+}
+
+func loadedBy(loading *call, earlier ...*call) []*call {
+	if loading == nil {
+		return earlier
+	}
+	return append(earlier[:len(earlier):len(earlier)], loading)
 }
 
 // Load loads the index of a Loader.
@@ -103,16 +110,16 @@ func (s *Source) Load(ctx context.Context, options ...Option) (*Index, error) {
 	opts := o.c
 	opts.root_digest = cString(o.rootDigest)
 	defer freeString(opts.root_digest)
-	scope := enter(ctx)
+	scope := enter(ctx, s.builtin)
 	defer scope.end()
 	var out *C.ociimg_index
 	var err *C.ociimg_error
 	status := C.ociimg_index_load(s.ptr, &opts, scope.context, &out, &err)
 	runtime.KeepAlive(s)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err); e != nil {
 		return nil, e
 	}
-	return newIndex(out, s.builtin, scope.call), nil
+	return newIndex(out, s.builtin, loadedBy(scope.call)), nil
 }
 
 // Close frees the index. What came from it goes on.
@@ -142,7 +149,7 @@ func (x *Index) Entry(i int) Entry {
 		Descriptor: takeDescriptor(C.ociimg_index_entry_descriptor(x.ptr, at)),
 	}
 	if err := C.ociimg_index_entry_error(x.ptr, at); err != nil {
-		entry.Err = x.loading.errorOf(Status(C.ociimg_error_status(err)), err)
+		entry.Err = noScope.errorOf(Status(C.ociimg_error_status(err)), err, x.loading...)
 		C.ociimg_error_free(err)
 	}
 	return entry
@@ -175,7 +182,7 @@ func (x *Index) Select(m *Matcher) (*Index, error) {
 	var out *C.ociimg_index
 	var err *C.ociimg_error
 	status := C.ociimg_index_select_with(x.ptr, m.ptr, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newIndex(out, x.builtin, x.loading), nil
@@ -183,7 +190,7 @@ func (x *Index) Select(m *Matcher) (*Index, error) {
 
 // Image returns the image at a place.
 func (x *Index) Image(ctx context.Context, i int) (*Image, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, x.builtin)
 	defer scope.end()
 	defer runtime.KeepAlive(x)
 	if i < 0 {
@@ -192,7 +199,7 @@ func (x *Index) Image(ctx context.Context, i int) (*Image, error) {
 	var out *C.ociimg_image
 	var err *C.ociimg_error
 	status := C.ociimg_index_image(x.ptr, C.size_t(i), scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err, x.loading...); e != nil {
 		return nil, e
 	}
 	return newImage(out, x.builtin), nil
@@ -208,13 +215,13 @@ func (x *Index) ImageFor(ctx context.Context, p *Platform) (*Image, error) {
 		}
 		defer C.ociimg_platform_free(platform)
 	}
-	scope := enter(ctx)
+	scope := enter(ctx, x.builtin)
 	defer scope.end()
 	defer runtime.KeepAlive(x)
 	var out *C.ociimg_image
 	var err *C.ociimg_error
 	status := C.ociimg_index_image_for(x.ptr, platform, scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err, x.loading...); e != nil {
 		return nil, e
 	}
 	return newImage(out, x.builtin), nil
@@ -247,13 +254,11 @@ func (x *Index) OpenBlob(ctx context.Context, d Descriptor, options *ReaderOptio
 		return nil, e
 	}
 	defer C.ociimg_descriptor_free(descriptor)
-	scope := enter(ctx)
+	scope := enter(ctx, x.builtin)
 	defer runtime.KeepAlive(x)
 	opts, mode := options.handle()
-	var out *C.ociimg_reader
-	var err *C.ociimg_error
-	status := C.ociimg_index_open_blob(x.ptr, descriptor, mode, &opts, scope.context, &out, &err)
-	return newReader(scope, x.builtin, out, status, err)
+	c := C.goociimg_index_open_blob(x.ptr, descriptor, mode, opts, scope.context)
+	return newReader(scope, x.builtin, c, x.loading...)
 }
 
 // Manifest is any manifest as it is: of an image, artifact or attestation.
@@ -270,7 +275,7 @@ type Manifest struct {
 
 // Manifest returns the manifest at a place.
 func (x *Index) Manifest(ctx context.Context, i int) (*Manifest, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, x.builtin)
 	defer scope.end()
 	defer runtime.KeepAlive(x)
 	if i < 0 {
@@ -279,7 +284,7 @@ func (x *Index) Manifest(ctx context.Context, i int) (*Manifest, error) {
 	var out *C.ociimg_manifest
 	var err *C.ociimg_error
 	status := C.ociimg_index_manifest(x.ptr, C.size_t(i), scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err, x.loading...); e != nil {
 		return nil, e
 	}
 	return takeManifest(out), nil

@@ -62,13 +62,10 @@ func (l *Layer) OCIMediaType() string {
 
 // Open opens the layer. options may be nil. The reader stops with ctx.
 func (l *Layer) Open(ctx context.Context, options *ReaderOptions) (*Reader, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, l.builtin)
 	defer runtime.KeepAlive(l)
 	opts, mode := options.handle()
-	var out *C.ociimg_reader
-	var err *C.ociimg_error
-	status := C.ociimg_layer_open(l.ptr, mode, &opts, scope.context, &out, &err)
-	return newReader(scope, l.builtin, out, status, err)
+	return newReader(scope, l.builtin, C.goociimg_layer_open(l.ptr, mode, opts, scope.context))
 }
 
 // Compression is that of a new layer or archive.
@@ -135,13 +132,13 @@ func (o writerOwned) free() {
 
 // NewLayerWriter makes a writer. options may be nil.
 func NewLayerWriter(ctx context.Context, options *LayerOptions) (*LayerWriter, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, true)
 	opts, free := options.handle()
 	defer free()
 	var out *C.ociimg_layer_writer
 	var err *C.ociimg_error
 	status := C.ociimg_layer_writer_new(opts, scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err); e != nil {
 		scope.end()
 		return nil, e
 	}
@@ -159,9 +156,10 @@ func (w *LayerWriter) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	defer runtime.KeepAlive(w)
+	w.scope.cancelNow()
 	var err *C.ociimg_error
 	status := C.ociimg_layer_writer_write(w.ptr, cBytes(p), C.size_t(len(p)), &err)
-	if e := w.scope.call.take(status, err); e != nil {
+	if e := w.scope.take(status, err); e != nil {
 		return 0, e
 	}
 	return len(p), nil
@@ -176,7 +174,7 @@ func (w *LayerWriter) Finish() (*Layer, error) {
 	var out *C.ociimg_layer
 	var err *C.ociimg_error
 	status := C.ociimg_layer_writer_finish(w.ptr, &out, &err)
-	if e := w.scope.call.take(status, err); e != nil {
+	if e := w.scope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newLayer(out, true), nil
@@ -194,7 +192,7 @@ func (w *LayerWriter) Close() error {
 
 // LayerFromFile makes a layer of a file: a tar is compressed, what is compressed stays where it is.
 func LayerFromFile(ctx context.Context, path string, options *LayerOptions) (*Layer, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, true)
 	defer scope.end()
 	opts, free := options.handle()
 	defer free()
@@ -203,7 +201,7 @@ func LayerFromFile(ctx context.Context, path string, options *LayerOptions) (*La
 	var out *C.ociimg_layer
 	var err *C.ociimg_error
 	status := C.ociimg_layer_from_file(name, opts, scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newLayer(out, true), nil
@@ -222,7 +220,7 @@ func NewLayer(d Descriptor, diffID string, from *Source) (*Layer, error) {
 	var out *C.ociimg_layer
 	var err *C.ociimg_error
 	status := C.ociimg_layer_new(descriptor, text, from.ptr, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newLayer(out, from.builtin), nil

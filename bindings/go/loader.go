@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"runtime/cgo"
 	"unsafe"
 )
 
@@ -62,7 +61,7 @@ func (s *Source) Close() error {
 
 // Open opens an OCI image layout or an archive, by the content of the path. options may be nil.
 func Open(ctx context.Context, path string, options *SourceOptions) (*Source, error) {
-	scope := enter(ctx)
+	scope := enter(ctx, true)
 	defer scope.end()
 	var opts C.ociimg_source_options
 	opts.struct_size = C.size_t(unsafe.Sizeof(opts))
@@ -80,7 +79,7 @@ func Open(ctx context.Context, path string, options *SourceOptions) (*Source, er
 	var out *C.ociimg_loader
 	var err *C.ociimg_error
 	status := C.ociimg_loader_open(name, &opts, scope.context, &out, &err)
-	if e := scope.call.take(status, err); e != nil {
+	if e := scope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newSource(out, true), nil
@@ -89,24 +88,24 @@ func Open(ctx context.Context, path string, options *SourceOptions) (*Source, er
 // NewSource makes a source of a Loader. If the Loader is an io.Closer, it is closed when nothing
 // uses it any more.
 func NewSource(loader Loader) (*Source, error) {
-	handle := cgo.NewHandle(loader)
+	state := newState(loader)
 	var out *C.ociimg_loader
 	var err *C.ociimg_error
-	status := C.goociimg_loader_new(C.uintptr_t(handle), &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
-		handle.Delete()
+	status := C.goociimg_loader_new(state, &out, &err)
+	if e := noScope.take(status, err); e != nil {
+		goociimgRelease(state)
 		return nil, e
 	}
 	return newSource(out, false), nil
 }
 
-func loaderOf(state C.uintptr_t) Loader { return cgo.Handle(state).Value().(Loader) }
+func loaderOf(state C.uintptr_t) Loader { return stateOf(state).(Loader) }
 
 //export goociimgRootDigest
 func goociimgRootDigest(state, running C.uintptr_t, buf *C.char, size C.size_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
 	var digest string
-	err := guarded(func() (err error) {
+	err := c.run(func() (err error) {
 		digest, err = loaderOf(state).RootDigest(c.ctx)
 		return err
 	})
@@ -124,7 +123,7 @@ func goociimgRootDigest(state, running C.uintptr_t, buf *C.char, size C.size_t, 
 func goociimgOpen(state, running C.uintptr_t, what C.int, digest *C.char, stream *C.uintptr_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
 	var opened io.ReadCloser
-	err := guarded(func() (err error) {
+	err := c.run(func() (err error) {
 		loader := loaderOf(state)
 		switch what {
 		case 0:
@@ -142,17 +141,17 @@ func goociimgOpen(state, running C.uintptr_t, what C.int, digest *C.char, stream
 	if err != nil {
 		return c.fail(err, served)
 	}
-	*stream = C.uintptr_t(cgo.NewHandle(opened))
+	*stream = streams.add(opened)
 	return C.OCIIMG_STATUS_OK
 }
 
 //export goociimgRead
 func goociimgRead(stream, running C.uintptr_t, buf *C.uint8_t, size C.size_t, n *C.size_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	reader := cgo.Handle(stream).Value().(io.ReadCloser)
+	reader := streams.get(stream)
 	into := unsafe.Slice((*byte)(unsafe.Pointer(buf)), int(size))
 	read := 0
-	err := guarded(func() (err error) {
+	err := c.run(func() (err error) {
 		// Readers may give 0 bytes without an error; for the library that is the end.
 		for tries := 0; read == 0 && err == nil; tries++ {
 			if tries == 100 {
@@ -175,9 +174,7 @@ func goociimgRead(stream, running C.uintptr_t, buf *C.uint8_t, size C.size_t, n 
 
 //export goociimgClose
 func goociimgClose(stream C.uintptr_t) {
-	handle := cgo.Handle(stream)
-	reader := handle.Value().(io.ReadCloser)
-	handle.Delete()
+	reader := streams.remove(stream)
 	// There is nobody to report a failure to: what was read is verified without it.
 	_ = guarded(reader.Close)
 }

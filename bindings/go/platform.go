@@ -24,7 +24,7 @@ func ParsePlatform(specifier string) (Platform, error) {
 	var out *C.ociimg_platform
 	var err *C.ociimg_error
 	status := C.ociimg_platform_parse(text, nil, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return Platform{}, e
 	}
 	return *takePlatform(out), nil
@@ -65,7 +65,7 @@ func (p Platform) handle() (*C.ociimg_platform, error) {
 	var out *C.ociimg_platform
 	var err *C.ociimg_error
 	status := C.ociimg_platform_new(parts[0], parts[1], parts[2], parts[3], features, C.size_t(len(p.OSFeatures)), &out, &err)
-	return out, (*call)(nil).take(status, err)
+	return out, noScope.take(status, err)
 }
 
 // takePlatform copies a platform of the library, and frees it; nil for none.

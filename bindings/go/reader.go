@@ -1,10 +1,9 @@
 package image
 
 /*
-#cgo noescape goociimg_read
+// Without callbacks the stack cannot move while C writes to a buffer on it.
 #cgo noescape goociimg_read_builtin
 #cgo nocallback goociimg_read_builtin
-#include <stdlib.h>
 #include "shim.h"
 */
 import "C"
@@ -41,69 +40,60 @@ func (o *ReaderOptions) handle() (C.ociimg_reader_options, C.ociimg_read_mode) {
 // Reader reads one blob. Bytes come out before the last of them was checked: only io.EOF says that
 // size, digest and diff ID were right. A reader is used by one goroutine at a time.
 type Reader struct {
-	handles *readerHandles
+	c       *C.goociimg_reader
 	scope   scope
 	builtin bool
 	cleanup runtime.Cleanup
 }
 
-// readerHandles are what a reader owns in C.
-type readerHandles struct {
-	reader *C.ociimg_reader
-	result *C.goociimg_result
-}
-
-func (h *readerHandles) free() {
-	C.ociimg_reader_free(h.reader)
-	C.free(unsafe.Pointer(h.result))
-}
-
-func newReader(scope scope, builtin bool, out *C.ociimg_reader, status C.ociimg_status, err *C.ociimg_error) (*Reader, error) {
-	if e := scope.call.take(status, err); e != nil {
-		scope.end()
-		return nil, e
+// newReader takes what an open returned, and the scope.
+func newReader(scope scope, builtin bool, c *C.goociimg_reader, earlier ...*call) (*Reader, error) {
+	if c.status != C.OCIIMG_STATUS_OK {
+		err := scope.take(c.status, c.err, earlier...)
+		readerOwned{c, scope}.free()
+		return nil, err
 	}
-	handles := &readerHandles{out, (*C.goociimg_result)(C.calloc(1, C.sizeof_goociimg_result))}
-	r := &Reader{handles: handles, scope: scope, builtin: builtin}
-	r.cleanup = runtime.AddCleanup(r, func(owned readerOwned) { owned.free() }, readerOwned{handles, scope})
+	r := &Reader{c: c, scope: scope, builtin: builtin}
+	r.cleanup = runtime.AddCleanup(r, readerOwned.free, readerOwned{c, scope})
 	return r, nil
 }
 
+// readerOwned is what a reader owns.
 type readerOwned struct {
-	handles *readerHandles
-	scope   scope
+	c     *C.goociimg_reader
+	scope scope
 }
 
 func (o readerOwned) free() {
-	o.handles.free()
+	C.goociimg_reader_free(o.c)
 	o.scope.end()
 }
 
 // Read reads up to len(p) bytes. io.EOF says that all that was read is verified.
 func (r *Reader) Read(p []byte) (int, error) {
-	if r.handles == nil {
+	if r.c == nil {
 		return 0, io.ErrClosedPipe
 	}
 	if len(p) == 0 {
 		return 0, nil
 	}
 	defer runtime.KeepAlive(r)
-	result := r.handles.result
+	r.scope.cancelNow()
 	var status C.ociimg_status
 	if r.builtin {
-		status = C.goociimg_read_builtin(r.handles.reader, cBytes(p), C.size_t(len(p)), result)
+		status = C.goociimg_read_builtin(r.c, cBytes(p), C.size_t(len(p)))
 	} else {
-		status = C.goociimg_read(r.handles.reader, cBytes(p), C.size_t(len(p)), result)
+		status = C.goociimg_read(r.c, cBytes(p), C.size_t(len(p)))
 	}
 	if status != C.OCIIMG_STATUS_OK {
-		err := result.err
-		result.err = nil
-		return 0, r.scope.call.take(status, err)
+		err := r.c.err
+		r.c.err = nil
+		return 0, r.scope.take(status, err)
 	}
-	if result.n == 0 {
+	if r.c.n == 0 {
 		return 0, io.EOF
 	}
-	return int(result.n), nil
+	return int(r.c.n), nil
 }
 
 // WriteTo writes everything to w, up to the verified end.
@@ -134,42 +124,43 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 // Finish reads the rest and verifies, for a consumer that stops before the end, as archive/tar
 // does at the blocks of zeros.
 func (r *Reader) Finish() error {
-	if r.handles == nil {
+	if r.c == nil {
 		return io.ErrClosedPipe
 	}
 	defer runtime.KeepAlive(r)
+	r.scope.cancelNow()
 	var err *C.ociimg_error
-	status := C.ociimg_reader_finish(r.handles.reader, &err)
-	return r.scope.call.take(status, err)
+	status := C.ociimg_reader_finish(r.c.reader, &err)
+	return r.scope.take(status, err)
 }
 
 // Verified reports whether the verified end was reached.
 func (r *Reader) Verified() bool {
-	if r.handles == nil {
+	if r.c == nil {
 		return false
 	}
 	defer runtime.KeepAlive(r)
-	return toBool(C.ociimg_reader_is_verified(r.handles.reader))
+	return toBool(C.ociimg_reader_is_verified(r.c.reader))
 }
 
 // StoredRead returns the bytes of the stored blob that were read so far.
 func (r *Reader) StoredRead() uint64 {
-	if r.handles == nil {
+	if r.c == nil {
 		return 0
 	}
 	defer runtime.KeepAlive(r)
-	return uint64(C.ociimg_reader_stored_read(r.handles.reader))
+	return uint64(C.ociimg_reader_stored_read(r.c.reader))
 }
 
 // Close frees the reader. It returns ErrNotVerified if the verified end was not reached.
 func (r *Reader) Close() error {
-	if r.handles == nil {
+	if r.c == nil {
 		return nil
 	}
 	verified := r.Verified()
 	r.cleanup.Stop()
-	readerOwned{r.handles, r.scope}.free()
-	r.handles = nil
+	readerOwned{r.c, r.scope}.free()
+	r.c = nil
 	if !verified {
 		return ErrNotVerified
 	}

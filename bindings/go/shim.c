@@ -2,6 +2,8 @@
 
 #include "_cgo_export.h"
 
+#include <stdlib.h>
+
 static uintptr_t handle(const void *value)
 {
     return (uintptr_t)value;
@@ -23,9 +25,14 @@ static void release(void *value)
     goociimgRelease(handle(value));
 }
 
+static void release_call(void *value)
+{
+    goociimgReleaseCall(handle(value));
+}
+
 ociimg_context *goociimg_context_new(uintptr_t call)
 {
-    return ociimg_context_new(pointer(call), release);
+    return ociimg_context_new(pointer(call), call == 0 ? NULL : release_call);
 }
 
 /* ---- the loader ---- */
@@ -45,21 +52,22 @@ static int32_t opened(int32_t status, uintptr_t value, void **stream)
 static int32_t open_root_manifest(void *state, void **stream, ociimg_call *call)
 {
     uintptr_t value = 0;
-    return opened(goociimgOpen(handle(state), running(call), 0, NULL, &value, call), value, stream);
+    int32_t status = goociimgOpen(handle(state), running(call), 0, NULL, &value, call);
+    return opened(status, value, stream);
 }
 
 static int32_t open_manifest(void *state, const char *digest, void **stream, ociimg_call *call)
 {
     uintptr_t value = 0;
-    return opened(goociimgOpen(handle(state), running(call), 1, (char *)digest, &value, call),
-                  value, stream);
+    int32_t status = goociimgOpen(handle(state), running(call), 1, (char *)digest, &value, call);
+    return opened(status, value, stream);
 }
 
 static int32_t open_blob(void *state, const char *digest, void **stream, ociimg_call *call)
 {
     uintptr_t value = 0;
-    return opened(goociimgOpen(handle(state), running(call), 2, (char *)digest, &value, call),
-                  value, stream);
+    int32_t status = goociimgOpen(handle(state), running(call), 2, (char *)digest, &value, call);
+    return opened(status, value, stream);
 }
 
 static int32_t read_stream(void *state, void *stream, uint8_t *buf, size_t cap, size_t *n,
@@ -92,16 +100,47 @@ ociimg_status goociimg_loader_new(uintptr_t state, ociimg_loader **out, ociimg_e
 
 /* ---- the reader ---- */
 
-ociimg_status goociimg_read(ociimg_reader *reader, uint8_t *buf, size_t cap,
-                            goociimg_result *result)
+static goociimg_reader *new_reader(void)
 {
-    return ociimg_reader_read(reader, buf, cap, &result->n, &result->err);
+    goociimg_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        abort(); /* as Go does without memory */
+    return reader;
 }
 
-ociimg_status goociimg_read_builtin(ociimg_reader *reader, uint8_t *buf, size_t cap,
-                                    goociimg_result *result)
+goociimg_reader *goociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode,
+                                     ociimg_reader_options opts, const ociimg_context *ctx)
 {
-    return ociimg_reader_read(reader, buf, cap, &result->n, &result->err);
+    goociimg_reader *reader = new_reader();
+    reader->status = ociimg_layer_open(layer, mode, &opts, ctx, &reader->reader, &reader->err);
+    return reader;
+}
+
+goociimg_reader *goociimg_index_open_blob(const ociimg_index *index,
+                                          const ociimg_descriptor *descriptor,
+                                          ociimg_read_mode mode, ociimg_reader_options opts,
+                                          const ociimg_context *ctx)
+{
+    goociimg_reader *reader = new_reader();
+    reader->status = ociimg_index_open_blob(index, descriptor, mode, &opts, ctx, &reader->reader,
+                                            &reader->err);
+    return reader;
+}
+
+void goociimg_reader_free(goociimg_reader *reader)
+{
+    ociimg_reader_free(reader->reader);
+    free(reader);
+}
+
+ociimg_status goociimg_read(goociimg_reader *reader, uint8_t *buf, size_t cap)
+{
+    return ociimg_reader_read(reader->reader, buf, cap, &reader->n, &reader->err);
+}
+
+ociimg_status goociimg_read_builtin(goociimg_reader *reader, uint8_t *buf, size_t cap)
+{
+    return goociimg_read(reader, buf, cap);
 }
 
 /* ---- the sink ---- */
@@ -117,9 +156,9 @@ static int32_t begin_blob(void *state, const ociimg_descriptor *descriptor, void
                           uint64_t *offset, ociimg_call *call)
 {
     uintptr_t value = 0;
-    return opened(goociimgBeginBlob(handle(state), running(call), (ociimg_descriptor *)descriptor,
-                                    &value, offset, call),
-                  value, stream);
+    int32_t status = goociimgBeginBlob(handle(state), running(call),
+                                       (ociimg_descriptor *)descriptor, &value, offset, call);
+    return opened(status, value, stream);
 }
 
 static int32_t write_blob(void *state, void *stream, const uint8_t *buf, size_t len,

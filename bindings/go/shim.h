@@ -9,21 +9,31 @@
 
 #include <stdint.h>
 
-/* The outputs of a read, in memory of C: a small read allocates nothing in Go. */
-typedef struct goociimg_result {
+/* A reader with the outputs of its calls, in memory of C: a read allocates nothing in Go. */
+typedef struct goociimg_reader {
+    ociimg_reader *reader;
+    ociimg_status status; /* of opening it */
     size_t n;
     ociimg_error *err;
-} goociimg_result;
+} goociimg_reader;
 
 ociimg_context *goociimg_context_new(uintptr_t call);
 
 ociimg_status goociimg_loader_new(uintptr_t state, ociimg_loader **out, ociimg_error **err);
 
-ociimg_status goociimg_read(ociimg_reader *reader, uint8_t *buf, size_t cap,
-                            goociimg_result *result);
+/* Never NULL; where opening failed, status and err say why. */
+goociimg_reader *goociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode,
+                                     ociimg_reader_options opts, const ociimg_context *ctx);
+goociimg_reader *goociimg_index_open_blob(const ociimg_index *index,
+                                          const ociimg_descriptor *descriptor,
+                                          ociimg_read_mode mode, ociimg_reader_options opts,
+                                          const ociimg_context *ctx);
+/* Does not free err. */
+void goociimg_reader_free(goociimg_reader *reader);
+
+ociimg_status goociimg_read(goociimg_reader *reader, uint8_t *buf, size_t cap);
 /* The same for a source without callbacks in Go. */
-ociimg_status goociimg_read_builtin(ociimg_reader *reader, uint8_t *buf, size_t cap,
-                                    goociimg_result *result);
+ociimg_status goociimg_read_builtin(goociimg_reader *reader, uint8_t *buf, size_t cap);
 
 ociimg_status goociimg_sink_new(uintptr_t state, uint32_t max_streams, ociimg_sink **out,
                                 ociimg_error **err);

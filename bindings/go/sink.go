@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"runtime/cgo"
 	"unsafe"
 )
 
@@ -92,7 +91,7 @@ func NewLayout(path string, options *SinkOptions) (*Target, error) {
 	var out *C.ociimg_sink
 	var err *C.ociimg_error
 	status := C.ociimg_sink_open_layout(name, &opts, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newTarget(out), nil
@@ -106,7 +105,7 @@ func NewArchive(path string, options *SinkOptions) (*Target, error) {
 	var out *C.ociimg_sink
 	var err *C.ociimg_error
 	status := C.ociimg_sink_open_archive(name, &opts, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
+	if e := noScope.take(status, err); e != nil {
 		return nil, e
 	}
 	return newTarget(out), nil
@@ -115,12 +114,12 @@ func NewArchive(path string, options *SinkOptions) (*Target, error) {
 // NewArchiveStream writes an archive to a Writer.
 func NewArchiveStream(w io.Writer, options *SinkOptions) (*Target, error) {
 	opts := options.handle()
-	handle := cgo.NewHandle(w)
+	state := newState(w)
 	var out *C.ociimg_sink
 	var err *C.ociimg_error
-	status := C.goociimg_archive_stream(C.uintptr_t(handle), &opts, &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
-		handle.Delete()
+	status := C.goociimg_archive_stream(state, &opts, &out, &err)
+	if e := noScope.take(status, err); e != nil {
+		goociimgRelease(state)
 		return nil, e
 	}
 	return newTarget(out), nil
@@ -128,12 +127,12 @@ func NewArchiveStream(w io.Writer, options *SinkOptions) (*Target, error) {
 
 // NewTarget makes a target of a Sink. maxStreams is how many blobs may be open at once; 0 is any.
 func NewTarget(sink Sink, maxStreams uint32) (*Target, error) {
-	handle := cgo.NewHandle(sink)
+	state := newState(sink)
 	var out *C.ociimg_sink
 	var err *C.ociimg_error
-	status := C.goociimg_sink_new(C.uintptr_t(handle), C.uint32_t(maxStreams), &out, &err)
-	if e := (*call)(nil).take(status, err); e != nil {
-		handle.Delete()
+	status := C.goociimg_sink_new(state, C.uint32_t(maxStreams), &out, &err)
+	if e := noScope.take(status, err); e != nil {
+		goociimgRelease(state)
 		return nil, e
 	}
 	return newTarget(out), nil
@@ -141,12 +140,12 @@ func NewTarget(sink Sink, maxStreams uint32) (*Target, error) {
 
 // Finish ends the writing; an archive is there when it succeeded.
 func (t *Target) Finish(ctx context.Context) error {
-	scope := enter(ctx)
+	scope := enter(ctx, false)
 	defer scope.end()
 	defer runtime.KeepAlive(t)
 	var err *C.ociimg_error
 	status := C.ociimg_sink_finish(t.ptr, scope.context, &err)
-	return scope.call.take(status, err)
+	return scope.take(status, err)
 }
 
 // Close frees the target; without Finish before it, what is not visible is undone.
@@ -159,7 +158,7 @@ func (t *Target) Close() error {
 	return nil
 }
 
-func sinkOf(state C.uintptr_t) Sink { return cgo.Handle(state).Value().(Sink) }
+func sinkOf(state C.uintptr_t) Sink { return stateOf(state).(Sink) }
 
 func bytesOf(buf *C.uint8_t, size C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(buf)), int(size))
@@ -176,7 +175,7 @@ func (c *call) answer(err error, served *C.ociimg_call) C.int32_t {
 //export goociimgHasBlob
 func goociimgHasBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, present *C.ociimg_bool, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	return c.answer(guarded(func() error {
+	return c.answer(c.run(func() error {
 		has, err := sinkOf(state).HasBlob(c.ctx, *copyDescriptor(d))
 		*present = cBool(has)
 		return err
@@ -186,7 +185,7 @@ func goociimgHasBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, present
 //export goociimgBeginBlob
 func goociimgBeginBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, stream *C.uintptr_t, offset *C.uint64_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	return c.answer(guarded(func() error {
+	return c.answer(c.run(func() error {
 		w, at, err := sinkOf(state).BeginBlob(c.ctx, *copyDescriptor(d))
 		if err == nil && w == nil {
 			err = errors.New("BeginBlob returned neither a writer nor an error")
@@ -195,23 +194,24 @@ func goociimgBeginBlob(state, running C.uintptr_t, d *C.ociimg_descriptor, strea
 			return err
 		}
 		*offset = C.uint64_t(at)
-		*stream = C.uintptr_t(cgo.NewHandle(w))
+		*stream = newState(w)
 		return nil
 	}), served)
 }
 
 //export goociimgWriteBlob
 func goociimgWriteBlob(stream, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
-	return writeAll(cgo.Handle(stream).Value().(io.Writer), running, buf, size, served)
+	return writeAll(stateOf(stream).(io.Writer), running, buf, size, served)
 }
 
 //export goociimgWriteArchive
 func goociimgWriteArchive(state, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
-	return writeAll(cgo.Handle(state).Value().(io.Writer), running, buf, size, served)
+	return writeAll(stateOf(state).(io.Writer), running, buf, size, served)
 }
 
 func writeAll(w io.Writer, running C.uintptr_t, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
-	return callOf(running).answer(guarded(func() error {
+	c := callOf(running)
+	return c.answer(c.run(func() error {
 		n, err := w.Write(bytesOf(buf, size))
 		if err == nil && n != int(size) {
 			err = io.ErrShortWrite
@@ -223,24 +223,22 @@ func writeAll(w io.Writer, running C.uintptr_t, buf *C.uint8_t, size C.size_t, s
 //export goociimgCommitBlob
 func goociimgCommitBlob(stream, running C.uintptr_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	handle := cgo.Handle(stream)
-	w := handle.Value().(BlobWriter)
-	handle.Delete()
-	return c.answer(guarded(func() error { return w.Commit(c.ctx) }), served)
+	w := stateOf(stream).(BlobWriter)
+	goociimgRelease(stream)
+	return c.answer(c.run(func() error { return w.Commit(c.ctx) }), served)
 }
 
 //export goociimgAbortBlob
 func goociimgAbortBlob(stream C.uintptr_t) {
-	handle := cgo.Handle(stream)
-	w := handle.Value().(BlobWriter)
-	handle.Delete()
+	w := stateOf(stream).(BlobWriter)
+	goociimgRelease(stream)
 	_ = guarded(func() error { w.Abort(); return nil })
 }
 
 //export goociimgPutManifest
 func goociimgPutManifest(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	return c.answer(guarded(func() error {
+	return c.answer(c.run(func() error {
 		return sinkOf(state).PutManifest(c.ctx, *copyDescriptor(d), bytesOf(buf, size))
 	}), served)
 }
@@ -248,7 +246,7 @@ func goociimgPutManifest(state, running C.uintptr_t, d *C.ociimg_descriptor, buf
 //export goociimgPutRoot
 func goociimgPutRoot(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, name *C.char, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	return c.answer(guarded(func() error {
+	return c.answer(c.run(func() error {
 		return sinkOf(state).PutRoot(c.ctx, *copyDescriptor(d), bytesOf(buf, size), goString(name))
 	}), served)
 }
@@ -256,5 +254,5 @@ func goociimgPutRoot(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.
 //export goociimgFinish
 func goociimgFinish(state, running C.uintptr_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
-	return c.answer(guarded(func() error { return sinkOf(state).Finish(c.ctx) }), served)
+	return c.answer(c.run(func() error { return sinkOf(state).Finish(c.ctx) }), served)
 }
