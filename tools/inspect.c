@@ -105,9 +105,9 @@ static size_t put_text(FILE *out, const char *text, bool quoted)
         if (is_control(c))
             length = snprintf(piece, sizeof piece, "\\u%04x", (unsigned)c);
         else
-            length = snprintf(piece, sizeof piece, "%s%.*s",
-                              quoted && (c == '"' || c == '\\') ? "\\" : "",
-                              (int)(text - start), start);
+            length =
+                snprintf(piece, sizeof piece, "%s%.*s",
+                         quoted && (c == '"' || c == '\\') ? "\\" : "", (int)(text - start), start);
         width += is_control(c) ? (size_t)length : 1;
         if (out != NULL)
             fputs(piece, out);
@@ -329,7 +329,8 @@ static void print_index(const ociimg_index *index)
         column = width > column ? width : column;
     }
     printf("root %s, %s\n\n", ociimg_index_root_digest(index),
-           ociimg_index_root_is_verified(index) ? "verified" : "not verified: the source knows no digest of it");
+           ociimg_index_root_is_verified(index) ? "verified"
+                                                : "not verified: the source knows no digest of it");
     printf("%-12s%-*s %10s  %s\n", "KIND", (int)column, "PLATFORM", "SIZE", "DIGEST");
     for (size_t i = 0; i < count; i++)
         print_entry(index, i, column);
@@ -341,8 +342,10 @@ static const struct {
     const char *name;
     const char *(*get)(const ociimg_config *);
 } TEXTS[] = {
-    {"created", ociimg_config_created},         {"author", ociimg_config_author},
-    {"user", ociimg_config_user},               {"working_dir", ociimg_config_working_dir},
+    {"created", ociimg_config_created},
+    {"author", ociimg_config_author},
+    {"user", ociimg_config_user},
+    {"working_dir", ociimg_config_working_dir},
     {"stop_signal", ociimg_config_stop_signal},
 };
 
@@ -459,8 +462,8 @@ static void clear_progress(void)
 
 /* Reads to the end and frees the reader; *bytes is what came out. The end is reached only
  * when size, digest and, of uncompressed content, diff ID are right. */
-static bool read_all(const struct options *o, ociimg_reader *reader, uint64_t size,
-                     uint64_t *bytes, ociimg_error **err)
+static bool read_all(const struct options *o, ociimg_reader *reader, uint64_t size, uint64_t *bytes,
+                     ociimg_error **err)
 {
     static uint8_t buffer[64 * 1024];
     size_t n = 0;
@@ -491,15 +494,13 @@ static bool read_layer(const struct options *o, const ociimg_layer *layer, ociim
 
 /* Reads what a descriptor of the index's source names, and frees the descriptor. */
 static bool read_blob(const struct options *o, const ociimg_index *index,
-                      ociimg_descriptor *descriptor, const ociimg_context *ctx,
-                      ociimg_error **err)
+                      ociimg_descriptor *descriptor, const ociimg_context *ctx, ociimg_error **err)
 {
     ociimg_reader *reader;
     uint64_t bytes;
-    bool verified =
-        ociimg_index_open_blob(index, descriptor, OCIIMG_READ_MODE_STORED, NULL, ctx, &reader,
-                               err) == OCIIMG_STATUS_OK &&
-        read_all(o, reader, ociimg_descriptor_size(descriptor), &bytes, err);
+    bool verified = ociimg_index_open_blob(index, descriptor, OCIIMG_READ_MODE_STORED, NULL, ctx,
+                                           &reader, err) == OCIIMG_STATUS_OK &&
+                    read_all(o, reader, ociimg_descriptor_size(descriptor), &bytes, err);
     ociimg_descriptor_free(descriptor);
     return verified;
 }

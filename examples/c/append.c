@@ -20,7 +20,8 @@
 /* Every function here passes the library's error on; main reports it. */
 
 /* The image of this machine's platform. */
-static ociimg_status load_base(const char *path, ociimg_image **image, ociimg_error **err) {
+static ociimg_status load_base(const char *path, ociimg_image **image, ociimg_error **err)
+{
     ociimg_loader *loader = NULL;
     ociimg_index *index = NULL;
     ociimg_status status = ociimg_loader_open(path, NULL, NULL, &loader, err);
@@ -37,7 +38,8 @@ static ociimg_status load_base(const char *path, ociimg_image **image, ociimg_er
 }
 
 /* Standard input as a layer, compressed with gzip. */
-static ociimg_status read_layer(ociimg_layer **layer, ociimg_error **err) {
+static ociimg_status read_layer(ociimg_layer **layer, ociimg_error **err)
+{
     static uint8_t buf[1 << 16];
     ociimg_layer_writer *writer = NULL;
     size_t n;
@@ -56,8 +58,8 @@ static ociimg_status read_layer(ociimg_layer **layer, ociimg_error **err) {
     return status;
 }
 
-static ociimg_status write_archive(const ociimg_image *image, const char *path,
-                                   ociimg_error **err) {
+static ociimg_status write_archive(const ociimg_image *image, const char *path, ociimg_error **err)
+{
     ociimg_sink *sink = NULL;
     ociimg_status status = ociimg_sink_open_archive(path, NULL, &sink, err);
     if (!status) {
@@ -71,7 +73,8 @@ static ociimg_status write_archive(const ociimg_image *image, const char *path,
     return status;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 3) {
         fprintf(stderr, "usage: %s BASE OUT.tar [ENTRYPOINT...] < LAYER.tar\n", argv[0]);
         return 2;

@@ -25,7 +25,8 @@ struct source {
     uint8_t buf[64 * 1024];
 };
 
-static la_ssize_t read_layer(struct archive *a, void *data, const void **buf) {
+static la_ssize_t read_layer(struct archive *a, void *data, const void **buf)
+{
     struct source *source = data;
     size_t n;
     if (ociimg_reader_read(source->reader, source->buf, sizeof source->buf, &n, &source->err)) {
@@ -37,7 +38,8 @@ static la_ssize_t read_layer(struct archive *a, void *data, const void **buf) {
 }
 
 /* Lists one layer; 0 if all of it was read and verified. */
-static int list(const ociimg_layer *layer) {
+static int list(const ociimg_layer *layer)
+{
     static struct source source;
     source.err = NULL;
     if (ociimg_layer_open(layer, OCIIMG_READ_MODE_UNCOMPRESSED, NULL, NULL, &source.reader,
@@ -59,7 +61,8 @@ static int list(const ociimg_layer *layer) {
         }
     }
     int failed = result != ARCHIVE_EOF;
-    if (failed) fprintf(stderr, "%s\n", archive_error_string(a));
+    if (failed)
+        fprintf(stderr, "%s\n", archive_error_string(a));
     archive_read_free(a);
 
     /* The end of the archive is not the end of the layer. */
@@ -72,7 +75,8 @@ static int list(const ociimg_layer *layer) {
     return failed;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc != 2) {
         fprintf(stderr, "usage: list LAYOUT|ARCHIVE\n");
         return 2;

@@ -34,7 +34,8 @@ static const struct {
     .mtime = "00000000000",
     .checksum = "007603\0 ",
     .type = '0',
-    .magic = "ustar\0" "00",
+    .magic = "ustar\0"
+             "00",
     .content = "Hello from memory\n",
 };
 

@@ -20,7 +20,8 @@
 /* Every function here passes the library's error on; main reports it. */
 
 static ociimg_status add(ociimg_index_builder *builder, const char *path, const char *specifier,
-                         ociimg_error **err) {
+                         ociimg_error **err)
+{
     ociimg_platform *platform = NULL;
     ociimg_loader *loader = NULL;
     ociimg_index *index = NULL;
@@ -46,7 +47,8 @@ static ociimg_status add(ociimg_index_builder *builder, const char *path, const 
     return status;
 }
 
-static void print(const ociimg_index *index) {
+static void print(const ociimg_index *index)
+{
     for (size_t i = 0; i < ociimg_index_entry_count(index); i++) {
         ociimg_platform *platform = ociimg_index_entry_platform(index, i);
         ociimg_descriptor *d = ociimg_index_entry_descriptor(index, i);
@@ -58,8 +60,8 @@ static void print(const ociimg_index *index) {
     printf("index %s\n", ociimg_index_root_digest(index));
 }
 
-static ociimg_status write_layout(const ociimg_index *index, const char *path,
-                                  ociimg_error **err) {
+static ociimg_status write_layout(const ociimg_index *index, const char *path, ociimg_error **err)
+{
     ociimg_sink *sink = NULL;
     ociimg_status status = ociimg_sink_open_layout(path, NULL, &sink, err);
     if (!status) {
@@ -72,7 +74,8 @@ static ociimg_status write_layout(const ociimg_index *index, const char *path,
     return status;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 4 || argc % 2 != 0) {
         fprintf(stderr, "usage: %s OUT IMAGE PLATFORM [IMAGE PLATFORM]...\n", argv[0]);
         return 2;

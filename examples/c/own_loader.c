@@ -20,8 +20,8 @@ static int32_t open_digest(void *folder, const char *digest, void **stream, ocii
     *stream = fopen(path, "rb");
     if (*stream != NULL)
         return OCIIMG_STATUS_OK;
-    return ociimg_call_fail(call, errno == ENOENT ? OCIIMG_STATUS_NOT_FOUND : OCIIMG_STATUS_CALLBACK,
-                            errno, path);
+    return ociimg_call_fail(
+        call, errno == ENOENT ? OCIIMG_STATUS_NOT_FOUND : OCIIMG_STATUS_CALLBACK, errno, path);
 }
 
 static int32_t open_root(void *folder, void **stream, ociimg_call *call)

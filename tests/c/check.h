@@ -12,90 +12,96 @@
 /* What is being tested, for rows of a table and turns of a loop. */
 static char row[200] = "";
 
-static inline void fail(const char *file, int line, const char *what) {
-  fprintf(stderr, "%s:%d: %s%s%s\n", file, line, row, *row ? ": " : "", what);
-  /* Not exit: what is then still held is no leak. */
-  fflush(stderr);
-  _exit(1);
+static inline void fail(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s:%d: %s%s%s\n", file, line, row, *row ? ": " : "", what);
+    /* Not exit: what is then still held is no leak. */
+    fflush(stderr);
+    _exit(1);
 }
 
 #define CHECK(what) ((what) ? (void)0 : fail(__FILE__, __LINE__, #what))
 
 static inline void check_equal(long long found, long long expected, const char *file, int line,
-                               const char *what) {
-  if (found != expected) {
-    char said[300];
-    snprintf(said, sizeof said, "%s is %lld, expected %lld", what, found, expected);
-    fail(file, line, said);
-  }
+                               const char *what)
+{
+    if (found != expected) {
+        char said[300];
+        snprintf(said, sizeof said, "%s is %lld, expected %lld", what, found, expected);
+        fail(file, line, said);
+    }
 }
 
-#define CHECK_EQUAL(found, expected) \
-  check_equal((long long)(found), (long long)(expected), __FILE__, __LINE__, #found)
+#define CHECK_EQUAL(found, expected)                                                               \
+    check_equal((long long)(found), (long long)(expected), __FILE__, __LINE__, #found)
 
 static inline void check_text(const char *found, const char *expected, const char *file, int line,
-                              const char *what) {
-  if (!found || strcmp(found, expected) != 0) {
-    char said[600];
-    snprintf(said, sizeof said, "%s is \"%s\", expected \"%s\"", what, found ? found : "NULL",
-             expected);
-    fail(file, line, said);
-  }
+                              const char *what)
+{
+    if (!found || strcmp(found, expected) != 0) {
+        char said[600];
+        snprintf(said, sizeof said, "%s is \"%s\", expected \"%s\"", what, found ? found : "NULL",
+                 expected);
+        fail(file, line, said);
+    }
 }
 
 #define CHECK_TEXT(found, expected) check_text(found, expected, __FILE__, __LINE__, #found)
 
 /* One line of printable UTF-8: no control characters, nothing that breaks off. */
-static inline void check_line(const char *text, const char *file, int line) {
-  if (!text || !*text) {
-    fail(file, line, "an error without a message");
-  }
-  for (const unsigned char *p = (const unsigned char *)text; *p;) {
-    int more = *p < 0x80 ? 0 : *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : *p >= 0xC2 ? 1 : -1;
-    if (*p < 0x20 || *p == 0x7F || more < 0 || (*p == 0xC2 && p[1] < 0xA0) ||
-        (*p == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))) {
-      fail(file, line, text);
+static inline void check_line(const char *text, const char *file, int line)
+{
+    if (!text || !*text) {
+        fail(file, line, "an error without a message");
     }
-    for (p++; more > 0; more--, p++) {
-      if ((*p & 0xC0) != 0x80) {
-        fail(file, line, text);
-      }
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        int more = *p < 0x80 ? 0 : *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : *p >= 0xC2 ? 1 : -1;
+        if (*p < 0x20 || *p == 0x7F || more < 0 || (*p == 0xC2 && p[1] < 0xA0) ||
+            (*p == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))) {
+            fail(file, line, text);
+        }
+        for (p++; more > 0; more--, p++) {
+            if ((*p & 0xC0) != 0x80) {
+                fail(file, line, text);
+            }
+        }
     }
-  }
 }
 
 /* A failure as every one is: *err is set, tells the status that was returned, and a line. */
 static inline void check_failure(ociimg_status status, int expected, const ociimg_error *err,
-                                 const char *file, int line, const char *what) {
-  if (status != expected) {
-    char said[600];
-    snprintf(said, sizeof said, "%s is %s (%s), expected %s", what, ociimg_status_name(status),
-             ociimg_error_message(err), ociimg_status_name(expected));
-    fail(file, line, said);
-  }
-  if (status == OCIIMG_STATUS_OK ? err != NULL : ociimg_error_status(err) != status) {
-    fail(file, line, "*err does not fit the status");
-  }
-  if (err) {
-    check_line(ociimg_error_message(err), file, line);
-  }
+                                 const char *file, int line, const char *what)
+{
+    if (status != expected) {
+        char said[600];
+        snprintf(said, sizeof said, "%s is %s (%s), expected %s", what, ociimg_status_name(status),
+                 ociimg_error_message(err), ociimg_status_name(expected));
+        fail(file, line, said);
+    }
+    if (status == OCIIMG_STATUS_OK ? err != NULL : ociimg_error_status(err) != status) {
+        fail(file, line, "*err does not fit the status");
+    }
+    if (err) {
+        check_line(ociimg_error_message(err), file, line);
+    }
 }
 
 /* The status of a call, and the error that it gave, which is freed. */
-#define CHECK_STATUS(call, expected)                                                   \
-  do {                                                                                 \
-    err = (ociimg_error *)&err; /* The call must set it, whatever stood there. */      \
-    ociimg_status status_ = (call);                                                    \
-    check_failure(status_, expected, err, __FILE__, __LINE__, #call);                  \
-    ociimg_error_free(err);                                                            \
-    err = NULL;                                                                        \
-  } while (0)
+#define CHECK_STATUS(call, expected)                                                               \
+    do {                                                                                           \
+        err = (ociimg_error *)&err; /* The call must set it, whatever stood there. */              \
+        ociimg_status status_ = (call);                                                            \
+        check_failure(status_, expected, err, __FILE__, __LINE__, #call);                          \
+        ociimg_error_free(err);                                                                    \
+        err = NULL;                                                                                \
+    } while (0)
 
 #define CHECK_OK(call) CHECK_STATUS(call, OCIIMG_STATUS_OK)
 
 /* No test waits for what never comes: a program that hangs is ended by a signal. */
-static inline void bound(void) {
-  alarm(240);
+static inline void bound(void)
+{
+    alarm(240);
 }
 
 #endif

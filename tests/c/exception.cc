@@ -10,7 +10,8 @@
 static const char *thrower;
 static bool thrown;
 
-static void say(const char *what, const char *does) {
+static void say(const char *what, const char *does)
+{
     char line[100];
     int length = std::snprintf(line, sizeof line, "%s %s\n", what, does);
     if (write(STDOUT_FILENO, line, static_cast<size_t>(length)) != length) {
@@ -18,7 +19,8 @@ static void say(const char *what, const char *does) {
     }
 }
 
-static void called(const char *callback) {
+static void called(const char *callback)
+{
     if (thrown) {
         say(callback, "runs on");
     }
@@ -37,30 +39,35 @@ static const char root[] =
     "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
     "\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"" DIGEST "\",\"size\":1}]}";
 
-static int32_t root_digest(void *, char *, size_t, ociimg_call *) {
+static int32_t root_digest(void *, char *, size_t, ociimg_call *)
+{
     called("root_digest");
     return 0;
 }
 
-static int32_t open_root_manifest(void *, void **stream, ociimg_call *) {
+static int32_t open_root_manifest(void *, void **stream, ociimg_call *)
+{
     called("open_root_manifest");
     *stream = new size_t(0);
     return 0;
 }
 
-static int32_t open_manifest(void *, const char *, void **stream, ociimg_call *) {
+static int32_t open_manifest(void *, const char *, void **stream, ociimg_call *)
+{
     called("open_manifest");
     *stream = new size_t(0);
     return 0;
 }
 
-static int32_t open_blob(void *, const char *, void **stream, ociimg_call *) {
+static int32_t open_blob(void *, const char *, void **stream, ociimg_call *)
+{
     called("open_blob");
     *stream = new size_t(0);
     return 0;
 }
 
-static int32_t read(void *, void *stream, uint8_t *buf, size_t cap, size_t *n, ociimg_call *) {
+static int32_t read(void *, void *stream, uint8_t *buf, size_t cap, size_t *n, ociimg_call *)
+{
     called("read");
     size_t *at = static_cast<size_t *>(stream);
     size_t left = sizeof root - 1 - *at;
@@ -70,26 +77,31 @@ static int32_t read(void *, void *stream, uint8_t *buf, size_t cap, size_t *n, o
     return 0;
 }
 
-static void close(void *, void *stream) {
+static void close(void *, void *stream)
+{
     called("close");
     delete static_cast<size_t *>(stream);
 }
 
-static void destroy(void *) {
+static void destroy(void *)
+{
     called("destroy");
 }
 
-static void destroy_context(void *) {
+static void destroy_context(void *)
+{
     called("destroy of a context");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc != 2) {
         return 2;
     }
     thrower = argv[1];
-    ociimg_loader_vtable table = {sizeof table, root_digest, open_root_manifest, open_manifest,
-                                  open_blob,    read,        close,              destroy};
+    ociimg_loader_vtable table = {sizeof table,  root_digest, open_root_manifest,
+                                  open_manifest, open_blob,   read,
+                                  close,         destroy};
     ociimg_loader *loader = nullptr;
     ociimg_index *index = nullptr;
     ociimg_descriptor *blob = nullptr;

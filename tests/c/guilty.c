@@ -2,29 +2,31 @@
 
 #include "check.h"
 
-static ociimg_platform *parsed(void) {
-  ociimg_platform *platform = NULL;
-  if (ociimg_platform_parse("linux/amd64", NULL, &platform, NULL) != OCIIMG_STATUS_OK) {
-    exit(2);
-  }
-  return platform;
+static ociimg_platform *parsed(void)
+{
+    ociimg_platform *platform = NULL;
+    if (ociimg_platform_parse("linux/amd64", NULL, &platform, NULL) != OCIIMG_STATUS_OK) {
+        exit(2);
+    }
+    return platform;
 }
 
-int main(int argc, char **argv) {
-  const char *guilt = argc == 2 ? argv[1] : "";
-  ociimg_platform *platform = parsed();
-  volatile int largest = INT32_MAX;
-  if (strcmp(guilt, "leak") == 0) {
-    platform = parsed();
-  } else if (strcmp(guilt, "use after free") == 0) {
-    const char *text = ociimg_platform_format(platform);
+int main(int argc, char **argv)
+{
+    const char *guilt = argc == 2 ? argv[1] : "";
+    ociimg_platform *platform = parsed();
+    volatile int largest = INT32_MAX;
+    if (strcmp(guilt, "leak") == 0) {
+        platform = parsed();
+    } else if (strcmp(guilt, "use after free") == 0) {
+        const char *text = ociimg_platform_format(platform);
+        ociimg_platform_free(platform);
+        return text[0] == 'l' ? 0 : 3;
+    } else if (strcmp(guilt, "overflow") == 0) {
+        largest = largest + 1;
+    } else if (strcmp(guilt, "nothing") != 0) {
+        return 2;
+    }
     ociimg_platform_free(platform);
-    return text[0] == 'l' ? 0 : 3;
-  } else if (strcmp(guilt, "overflow") == 0) {
-    largest = largest + 1;
-  } else if (strcmp(guilt, "nothing") != 0) {
-    return 2;
-  }
-  ociimg_platform_free(platform);
-  return 0;
+    return 0;
 }
