@@ -114,25 +114,28 @@ impl DescriptorReader {
     }
 
     fn media_type(&mut self, p: &mut Parser<'_>) -> Result<Text, Fault> {
-        let written = p.string()?;
-        if let Some(known) = self.media_types.recent(|known| **known == *written) {
-            return Ok(known.clone());
+        if let Some(known) = self.media_types.recall(p) {
+            return Ok(known);
         }
-        let text = checked(&written)?;
-        Ok(self.media_types.intern(text))
+        let (text, raw) = p.with_raw(Parser::text)?;
+        Ok(self.media_types.intern(raw, text))
     }
 
     /// `None` where os or architecture is missing.
     fn platform(&mut self, p: &mut Parser<'_>) -> Result<Option<Arc<Platform>>, Fault> {
-        let mut fields = PlatformFields::default();
-        p.object(PLATFORM, |p, name| fields.read(p, name))?;
+        if let Some(known) = self.platforms.recall(p) {
+            return Ok(Some(known));
+        }
+        let (fields, raw) = p.with_raw(|p| {
+            let mut fields = PlatformFields::default();
+            p.object(PLATFORM, |p, name| fields.read(p, name))?;
+            Ok(fields)
+        })?;
         if !fields.is_complete() {
             return Ok(None);
         }
-        if let Some(known) = self.platforms.recent(|known| fields.are_of(known)) {
-            return Ok(Some(known.clone()));
-        }
-        Ok(Some(self.platforms.intern(Arc::new(fields.build()?))))
+        let platform = Arc::new(fields.build()?);
+        Ok(Some(self.platforms.intern(raw, platform)))
     }
 }
 
@@ -168,15 +171,6 @@ impl<'a> PlatformFields<'a> {
         }
     }
 
-    fn are_of(&self, platform: &Platform) -> bool {
-        let is = |field: &str, text: &Option<Text>| field == text.as_deref().unwrap_or_default();
-        is(&self.os, &platform.os)
-            && is(&self.architecture, &platform.architecture)
-            && is(&self.variant, &platform.variant)
-            && is(&self.os_version, &platform.os_version)
-            && self.os_features == platform.os_features
-    }
-
     pub fn is_complete(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
@@ -198,8 +192,8 @@ impl<'a> PlatformFields<'a> {
 
 /// Values of which each is kept once.
 struct Interner<T> {
-    /// The first few, which are compared before anything is hashed.
-    first: Vec<T>,
+    /// The first few as they are written, which are recognized before anything is parsed.
+    first: Vec<(Box<str>, T)>,
     all: HashSet<T>,
 }
 
@@ -214,23 +208,31 @@ impl<T> Default for Interner<T> {
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     const FIRST: usize = 8;
+    const MAX_RAW: usize = 256;
 
-    fn recent(&self, is: impl Fn(&T) -> bool) -> Option<&T> {
-        self.first.iter().find(|known| is(known))
+    /// Takes the next value if it is written like one of the first.
+    fn recall(&self, p: &mut Parser<'_>) -> Option<T> {
+        let known = |(raw, _): &&(Box<str>, T)| p.take_raw(raw);
+        self.first
+            .iter()
+            .find(known)
+            .map(|(_, value)| value.clone())
     }
 
-    fn intern(&mut self, value: T) -> T {
-        if self.first.len() < Self::FIRST {
-            self.first.push(value.clone());
-            return value;
-        }
-        match self.all.get(&value) {
+    fn intern(&mut self, raw: &str, value: T) -> T {
+        let value = match self.all.get(&value) {
             Some(known) => known.clone(),
             None => {
                 self.all.insert(value.clone());
                 value
             }
+        };
+        // Flat ones alone: they may stand at any depth.
+        let is_flat = !raw[1..].contains(['{', '[']);
+        if self.first.len() < Self::FIRST && is_flat && raw.len() <= Self::MAX_RAW {
+            self.first.push((raw.into(), value.clone()));
         }
+        value
     }
 }
 

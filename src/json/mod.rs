@@ -5,6 +5,7 @@
 //! [`Value`] is for small documents of which little is asked, [`edit`] changes them.
 
 mod defined;
+mod document;
 pub mod edit;
 mod fault;
 mod foreign;
@@ -19,9 +20,10 @@ mod tree;
 mod value;
 
 pub use defined::{Checks, Defined};
+pub use document::document;
 pub use fault::Fault;
 pub use keys::folds_to;
-pub use parse::{Parser, document};
+pub use parse::Parser;
 pub use texts::checked;
 pub use value::{Object, Value, missing, parse};
 

@@ -6,7 +6,6 @@
 
 use super::defined::{Checks, Defined};
 use super::fault::{Fault, Result};
-use super::foreign::foreign;
 use super::keys::{Keys, Mark, folds_to};
 use super::string::{self, Scanned};
 use super::texts::checked;
@@ -22,38 +21,6 @@ pub struct Parser<'a> {
     pub(super) at: usize,
     pub(super) depth: u32,
     pub(super) keys: Keys,
-}
-
-/// Reads the one value that a document is.
-pub fn document<'a, T>(
-    document: &'a [u8],
-    read: impl FnOnce(&mut Parser<'a>) -> Result<T>,
-) -> Result<T> {
-    if let Some(found) = foreign(document) {
-        return Err(Fault::of_grammar(format_args!(
-            "found {found}, expected JSON"
-        )));
-    }
-    let text = std::str::from_utf8(document).map_err(|e| {
-        Fault::of_grammar(format_args!(
-            "found bytes that are not UTF-8 at offset {}, expected JSON",
-            e.valid_up_to()
-        ))
-    })?;
-    if text.starts_with('\u{feff}') {
-        return Err(Fault::of_grammar(
-            "found a byte order mark, expected JSON without one",
-        ));
-    }
-    if u32::try_from(text.len()).is_err() {
-        return Err(Fault::of_grammar("found 4 GiB or more, expected less"));
-    }
-    let mut parser = Parser::new(text);
-    let value = read(&mut parser)?;
-    match parser.peek() {
-        None => Ok(value),
-        Some(_) => Err(parser.unexpected("the end of the document")),
-    }
 }
 
 impl<'a> Parser<'a> {
@@ -141,6 +108,27 @@ impl<'a> Parser<'a> {
             }
             result => result.map(Ok),
         }
+    }
+
+    /// What `read` makes of the next value, and the value as written.
+    pub fn with_raw<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<(T, &'a str)> {
+        self.peek();
+        let start = self.at;
+        let value = read(self)?;
+        Ok((value, &self.text[start..self.at]))
+    }
+
+    /// Passes over the next value if it is written as `raw`, a whole string or object.
+    pub fn take_raw(&mut self, raw: &str) -> bool {
+        self.peek();
+        let is_there = self.text.as_bytes()[self.at..].starts_with(raw.as_bytes());
+        if is_there {
+            self.at += raw.len();
+        }
+        is_there
     }
 
     /// Passes over `null`, and tells whether it was there.

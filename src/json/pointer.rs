@@ -1,7 +1,8 @@
 //! JSON pointers (RFC 6901).
 
 use super::defined::Checks;
-use super::parse::{Parser, document};
+use super::document::document;
+use super::parse::Parser;
 
 /// The value at `pointer` in a document that was read strictly before, as written.
 pub fn at<'a>(json: &'a [u8], pointer: &str) -> Option<&'a str> {

@@ -1,8 +1,9 @@
 //! Values of a checked document that are taken apart only as far as somebody asks.
 
 use super::defined::{Checks, Defined};
+use super::document::document;
 use super::fault::{Fault, Result};
-use super::parse::{self, Parser};
+use super::parse::Parser;
 use super::texts::checked;
 use crate::text::Text;
 use std::borrow::Cow;
@@ -14,8 +15,8 @@ pub struct Value<'a>(&'a str);
 /// The document's outermost value. After this its text is known to be one JSON value in
 /// UTF-8, without lone surrogates, nested no deeper than 128; that no object has a key
 /// twice is seen object by object, when it is taken apart.
-pub fn parse(document: &[u8]) -> Result<Value<'_>> {
-    parse::document(document, |p| p.raw(Checks::default()).map(Value))
+pub fn parse(bytes: &[u8]) -> Result<Value<'_>> {
+    document(bytes, |p| p.raw(Checks::default()).map(Value))
 }
 
 impl<'a> Value<'a> {
