@@ -1037,45 +1037,6 @@ ociimg_status ociimg_index_load(const ociimg_loader *loader,
 /** How many entries the index has; 0 for NULL. */
 size_t ociimg_index_entry_count(const ociimg_index *index);
 
-/** What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end. */
-ociimg_entry_kind ociimg_index_entry_kind(const ociimg_index *index, size_t i);
-
-/**
- * The platform that the entry is for: as written in its descriptor, else its config's;
- * NULL where it has none. The caller frees it with ociimg_platform_free.
- */
-ociimg_platform *ociimg_index_entry_platform(const ociimg_index *index, size_t i);
-
-/**
- * The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
- * the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
- * with ociimg_descriptor_free.
- */
-ociimg_descriptor *ociimg_index_entry_descriptor(const ociimg_index *index, size_t i);
-
-/**
- * Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
- * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH or
- * OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
- * ociimg_error_free.
- */
-ociimg_error *ociimg_index_entry_error(const ociimg_index *index, size_t i);
-
-/**
- * Returns the name under which the root offers the entry, or the index that it is nested
- * in: of a docker-save archive the tag as written, else the annotation
- * io.containerd.image.name of the root's descriptor, else its annotation
- * org.opencontainers.image.ref.name. NULL where it has none, and beyond the end. Lives as
- * long as the index.
- */
-const char *ociimg_index_entry_name(const ociimg_index *index, size_t i);
-
-/**
- * Returns the name of an entry kind, "IMAGE"; "UNKNOWN" for a number that has none.
- * Static text.
- */
-const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
-
 /**
  * The images that a machine of this platform can run, best first, by
  * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
@@ -1120,6 +1081,45 @@ const uint8_t *ociimg_index_root_json(const ociimg_index *index, size_t *len);
 
 /** Frees an index; NULL does nothing. Any thread, callbacks too. */
 void ociimg_index_free(ociimg_index *index);
+
+/** What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end. */
+ociimg_entry_kind ociimg_index_entry_kind(const ociimg_index *index, size_t i);
+
+/**
+ * The platform that the entry is for: as written in its descriptor, else its config's;
+ * NULL where it has none. The caller frees it with ociimg_platform_free.
+ */
+ociimg_platform *ociimg_index_entry_platform(const ociimg_index *index, size_t i);
+
+/**
+ * The entry's descriptor; that of a single manifest is made from its bytes. NULL beyond
+ * the end, and for a BROKEN entry whose descriptor could not be read. The caller frees it
+ * with ociimg_descriptor_free.
+ */
+ociimg_descriptor *ociimg_index_entry_descriptor(const ociimg_index *index, size_t i);
+
+/**
+ * Why the entry is BROKEN: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_UNSUPPORTED,
+ * OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH, OCIIMG_STATUS_SIZE_MISMATCH or
+ * OCIIMG_STATUS_LIMIT_EXCEEDED. NULL for any other entry. The caller frees it with
+ * ociimg_error_free.
+ */
+ociimg_error *ociimg_index_entry_error(const ociimg_index *index, size_t i);
+
+/**
+ * Returns the name under which the root offers the entry, or the index that it is nested
+ * in: of a docker-save archive the tag as written, else the annotation
+ * io.containerd.image.name of the root's descriptor, else its annotation
+ * org.opencontainers.image.ref.name. NULL where it has none, and beyond the end. Lives as
+ * long as the index.
+ */
+const char *ociimg_index_entry_name(const ociimg_index *index, size_t i);
+
+/**
+ * Returns the name of an entry kind, "IMAGE"; "UNKNOWN" for a number that has none.
+ * Static text.
+ */
+const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
 
 /** @} */
 

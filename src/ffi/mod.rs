@@ -24,6 +24,7 @@ mod config_edit;
 mod context;
 mod copy;
 mod descriptor;
+mod entry;
 mod error;
 mod image;
 mod image_edit;

@@ -2,6 +2,7 @@
 //! and the indexes nested in it.
 
 mod entry;
+mod kind;
 mod known;
 mod memo;
 mod options;
@@ -12,9 +13,10 @@ mod verified;
 mod walk;
 
 pub use entry::{Entry, EntryKind, Way};
+pub use kind::{is_image, other_kind, schema1};
 pub use known::{Findings, Known};
 pub use options::LoadOptions;
-pub use store::{Store, is_image};
+pub use store::{Store, parse};
 pub use stream::open;
 pub use verified::Verified;
 

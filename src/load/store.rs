@@ -1,5 +1,6 @@
 //! The documents of one loader, read and verified, and those that are kept.
 
+use super::kind::other_kind;
 use super::options::LoadOptions;
 use super::stream::{drain, open};
 use super::verified::Verified;
@@ -10,8 +11,7 @@ use crate::digest::Digest;
 use crate::document::{Document, ManifestDocument};
 use crate::error::{Error, Result};
 use crate::loader::Loader;
-use crate::media_type::{self, Kind};
-use crate::text::Text;
+use crate::media_type::Kind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -229,23 +229,9 @@ pub fn parse(d: &Descriptor, bytes: &[u8], max_children: u32) -> Result<Document
     })
 }
 
-pub fn other_kind(d: &Descriptor, found: Kind, expected: Kind) -> Error {
-    Error::malformed(format_args!(
-        "document {}: found {found}, expected {expected}, as its descriptor says",
-        d.digest
-    ))
-    .with_digest(d.digest.text())
-}
-
 pub fn parse_config(d: &Descriptor, bytes: &[u8]) -> Result<Config> {
     Config::parse(bytes).map_err(|e| {
         e.context(format_args!("config {}", d.digest))
             .with_digest(d.digest.text())
     })
-}
-
-/// Whether a manifest with this type of its own and this config is an image's.
-pub fn is_image(media_type: Option<&Text>, config: &Descriptor, d: &Descriptor) -> bool {
-    let own = media_type.unwrap_or(&d.media_type);
-    media_type::is_image_config(&config.media_type, own)
 }

@@ -1,10 +1,11 @@
 //! The walk over an index and the indexes nested in it.
 
 use super::entry::{Entry, EntryKind, Way};
+use super::kind::{is_image, is_unknown, marked_kind, other_kind, schema1};
 use super::known::Findings;
 use super::memo::Memo;
 use super::options::LoadOptions;
-use super::store::{Store, is_image, other_kind, parse, parse_config};
+use super::store::{Store, parse, parse_config};
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::document::{BadChild, Document, IndexDocument, ManifestDocument};
@@ -270,12 +271,7 @@ impl<'a> Walk<'a> {
     fn classify(&mut self, d: &Descriptor) -> Result<(EntryKind, Option<Arc<Platform>>)> {
         let as_described = |kind| Ok((kind, d.platform().cloned()));
         match media_type::kind(&d.media_type) {
-            Kind::Schema1 => {
-                return Err(Error::unsupported(
-                    "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one",
-                )
-                .with_digest(d.digest.text()));
-            }
+            Kind::Schema1 => return Err(schema1(d)),
             Kind::Other => return as_described(EntryKind::Unknown),
             Kind::Index | Kind::Manifest => {}
         }
@@ -353,23 +349,6 @@ impl<'a> Walk<'a> {
         }
         self.store.read(d, kind, self.ctx, &mut self.bytes_left)
     }
-}
-
-/// The kind that a descriptor's annotations or artifact type say.
-fn marked_kind(d: &Descriptor) -> Option<EntryKind> {
-    let reference = d.annotation("vnd.docker.reference.type");
-    if reference.is_some_and(|v| &*v == "attestation-manifest") {
-        return Some(EntryKind::Attestation);
-    }
-    let artifact_type = d.artifact_type()?;
-    let is_image = media_type::is_image_config(artifact_type, &d.media_type);
-    (!is_image).then_some(EntryKind::Artifact)
-}
-
-/// The platform that BuildKit writes for attestations.
-fn is_unknown(platform: &Platform) -> bool {
-    let is = |field: &Option<Text>| field.as_deref() == Some("unknown");
-    is(&platform.os) && is(&platform.architecture)
 }
 
 fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descriptor>> {

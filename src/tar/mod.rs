@@ -29,6 +29,7 @@ mod flaw;
 mod header;
 mod path;
 mod sparse;
+mod sparse_map;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -38,5 +39,6 @@ pub use find::{FindError, Found};
 pub use flaw::Flaw;
 pub use header::{BLOCK, is_archive, is_tar};
 pub use path::normalized;
-pub use sparse::{Map, Piece, Sparse, SparseFlaw};
+pub use sparse::Sparse;
+pub use sparse_map::{Map, Piece, SparseFlaw};
 pub use table::{End, Limits, Table};

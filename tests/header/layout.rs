@@ -89,7 +89,7 @@ const SECTIONS: &[Section] = &[
         "index",
         "Indexes",
         "All that is below a root: loading, listing, selecting.",
-        &["index"],
+        &["index", "entry"],
     ),
     section(
         "image",

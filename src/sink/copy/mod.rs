@@ -6,6 +6,7 @@
 //! done: memory does not grow with the sizes of blobs.
 
 mod met;
+mod names;
 mod options;
 mod progress;
 mod queue;

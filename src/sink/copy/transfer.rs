@@ -10,7 +10,8 @@ use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
 use crate::media_type;
 use crate::reader::{Expected, Mode, ReadOptions, Reader};
-use crate::sink::{Begin, BlobWriter, SharedSink};
+use crate::sink::shared::SharedSink;
+use crate::sink::target::{Begin, BlobWriter};
 use crate::text::Escaped;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,6 +1,7 @@
 //! The walk over the tree below a root, one document at a time.
 
 use super::met::Met;
+use super::names::expect_one_root;
 use super::options::CopyOptions;
 use super::source::{RootKind, Source};
 use super::step::{Document, Root, Step};
@@ -9,8 +10,9 @@ use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::document::{self, BadChild};
 use crate::error::{Error, Result, Status};
+use crate::load;
 use crate::media_type::{self, Kind};
-use crate::text::{Escaped, Text};
+use crate::text::Text;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -70,9 +72,6 @@ enum Visit {
     /// An index, which the walk is in now.
     Opened,
 }
-
-/// Names that a message repeats.
-const MAX_NAMES: usize = 16;
 
 const LEFT_OUT: Visit = Visit::Done(Vec::new(), false);
 
@@ -296,7 +295,9 @@ impl Walk {
             Kind::Manifest if is_selected => {
                 let manifest = match parse(&document)? {
                     document::Document::Manifest(manifest) => manifest,
-                    document::Document::Index(_) => return Err(other_kind(d, Kind::Manifest)),
+                    document::Document::Index(_) => {
+                        return Err(load::other_kind(d, Kind::Index, Kind::Manifest));
+                    }
                 };
                 let diff_ids = match self.options.check_diff_ids {
                     true => self.diff_ids(d, &manifest, ctx)?,
@@ -304,12 +305,7 @@ impl Walk {
                 };
                 steps = self.met.blobs(manifest, diff_ids)?;
             }
-            Kind::Schema1 => {
-                return Err(Error::unsupported(
-                    "found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one",
-                )
-                .with_digest(d.digest.text()));
-            }
+            Kind::Schema1 => return Err(load::schema1(d)),
             Kind::Manifest | Kind::Other => {}
         }
         if is_selected {
@@ -375,53 +371,16 @@ impl Walk {
     }
 }
 
-/// A name is only given to a single root; the list of a layout or archive may have several.
-fn expect_one_root(
-    options: &CopyOptions,
-    own_names: impl ExactSizeIterator<Item = Option<Text>>,
-) -> Result<()> {
-    let count = own_names.len();
-    if options.names.is_empty() || count == 1 {
-        return Ok(());
-    }
-    let quoted: Vec<_> = own_names
-        .take(MAX_NAMES)
-        .map(|name| match &name {
-            Some(name) => format!("\"{}\"", Escaped(name)),
-            None => "one without a name".to_owned(),
-        })
-        .collect();
-    let more = if count > MAX_NAMES { ", ..." } else { "" };
-    Err(Error::invalid_argument(format_args!(
-        "the source lists {count} images or indexes ({}{more}), expected one to give a name to: \
-         choose one with ref_name",
-        quoted.join(", ")
-    )))
-}
-
 fn parse(document: &Document) -> Result<document::Document> {
-    let digest = &document.descriptor.digest;
-    document::Document::parse(&document.bytes, u32::MAX).map_err(|e| {
-        e.context(format_args!("document {digest}"))
-            .with_digest(digest.text())
-    })
+    load::parse(&document.descriptor, &document.bytes, u32::MAX)
 }
 
 fn parse_index(document: &Document) -> Result<Vec<Result<Arc<Descriptor>, BadChild>>> {
     match parse(document)? {
         document::Document::Index(index) => Ok(index.children),
-        document::Document::Manifest(_) => Err(other_kind(&document.descriptor, Kind::Index)),
+        document::Document::Manifest(_) => {
+            let d = &document.descriptor;
+            Err(load::other_kind(d, Kind::Manifest, Kind::Index))
+        }
     }
-}
-
-fn other_kind(d: &Descriptor, expected: Kind) -> Error {
-    let found = match expected {
-        Kind::Index => Kind::Manifest,
-        _ => Kind::Index,
-    };
-    Error::malformed(format_args!(
-        "document {}: found {found}, expected {expected}, as its descriptor says",
-        d.digest
-    ))
-    .with_digest(d.digest.text())
 }
