@@ -149,8 +149,8 @@ impl History {
         (0..self.len()).map(|i| self.get(i).expect("below the length"))
     }
 
-    /// The layer that step `i` made, of so many; `None` where it made none, and where the
-    /// steps that make layers are not as many.
+    /// The layer of `layers` that step `i` made; `None` if it made none, or if the steps that
+    /// make layers are more or fewer.
     pub fn layer(&self, i: usize, layers: usize) -> Option<usize> {
         let made = |step: &HistoryStep<'_>| !step.empty_layer;
         if !made(&self.get(i)?) || self.iter().filter(made).count() != layers {

@@ -127,7 +127,7 @@ impl Descriptor {
         self.rare.as_ref()?.data.as_ref()
     }
 
-    /// SIZE_MISMATCH unless content of so many bytes is of this descriptor's size.
+    /// SIZE_MISMATCH unless `found` is this descriptor's size.
     pub fn expect_size(&self, found: u64) -> Result<()> {
         if found == self.size {
             return Ok(());

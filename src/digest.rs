@@ -1,4 +1,4 @@
-//! Digests, and the check that content is what its digest says.
+//! Digests, and checking content against them.
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests>
 

@@ -135,7 +135,7 @@ fn split_registry(name: &str) -> (&str, &str) {
     }
 }
 
-/// What is before the first `separator`, and what is after it if there is one.
+/// The text before the first `separator`, and the text after it if there is one.
 fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {
     match text.split_once(separator) {
         Some((text, rest)) => (text, Some(rest)),

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 ///
 /// A C string ends at its first NUL: a document that has one inside a text would be
 /// read differently by a C program and by everybody else. This type is the proof that
-/// the text was checked, and the NUL behind it lets the text be lent as it stands.
+/// the text was checked, and the NUL behind it lets the text be lent to C without a copy.
 #[derive(Clone)]
 pub struct Text(Arc<str>);
 
@@ -198,9 +198,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The text with controls, line ends and what else is not printable escaped as in Rust; the
-/// rest stands as it is, quotation marks and backslashes too, so that again does nothing
-/// more.
+/// Escapes control and other unprintable characters as Rust does. Quotes and backslashes are
+/// kept, so escaping twice changes nothing.
 pub fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for c in text.chars() {

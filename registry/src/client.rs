@@ -160,7 +160,7 @@ impl Client {
                 }) if first.is_none() && schemes.len() > 1 => {
                     first = Some(trouble);
                 }
-                // Nobody is there in either scheme: what was said of https counts.
+                // Nobody is there in either scheme: the error of https counts.
                 Err(Unanswered {
                     failure: Failure::Refused(_),
                     trouble,

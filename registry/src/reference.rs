@@ -80,7 +80,7 @@ pub fn is_tag(text: &str) -> bool {
         && !text.starts_with(['.', '-'])
 }
 
-/// A mirror: host and port, and what stands before the repository there.
+/// A mirror: host and port, and a prefix for the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
     pub host: String,

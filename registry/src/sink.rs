@@ -299,7 +299,7 @@ impl Sink {
             if !is_success(answer.head.status) {
                 return Ok(None);
             }
-            // Without a range that can be understood it stands at nothing.
+            // Without a range that can be understood nothing was received.
             let offset = answer.head.get("range").and_then(uploaded).unwrap_or(0);
             let location = match answer.head.get("location") {
                 Some(_) => self.location(&mut answer, ctx)?,

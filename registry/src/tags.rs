@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 
 const MAX_PAGE: u64 = 4 * 1024 * 1024;
 
-/// A server that gives no tag in so many pages in turn gives none any more.
+/// Pages without a tag in succession, after which listing fails.
 const MAX_EMPTY_PAGES: usize = 16;
 
 /// A map, so that nothing but an object is taken for one.

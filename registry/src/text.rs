@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 const MAX_QUOTE: usize = 300;
 
-/// Text of a server, of a document or of the program as it stands in a message: control
+/// Text of a server, of a document or of the program as a message quotes it: control
 /// characters and quotes are escaped, a long one is cut.
 pub fn escaped(text: &str) -> String {
     let mut out = String::new();

@@ -21,7 +21,7 @@ pub struct Upload {
     scope: String,
     digest: String,
     home: Url,
-    /// Where the server takes it, as it said last.
+    /// The upload URL of the server's last response.
     location: Url,
     /// Bytes that were there before this stream.
     offset: u64,

@@ -20,7 +20,7 @@ pub trait Decoder: Send {
     fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         let step = self.step(input, out)?;
         if step == Step::default() && !input.is_empty() {
-            return Err(Error::internal("decompressing stands still"));
+            return Err(Error::internal("the decoder makes no progress"));
         }
         Ok(step)
     }

@@ -20,7 +20,7 @@ use gzip::Gzip;
 use xz::Xz;
 use zstd::Zstd;
 
-/// Bytes from the start of a blob that tell what it is: a tar header.
+/// Bytes from the start of a blob that detection needs: a tar header.
 pub const HEAD: usize = tar::BLOCK;
 
 /// The memory that a zstd window or an xz dictionary may take, unless a caller says

@@ -25,7 +25,7 @@ pub enum Root {
 pub struct IndexDocument {
     /// As written, if it was.
     pub media_type: Option<Text>,
-    /// The manifests and indexes named, in order; what is wrong with one concerns no other.
+    /// The manifests and indexes named, in order; an invalid one does not affect the others.
     pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
 }
 

@@ -1,5 +1,5 @@
 //! The one writer of new documents: the same content gives the same bytes, whenever and
-//! wherever it is written. What was loaded is never written again from here.
+//! wherever it is written. Loaded documents are never rewritten here.
 
 use crate::descriptor::{Annotations, Descriptor};
 use crate::platform::Platform;

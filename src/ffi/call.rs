@@ -57,14 +57,14 @@ impl ociimg_call {
 ///     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
 ///
 /// The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
-/// What is returned decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
+/// The returned status decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
 /// OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
 /// a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
 /// OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
 /// else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
 /// ociimg_error_callback_code returns, and message part of ociimg_error_message.
-/// message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
-/// printable is escaped. For a NULL call nothing is recorded.
+/// message is copied and may be NULL; bytes that are not UTF-8 are replaced, characters that
+/// are not printable are escaped. For a NULL call nothing is recorded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_call_fail(
     call: *mut ociimg_call,

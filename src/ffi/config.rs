@@ -15,8 +15,8 @@ use libc::{c_char, size_t};
 use std::sync::Arc;
 
 /// The image configuration, read-only. Immutable; several threads may read one at once.
-/// Owned by whoever got it, and freed with ociimg_config_free; its texts live as long as it
-/// does. A list that is null or absent in the document counts 0.
+/// Freed with ociimg_config_free; its texts live as long as it does. A list that is null or
+/// absent in the document counts 0.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
 pub struct ociimg_config {

@@ -311,7 +311,7 @@ pub unsafe extern "C" fn ociimg_image_set_config_member(
     len: size_t,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
-    // SAFETY: an image of ours or NULL, a C string or NULL, as many bytes as said, an output
+    // SAFETY: an image of ours or NULL, a C string or NULL, bytes of the length given, an output
     // that is NULL or can be written.
     unsafe {
         edit(image, err, |image| {
@@ -335,7 +335,7 @@ pub unsafe extern "C" fn ociimg_image_set_config_json(
     len: size_t,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
-    // SAFETY: an image of ours or NULL, as many bytes as said, an output that is NULL or can
+    // SAFETY: an image of ours or NULL, bytes of the length given, an output that is NULL or can
     // be written.
     unsafe {
         edit(image, err, |image| {

@@ -13,9 +13,9 @@ use crate::error::Result;
 use libc::{c_char, size_t};
 use std::sync::Arc;
 
-/// What names a piece of content: media type, digest and size, and what else a document
-/// says of it. Immutable; several threads may read one at once. Owned by whoever got it,
-/// and freed with ociimg_descriptor_free.
+/// Names a piece of content: media type, digest and size, and further properties that a
+/// document gives it. Immutable; several threads may read one at once. Freed with
+/// ociimg_descriptor_free.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
 pub struct ociimg_descriptor(pub(super) Arc<Descriptor>);

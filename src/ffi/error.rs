@@ -38,7 +38,7 @@ pub enum ociimg_status_values {
     /// and uncompressed size, window), or one of those that ociimg_loader_open_archive
     /// names.
     OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
-    /// The context was cancelled, or a callback said so.
+    /// The context was cancelled, or a callback reported that.
     OCIIMG_STATUS_CANCELLED = 8,
     /// A callback reported a failure of its own.
     OCIIMG_STATUS_CALLBACK = 9,
@@ -117,8 +117,8 @@ pub extern "C" fn ociimg_status_name(status: ociimg_status) -> *const c_char {
     place.map_or(c"UNKNOWN".as_ptr(), |place| NAMES[place].as_ptr())
 }
 
-/// Why a call failed. Immutable; several threads may read one at once. Owned by whoever
-/// got it, and freed with ociimg_error_free.
+/// Why a call failed. Immutable; several threads may read one at once. Freed with
+/// ociimg_error_free.
 pub struct ociimg_error {
     error: Error,
     /// Usually that of `error`; an error of the program's own may have a number that this

@@ -58,20 +58,20 @@ fn or_default<T: PartialEq + Default>(given: T, default: T) -> T {
     }
 }
 
-/// All that stands below a root: a list of images and other things, nested indexes laid
-/// out in document order; or those of them that were selected. Immutable; any number of
-/// threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+/// The entries below a root, images and others: those of nested indexes in document order,
+/// or those that were selected. Immutable; any number of threads may use one at once. Freed
+/// with ociimg_index_free; images and other handles made from it stay usable.
 pub struct ociimg_index(pub(super) Index);
 
 /// Loads the root and all indexes below it. Manifests are read only where the index does
 /// not say which platform they are for. A single manifest is an index of one entry. opts
 /// and ctx may be NULL. The caller frees *out with ociimg_index_free.
 ///
-/// What is wrong with the root, a failing callback, cancelling and max_entries fail the
+/// A fault of the root, a failing callback, cancelling and max_entries fail the
 /// load; content that is missing, wrong, too large or not understood below the root makes
 /// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
 ///
-/// Fails with the statuses of options, also for a root_digest that is none, and with those
+/// Fails with the statuses of options, also for an invalid root_digest, and with those
 /// of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
 /// Docker schema 1 and a root digest of unknown algorithm, OCIIMG_STATUS_MALFORMED for the
 /// root and for the digest that the loader has for it, OCIIMG_STATUS_SIZE_MISMATCH for an
@@ -116,8 +116,8 @@ pub extern "C" fn ociimg_index_entry_count(index: Option<&ociimg_index>) -> size
 /// The images that a machine of this platform can run, best first, by
 /// ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
 /// no images or have no platform are left out; nothing found is success with 0 entries.
-/// The new index has the root of the old one, and shares what was loaded. Asks the loader
-/// for nothing. The caller frees *out with ociimg_index_free.
+/// The new index has the root of the old one, and shares its loaded documents. Runs no
+/// callback. The caller frees *out with ociimg_index_free.
 ///
 /// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
@@ -164,8 +164,8 @@ pub extern "C" fn ociimg_index_root_digest(index: Option<&ociimg_index>) -> *con
     get_text(index, |index| Some(index.0.root().digest.text()))
 }
 
-/// Whether the root was checked against a digest that the loader or the caller knew. Else
-/// nobody but the source vouches for it.
+/// Whether the root was checked against a digest that the loader or the caller knew. Otherwise
+/// only the source vouches for it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_index_root_is_verified(index: Option<&ociimg_index>) -> ociimg_bool {
     get_bool(index, |index| index.0.root_is_verified())
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn ociimg_index_image(
 /// Loads the image that a machine of this platform runs: the first by
 /// ociimg_matcher_default(platform) that is really an image. platform NULL is this machine.
 /// A root that is a single manifest without platform is that image. Entries whose platform
-/// the root itself tells come before all others. ctx may be NULL. May run callbacks; several
+/// is in the root itself come before all others. ctx may be NULL. May run callbacks; several
 /// threads may ask one index at once. The caller frees *out with ociimg_image_free.
 ///
 /// Fails with OCIIMG_STATUS_NOT_FOUND (none fits; the message names the platforms that there

@@ -86,8 +86,8 @@ pub unsafe extern "C" fn ociimg_index_builder_new(
 /// Makes a builder with the entries of an index's own root, as they are written: nested
 /// indexes, attestations and broken ones too. The root of a selection is that of the index
 /// that it was selected from; ociimg_index_builder_keep leaves only what matches. Members of
-/// the root that nobody knows are kept. Runs no callback. The caller frees *out with
-/// ociimg_index_builder_free.
+/// the root that this library does not know are kept. Runs no callback. The caller frees
+/// *out with ociimg_index_builder_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest).
 #[unsafe(no_mangle)]
@@ -170,8 +170,8 @@ pub unsafe extern "C" fn ociimg_index_builder_add_index(
 }
 
 /// Puts an image, as it is now, in the place of an entry. Annotations and unknown members of
-/// the entry stay, its platform is the image's. Attestations of what was there go, unless
-/// another entry has the same digest. Runs no callback.
+/// the entry stay, its platform is the image's. Attestations of the replaced entry are
+/// removed, unless another entry has the same digest. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i), OCIIMG_STATUS_UNSUPPORTED (an
 /// OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY (builder or image is in use on

@@ -11,8 +11,8 @@ use crate::digest::Digest;
 use crate::layer::Layer;
 use libc::c_char;
 
-/// A layer of an image. Immutable; any number of threads may use one at once. Owned by
-/// whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
+/// A layer of an image. Immutable; any number of threads may use one at once. Freed
+/// with ociimg_layer_free; its texts live as long as it does.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 pub struct ociimg_layer(pub(super) Layer);
@@ -66,7 +66,7 @@ pub extern "C" fn ociimg_layer_chain_id(layer: Option<&ociimg_layer>) -> *const 
 /// until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
 /// *out with ociimg_reader_free.
 ///
-/// Fails with the statuses of options (also for a mode that is none) and of a callback, and
+/// Fails with the statuses of options (also for an unknown mode) and of a callback, and
 /// with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
 /// of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
 /// layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable

@@ -197,7 +197,7 @@ pub unsafe extern "C" fn ociimg_layer_writer_write(
     len: size_t,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
-    // SAFETY: a writer of ours or NULL; a buffer of as many bytes as it is said to have; an
+    // SAFETY: a writer of ours or NULL; a buffer of the size given; an
     // output that is NULL or can be written.
     unsafe {
         status(err, || {

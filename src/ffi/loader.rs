@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Where images come from: a program's table of callbacks, or a built-in source. Immutable;
 /// several threads may load from one at once. Freed with ociimg_loader_free, at any time:
-/// what was loaded keeps what it needs.
+/// loaded indexes keep what they need.
 pub struct ociimg_loader(pub(super) Arc<dyn Loader>);
 
 /// Makes a loader of the program's own callbacks. The table is copied; state is handed to

@@ -184,7 +184,7 @@ impl Loader for CallbackLoader {
         let mut buf = [0u8; 256];
         let (state, text, cap) = (self.0.state, buf.as_mut_ptr().cast(), buf.len());
         run(Role::Loader, "root_digest", ctx, |call| {
-            // SAFETY: the program's callback and state; buf is as long as it is said to be.
+            // SAFETY: the program's callback and state; buf has the size given.
             unsafe { root_digest(state, text, cap, call) }
         })?;
         let Ok(digest) = CStr::from_bytes_until_nul(&buf) else {

@@ -13,8 +13,8 @@ use libc::{c_char, size_t};
 use std::sync::Arc;
 
 /// Any manifest as it is: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
-/// attestation. Immutable; several threads may read one at once. Owned by whoever got it,
-/// and freed with ociimg_manifest_free; its texts live as long as it does.
+/// attestation. Immutable; several threads may read one at once. Freed with
+/// ociimg_manifest_free; its texts live as long as it does.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
 pub struct ociimg_manifest {

@@ -8,7 +8,7 @@ use crate::platform::{Matcher, Platform};
 use libc::size_t;
 
 /// Says which platforms are taken, and which of two is better. Immutable; several threads
-/// may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
+/// may use one at once. Freed with ociimg_matcher_free.
 ///
 /// The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
 /// name each constructor is.

@@ -12,7 +12,7 @@ use libc::{c_char, size_t};
 use std::sync::{Arc, OnceLock};
 
 /// An operating system and processor. Immutable; several threads may read one at once.
-/// Owned by whoever got it, and freed with ociimg_platform_free.
+/// Freed with ociimg_platform_free.
 ///
 /// The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
 pub struct ociimg_platform {
@@ -46,9 +46,9 @@ pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
 }
 
 /// Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
-/// "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host stands
-/// for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
-/// this machine. The caller frees *out with ociimg_platform_free.
+/// "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host is
+/// the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
+/// is this machine. The caller frees *out with ociimg_platform_free.
 ///
 /// Fails with the statuses of arguments, also for a specifier that is none; the message names
 /// the part that is wrong, and what is allowed there.

@@ -143,7 +143,7 @@ pub unsafe extern "C" fn ociimg_reader_read(
     n: *mut size_t,
     err: *mut *mut ociimg_error,
 ) -> ociimg_status {
-    // SAFETY: a reader of ours or NULL; a buffer of as many bytes as it is said to have;
+    // SAFETY: a reader of ours or NULL; a buffer of the size given;
     // outputs that are NULL or can be written.
     unsafe {
         set(n, 0);
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn ociimg_reader_read(
     }
 }
 
-/// Reads the rest of the blob, hands it to nobody, and succeeds if everything was verified.
+/// Reads and discards the rest of the blob, and succeeds if everything was verified.
 /// For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
 /// archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
 /// was altered. At the end already, it does nothing; after a failure it fails the same way.
@@ -198,7 +198,7 @@ pub extern "C" fn ociimg_reader_stored_read(reader: Option<&ociimg_reader>) -> u
     get(reader, 0, |reader| reader.progress.stored_read())
 }
 
-/// Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a
+/// Frees a reader and closes its stream, before the end too; NULL does nothing. Inside a
 /// callback that serves this reader, the stream is closed when the call is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_free(reader: *mut ociimg_reader) {

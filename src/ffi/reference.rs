@@ -10,7 +10,7 @@ use crate::text::Text;
 use libc::c_char;
 
 /// The name of an image by its parts. Immutable; several threads may read one at once.
-/// Owned by whoever got it, and freed with ociimg_reference_free.
+/// Freed with ociimg_reference_free.
 pub struct ociimg_reference {
     registry: Option<Text>,
     repository: Text,
@@ -44,7 +44,7 @@ impl From<Reference> for ociimg_reference {
 /// text is copied. The caller frees *out with ociimg_reference_free. Any thread; runs no
 /// callbacks.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no name (also NULL, "", text that
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for text that is no name (also NULL, "", text that
 /// is not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of
 /// another algorithm than sha256, sha512 and blake3); the message names the part that is
 /// wrong.

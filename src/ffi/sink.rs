@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
 /// time: copies keep what they need.
 ///
-/// What is copied is visible when the copy put its root; the sinks of archives and some of a
+/// An image is visible once the copy has put its root; the sinks of archives and some of a
 /// program's own need ociimg_sink_finish for that.
 pub struct ociimg_sink(pub(super) Arc<SharedSink>);
 
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn ociimg_sink_new(
     }
 }
 
-/// Completes the sink: an archive stands at its path when this succeeded, not before.
+/// Completes the sink: an archive is at its path once this succeeded, not before.
 /// Nothing more can be written. To be called once, when all copies to it are done; whether
 /// it succeeds or fails, there is no second time. May run the sink's callbacks, on this
 /// thread. ctx may be NULL.
@@ -71,8 +71,8 @@ pub unsafe extern "C" fn ociimg_sink_finish(
 }
 
 /// Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
-/// is gone and ociimg_sink_finish did not succeed, what is not visible yet is undone. Any
-/// thread, callbacks too.
+/// is gone and ociimg_sink_finish did not succeed, everything that is not
+/// visible yet is undone. Any thread, callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_free(sink: *mut ociimg_sink) {
     // SAFETY: a sink of ours or NULL, given back once.

@@ -118,7 +118,7 @@ pub struct ociimg_sink_vtable {
     pub finish:
         Option<unsafe extern "C-unwind" fn(state: *mut c_void, call: *mut ociimg_call) -> i32>,
     /// Optional. Called once, when the last handle that could use the sink is gone: the sink
-    /// itself or a copy. Without finish before it, what is not visible yet is to be undone.
+    /// itself or a copy. Without finish before it, undo everything that is not visible yet.
     /// The other functions must stay callable until it has returned.
     pub destroy: Option<unsafe extern "C-unwind" fn(state: *mut c_void)>,
 }

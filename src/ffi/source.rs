@@ -115,7 +115,7 @@ unsafe fn open(
     }
 }
 
-/// Opens what is at a path: a folder is an OCI image layout, a file an OCI archive (.tar)
+/// Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar)
 /// or what docker save writes, both also compressed with gzip, zstd, bzip2 or xz. Their
 /// content decides, not their name: see ociimg_loader_open_layout and
 /// ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file

@@ -130,7 +130,7 @@ impl Image {
         &self.manifest().content.annotations
     }
 
-    /// The media type of the manifest by itself; OCI's where it has none.
+    /// The media type written in the manifest; OCI's if it has none.
     pub fn media_type(&self) -> Text {
         self.manifest().content.own_media_type()
     }

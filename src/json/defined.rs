@@ -43,7 +43,7 @@ impl Defined {
     }
 }
 
-/// What is checked of a value that nobody reads, beside the grammar.
+/// The checks of a skipped value beyond the grammar.
 #[derive(Clone, Copy, Default)]
 pub struct Checks {
     /// No object has a key twice.

@@ -1,4 +1,4 @@
-//! What is wrong with a document, and where in it.
+//! Faults of a document: what is wrong, and where.
 
 use crate::error::Error;
 use crate::text::Escaped;

@@ -1,6 +1,6 @@
-//! Names what is no JSON.
+//! Recognises content that is not JSON.
 
-/// What a document is that is no JSON, where its beginning tells.
+/// Names the format of a document that is not JSON, if its first bytes show it.
 pub fn foreign(document: &[u8]) -> Option<&'static str> {
     const BEGINNINGS: &[(&[u8], &str)] = &[
         (b"\xff\xfe", "UTF-16"),

@@ -58,7 +58,7 @@ impl Keys {
         self.open.truncate(mark.0);
     }
 
-    /// Forgets the object of `mark` and gives back the mark given to `push_mark` for it.
+    /// Forgets the object of `mark` and returns the mark passed to `push_mark` for it.
     pub fn pop_mark(&mut self, mark: Mark) -> Mark {
         self.reset(mark);
         let outer = self.open.pop().expect("a mark was pushed");

@@ -1,7 +1,7 @@
 //! JSON as documents are read: strictly, so that no two readers see two documents.
 //!
 //! [`parse`] is the one parser; readers of documents take their fields from it as it goes,
-//! so that a document of ten thousand descriptors never stands in memory as a tree.
+//! so that a document of ten thousand descriptors is never in memory as a tree.
 //! [`Value`] is for small documents of which little is asked, [`edit`] changes them.
 
 mod defined;

@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What `read` makes of the next value, and the value as written.
+    /// Reads the next value with `read`; also returns the value as written.
     pub fn with_raw<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T>,
@@ -121,7 +121,7 @@ impl<'a> Parser<'a> {
         Ok((value, &self.text[start..self.at]))
     }
 
-    /// Passes over the next value if it is written as `raw`, a whole string or object.
+    /// Skips the next value if it is written as `raw`, a whole string or object.
     pub fn take_raw(&mut self, raw: &str) -> bool {
         self.peek();
         let is_there = self.text.as_bytes()[self.at..].starts_with(raw.as_bytes());
@@ -131,7 +131,7 @@ impl<'a> Parser<'a> {
         is_there
     }
 
-    /// Passes over `null`, and tells whether it was there.
+    /// Skips `null`; returns whether it was there.
     pub fn null(&mut self) -> Result<bool> {
         match self.peek() {
             Some(b'n') => self.word("null").map(|()| true),

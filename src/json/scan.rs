@@ -136,7 +136,7 @@ fn scalar_end(bytes: &[u8], start: usize) -> usize {
         )
     };
     let len = bytes[start..].iter().position(ends);
-    // At least one byte, so that whoever goes on from here makes progress.
+    // At least one byte, so that scanning always makes progress.
     len.map_or(bytes.len(), |len| start + len.max(1))
 }
 
@@ -158,7 +158,7 @@ pub fn is_text(string: &str, text: &str) -> bool {
     let plain = string.get(1..string.len().saturating_sub(1));
     match plain {
         Some(plain) if plain == text => !plain.contains('\\'),
-        // An escape is longer than what it stands for.
+        // An escape is longer than the character that it encodes.
         _ => string.len() > text.len() + 2 && string.contains('\\') && unquoted(string) == text,
     }
 }

@@ -1,4 +1,4 @@
-//! Passes over values that nobody reads.
+//! Skips values that are not read, and still checks them.
 
 use super::defined::Checks;
 use super::fault::Result;

@@ -14,7 +14,7 @@ pub struct Tree {
     span: Range<usize>,
 }
 
-/// Text that stands in the source, or was put in.
+/// Text of the source, or text that was put in.
 #[derive(Clone, Debug)]
 pub enum Piece {
     Source(Range<usize>),

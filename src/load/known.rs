@@ -1,4 +1,4 @@
-//! What is known of manifests before a load.
+//! Facts about manifests that a source found before the load.
 
 use super::entry::EntryKind;
 use crate::digest::Digest;

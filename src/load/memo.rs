@@ -16,7 +16,7 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// What is known of a descriptor's digest. Content that was read is checked against
+    /// The result for a descriptor's digest. Content that was read is checked against
     /// this descriptor's size; a failure counts for descriptors of the same size alone,
     /// since another size may be the right one, and for none that embeds the content.
     pub fn recall(&self, d: &Descriptor) -> Option<Result<T>> {

@@ -8,7 +8,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Result};
 use crate::loader::Loader;
 
-/// Reads the bytes of the root; also tells whether they were checked against a digest that
+/// Reads the bytes of the root; also returns whether they were checked against a digest that
 /// somebody knew.
 pub fn read_root(
     loader: &dyn Loader,

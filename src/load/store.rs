@@ -55,7 +55,7 @@ impl Kept {
 }
 
 impl Store {
-    /// A store for an index whose root has so many bytes.
+    /// A store for an index whose root has `root_size` bytes.
     pub fn new(loader: Arc<dyn Loader>, options: &LoadOptions, root_size: u64) -> Self {
         Self {
             loader,
@@ -159,7 +159,7 @@ impl Store {
     /// The bytes that a descriptor names, verified: at most one more than it says is
     /// asked of the loader, and nothing where that is above the limit. What the loader
     /// gave, be it right or wrong, is taken from `bytes_left`; embedded data was read with
-    /// the document that it stands in.
+    /// the document that contains it.
     pub fn read(
         &self,
         d: &Descriptor,

@@ -65,7 +65,7 @@ impl Pieces {
 }
 
 /// All bytes of a stream, but not more than `max` and one; those that came before a
-/// failure too. What is allocated grows with what comes, never with what was announced.
+/// failure too. Memory grows with the bytes received, never with an announced size.
 pub fn drain(stream: &mut dyn Stream, max: u64, ctx: &Context) -> (Pieces, Result<()>) {
     let max = max.saturating_add(1);
     let mut read = Pieces::default();
@@ -90,7 +90,7 @@ pub fn drain(stream: &mut dyn Stream, max: u64, ctx: &Context) -> (Pieces, Resul
     }
 }
 
-/// Fills `piece`; also tells whether the stream ended before that.
+/// Fills `piece`; also returns whether the stream ended before that.
 fn fill(stream: &mut dyn Stream, piece: &mut [u8], ctx: &Context) -> (usize, Result<bool>) {
     let mut len = 0;
     while len < piece.len() {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 enum Node {
     Index(Arc<IndexDocument>),
-    /// What of a manifest a walk has to know.
+    /// The fields of a manifest that a walk needs.
     Manifest {
         media_type: Option<Text>,
         config: Arc<Descriptor>,
@@ -276,8 +276,8 @@ impl<'a> Walk<'a> {
             Kind::Index | Kind::Manifest => {}
         }
         let marked = marked_kind(d);
-        // With a platform of its own the mark is not believed: containerd and skopeo look
-        // at the platform alone, and would run what a scanner was told is no image.
+        // A mark on a descriptor with a platform is ignored: containerd and skopeo look at the
+        // platform alone, and would run content that a scanner skipped because of the mark.
         let own = d.platform().filter(|p| !is_unknown(p));
         if let (Some(kind), None) = (marked, own) {
             return as_described(kind);

@@ -272,7 +272,7 @@ fn member_json<'j>(name: &str, json: &'j [u8]) -> Result<&'j str> {
     Ok(json)
 }
 
-/// MALFORMED where a key holds U+0000, be it one that nobody reads.
+/// MALFORMED if any key contains U+0000, read or not.
 fn check_keys_for_nul(json: &str) -> Result<()> {
     let mut open = vec![scan::value(json)];
     while let Some(span) = open.pop() {

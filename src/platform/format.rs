@@ -3,7 +3,7 @@
 use super::fields::{Platform, or_empty};
 
 impl Platform {
-    /// `os/architecture/variant`, of what is there.
+    /// `os/architecture/variant`, without absent parts.
     pub fn format(&self) -> String {
         match or_empty(&self.os) {
             "" => "unknown".into(),
@@ -11,7 +11,7 @@ impl Platform {
         }
     }
 
-    /// `os(version+feature...)/architecture/variant`, of what is there, the features sorted
+    /// `os(version+feature...)/architecture/variant`, without absent parts, the features sorted
     /// and each of them once.
     pub fn format_all(&self) -> String {
         let mut os = match or_empty(&self.os) {

@@ -53,7 +53,7 @@ fn goarch(arch: &'static str, big_endian: bool) -> &'static str {
     }
 }
 
-/// The variant of an ARM processor where the OS tells it by what it supports at all.
+/// The variant of an ARM processor on systems that support a single one.
 fn variant(os: &str, architecture: &str) -> Option<&'static str> {
     match (os, architecture) {
         ("windows" | "darwin" | "freebsd", "arm64") => Some("v8"),
@@ -63,7 +63,7 @@ fn variant(os: &str, architecture: &str) -> Option<&'static str> {
     }
 }
 
-/// The variant of an ARM processor under Linux, which tells it in `/proc/cpuinfo` (`None`
+/// The variant of an ARM processor under Linux, from `/proc/cpuinfo` (`None`
 /// where that could not be read) or, as under emulation on another processor, by uname's
 /// machine alone.
 fn linux_variant(architecture: &str, cpuinfo: Option<&str>, machine: &str) -> Option<&'static str> {

@@ -64,7 +64,7 @@ pub(super) fn architecture<'a>(architecture: &'a str, variant: &'a str) -> (&'a 
     }
 }
 
-/// Go's `strings.ToLower`; no copy of what is in lower case already.
+/// Go's `strings.ToLower`; does not copy text in lower case.
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
     let is_lower = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
     if text.bytes().all(is_lower) {

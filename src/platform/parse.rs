@@ -94,7 +94,7 @@ fn quoted(text: &str) -> String {
 
 impl Platform {
     /// Reads `os[(version+feature...)][/architecture[/variant]]`, or an architecture alone.
-    /// What is left out is `host`'s.
+    /// Omitted parts are those of `host`.
     ///
     /// The names are normalized, but not completely: `arm` is kept without its `v7` where
     /// no variant was written, `arm64` gets a `v8` where one was.
@@ -170,7 +170,7 @@ impl<'a> Specifier<'a> {
         })
     }
 
-    /// Normalizes the names, and takes what is left out from `host`.
+    /// Normalizes the names, and takes omitted parts from `host`.
     fn resolve(self, host: &Platform) -> Result<Platform, Flaw> {
         let mut platform = Platform {
             os: field(normalize::os(&normalize::lower(self.os), "")),

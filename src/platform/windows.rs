@@ -11,7 +11,7 @@ pub(super) struct Version {
 /// Windows Server 2022, from which on a kernel runs containers of older builds too.
 const STABLE_SINCE: u16 = 20348;
 
-/// The long-term releases, the newest first. A host runs what is not older than the newest
+/// The long-term releases, the newest first. A host runs images not older than the newest
 /// of them below itself.
 const LONG_TERM: [u16; 2] = [26100, STABLE_SINCE];
 

@@ -26,7 +26,7 @@ pub struct Decompress {
     expected: Expected,
     decoder: Box<dyn Decoder>,
     hashing: Hashing,
-    /// A worker is to be started as soon as it is worth it.
+    /// Whether a worker starts as soon as that pays.
     wants_worker: bool,
     stored: Ring,
     /// Bytes of the current stored chunk that were decoded.

@@ -17,7 +17,7 @@ pub struct Undetected {
 }
 
 impl Undetected {
-    /// Reads as much as it takes to tell the compression.
+    /// Reads just enough to detect the compression.
     pub fn detect(mut self) -> Result<Box<dyn Content>> {
         let compression = Compression::of(self.stored.peek(HEAD)?);
         Ok(match compression.decoder(self.options.max_window_size)? {
@@ -384,7 +384,7 @@ mod tests {
                     assert_eq!(e.status(), Status::DigestMismatch);
                     assert_eq!(e.digest(), Some(wrong.text()));
 
-                    // A wrong blob is told before a wrong diff ID.
+                    // A wrong blob is reported before a wrong diff ID.
                     declared.diff_id = Some(wrong);
                     declared.digest = sha256(b"another blob");
                     let stream = Script::new(stored.clone(), [100]);

@@ -23,9 +23,9 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Chunks that are worth waking the worker for, since that takes its time from the thread
-/// that unpacks. Fewer are left to the next time, or to whoever needs them hashed; were it
-/// more, that thread would be out of chunks before the worker is awake.
+/// Queue length at which the worker is woken. Waking costs the decompressing thread time, so
+/// a single chunk waits; above two, that thread would run out of chunks before the worker is
+/// up.
 const BATCH: usize = 2;
 
 /// One of the two contents, each hashed in its order by one thread at a time.
@@ -62,7 +62,7 @@ struct State {
 
 #[derive(Default)]
 struct Queue {
-    /// `None` while a thread is at it, and where nothing is to be hashed.
+    /// `None` while a thread uses it, and if nothing is hashed.
     hasher: Option<Hasher>,
     waiting: VecDeque<Arc<Chunk>>,
 }
@@ -296,7 +296,7 @@ mod tests {
     fn a_panic_beside_is_an_error_and_no_hang() {
         let hashing = hashing(true);
         let mut ring = ring(10, 1);
-        // Longer than its room: whoever hashes it panics. That is the worker, since
+        // Longer than its room: hashing it panics. The worker does that, since
         // nothing here waits before the worker is gone.
         ring.next(&hashing).unwrap().len = 11;
         for _ in 0..BATCH {

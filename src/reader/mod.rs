@@ -54,7 +54,7 @@ enum State {
     Reading(Box<dyn Content>),
     Verified,
     Failed(Error),
-    /// The content is with a call: where that panicked this is found afterwards.
+    /// A call has taken the content; found later only if that call panicked.
     Taken,
 }
 
@@ -101,7 +101,7 @@ impl Reader {
     /// everything was verified. After a failure, cancellation too, every further call
     /// fails the same; only one without room leaves the reader as it was.
     ///
-    /// `buf` is written before it is read: what stands in it does not matter.
+    /// `buf` is written before it is read: its contents do not matter.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
             return Err(Error::invalid_argument(
@@ -126,8 +126,8 @@ impl Reader {
             }
             Ok(n)
         });
-        // Unless it is to be read on, the content is gone by now: its stream is closed
-        // and its thread has ended before the outcome is told.
+        // At the end and after a failure the content is dropped by now: its stream is closed
+        // and its thread has ended before the outcome is returned.
         match read {
             Ok(0) => {
                 self.progress.set_verified();
@@ -143,7 +143,7 @@ impl Reader {
         }
     }
 
-    /// Reads the rest and hands it to nobody. Succeeds if everything was verified, and
+    /// Reads the rest and discards it. Succeeds if everything was verified, and
     /// fails as [`read`](Self::read) does. For callers who stop before the end, as tar
     /// readers do at the blocks of zeros.
     pub fn finish(&mut self) -> Result<()> {

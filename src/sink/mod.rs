@@ -1,7 +1,7 @@
 //! Sinks: where images go, and how they get there.
 //!
 //! `target` holds the trait. The built-in sinks and a program's table of callbacks
-//! implement it, `shared` lets several copies use one sink at once, and `copy` is what
+//! implement it, `shared` lets several copies use one sink at once, and `copy`
 //! writes to it.
 
 pub mod archive;

@@ -70,7 +70,7 @@ impl SharedSink {
         self.sink.finish(ctx)
     }
 
-    /// Registers a run of a copy, for as long as what is returned lives.
+    /// Registers a run of a copy, for as long as the returned guard lives.
     pub fn enter(&self) -> Result<Entered<'_>> {
         let mut state = self.lock();
         state.expect_open()?;
@@ -78,7 +78,7 @@ impl SharedSink {
         Ok(Entered(self))
     }
 
-    /// Waits until one more blob may be open, which it may while what is returned lives.
+    /// Waits until one more blob may be open; the returned guard keeps its place.
     /// `check` ends the waiting. BUSY where this thread holds a stream that it would wait
     /// for: a callback runs another copy to the same sink.
     pub fn open_stream(&self, check: impl Fn() -> Result<()>) -> Result<OpenStream<'_>> {

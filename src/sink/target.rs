@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// comes after all that it names, the roots come last. Every document is verified before it
 /// is handed over, every blob before it is committed. Calls come from several threads at
 /// once, but no more than [`max_streams`](Self::max_streams) blobs are open at a time.
-/// Dropping the sink without [`finish`](Self::finish) undoes what is not visible yet.
+/// Dropping the sink without [`finish`](Self::finish) undoes everything that is not visible yet.
 pub trait Sink: Send + Sync {
     /// Blobs that may be open at once; `None` is any number. With 1, blobs come in a fixed
     /// order, however many threads copy.
@@ -73,8 +73,8 @@ pub enum Begin {
 /// One blob on its way into a sink. Dropping it without [`commit`](Self::commit) aborts:
 /// nothing becomes visible.
 pub trait BlobWriter: Send {
-    /// Takes all bytes (more than 0) or fails. RESTART: what was written is lost, the writer
-    /// is to be dropped and the blob begun again.
+    /// Takes all bytes (more than 0) or fails. RESTART: the bytes written are lost; drop the
+    /// writer and begin the blob again.
     fn write(&mut self, bytes: &[u8], ctx: &Context) -> Result<()>;
 
     /// Makes the blob visible. Only called when its size and digest were right. RESTART: as

@@ -60,7 +60,7 @@ impl Archive {
             .map_err(|e| Error::new(e.status(), format_args!("{}: {e}", self.place(name))))
     }
 
-    /// The content of what was found under `name`.
+    /// The content of the file found under `name`.
     pub fn extent(&self, name: &str, found: &Found<'_>) -> Result<Extent> {
         let place = self.place(name);
         match found {
@@ -141,7 +141,7 @@ mod tests {
             let loader =
                 open_archive(file.path(), &Options::default(), &Context::default()).unwrap();
             assert!(loader.root_is_index());
-            // The file may go: what is open stays.
+            // The path may be removed: the open file stays readable.
             drop(file);
             let e = blob(&*loader, &sha256("absent")).unwrap_err();
             assert_eq!(e.status(), Status::NotFound);

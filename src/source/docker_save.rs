@@ -628,7 +628,7 @@ mod tests {
         );
     }
 
-    /// It tells the archive, then where in it, and no name twice.
+    /// The message names the archive, then the place in it, and no name twice.
     fn assert_places(e: &Error, place: &str) {
         let mut places: Vec<_> = e.message().split(": ").collect();
         assert!(places[0].starts_with('/'), "{e}");

@@ -128,7 +128,7 @@ impl Extent {
         Ok(document)
     }
 
-    /// Its first bytes, which tell what it holds.
+    /// Its first bytes, enough to detect its format.
     pub fn head(&self) -> Result<Vec<u8>> {
         let mut head = vec![0; self.size.min(HEAD as u64) as usize];
         self.read_exact_at(&mut head, 0)?;

@@ -105,7 +105,7 @@ impl Hybrid {
     }
 }
 
-/// What is there and right.
+/// The value if it is present and valid; fails only if the source does.
 fn good<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -177,7 +177,7 @@ struct Tree<'a> {
     archive: &'a Archive,
     options: &'a Options,
     ctx: &'a Context,
-    /// What was read, by digest; nothing where the document is missing or wrong.
+    /// The documents read, by digest; `None` for a missing or invalid one.
     nodes: HashMap<Digest, Option<Rc<Node>>>,
     left: u64,
 }

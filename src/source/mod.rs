@@ -93,7 +93,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     let is_layout = archive.has(layout::MARKER) && archive.has(layout::INDEX);
     let is_docker_save = archive.has(docker_save::MANIFEST);
     let is_bare = archive.table().end() == End::Bare;
-    // Otherwise index.json is left to whoever loads it.
+    // Otherwise index.json is read only when it is loaded.
     let lists_something = is_layout && (is_docker_save || is_bare) && {
         let index = layout::read_index(&archive, options)?;
         !layout::listed_in(&archive, &index)?.is_empty()

@@ -96,7 +96,7 @@ pub struct SavedConfig {
 #[derive(Clone)]
 struct StoredLayer {
     extent: Extent,
-    /// Name and digest of what is compressed.
+    /// Name and digest of the compressed file.
     compressed: Option<(&'static str, Digest)>,
 }
 
@@ -186,7 +186,7 @@ impl<'a> SavedImages<'a> {
         let blobs = &mut self.saved.blobs;
         blobs.insert(config.digest.clone(), config.extent.clone());
         for (layer, extent) in image.layers.iter().zip(stored) {
-            // What was hashed outweighs what only claims to have a digest.
+            // Hashed content outweighs content that only claims a digest.
             match layer.kind {
                 LayerKind::Plain => {
                     blobs.entry(layer.digest.clone()).or_insert(extent);

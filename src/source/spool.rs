@@ -160,7 +160,7 @@ mod tests {
             assert_eq!(unpack(&packed, size - 1), Err(Status::LimitExceeded));
             assert_eq!(unpack(&packed, 1), Err(Status::LimitExceeded));
         }
-        // It is about what is unpacked.
+        // It limits the unpacked size.
         assert!(unpack(&tar, 1).is_ok());
     }
 

@@ -14,7 +14,7 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// The prefix of the PAX records of sparse files.
 pub(super) const SPARSE: &[u8] = b"GNU.sparse.";
 
-/// What extension headers tell about the entry after them.
+/// Fields that extension headers set for the next entry.
 #[derive(Clone, Default)]
 pub(super) struct ExtensionFields {
     pub(super) name: Option<Arc<[u8]>>,

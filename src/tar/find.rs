@@ -71,7 +71,7 @@ struct Resolver<'a> {
     table: &'a Table,
     /// The folder reached: its name has no links in it.
     at: Vec<u8>,
-    /// What is still to be walked from there.
+    /// The components still to be walked from there.
     pending: Vec<u8>,
     links: u32,
     lookups: u32,
@@ -136,7 +136,7 @@ impl<'a> Resolver<'a> {
         Ok(None)
     }
 
-    /// Goes on at the target of a link, before what was still pending behind it.
+    /// Goes on at the target of a link, before the components that were pending.
     fn follow(&mut self, target: &[u8], from_root: bool) -> Result<(), FindError> {
         self.links += 1;
         if self.links > MAX_LINKS {

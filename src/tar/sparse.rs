@@ -1,4 +1,4 @@
-//! Sparse files: a map tells which stretches of the file are stored, the rest are zeros.
+//! Sparse files: a map lists the stored stretches of the file, the rest are zeros.
 //!
 //! GNU tar has had four formats, its own and the PAX versions 0.0, 0.1 and 1.0:
 //! <https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html>. A map is read
@@ -153,7 +153,7 @@ impl Sparse {
     }
 
     /// Reads the map of PAX 1.0: lines of digits before the data, padded to a block.
-    /// Returns the offsets of what is stored, too.
+    /// Also returns the offsets of the stored bytes.
     fn read_pairs(
         &self,
         read_exact_at: &mut impl FnMut(&mut [u8], u64) -> Result<()>,
@@ -257,7 +257,7 @@ impl Records {
 /// Lines of digits at the start of the data of an entry.
 struct Lines<'a, R> {
     read_exact_at: &'a mut R,
-    /// What was not read yet.
+    /// The part that was not read yet.
     data: Range<u64>,
     piece: Vec<u8>,
     used: usize,

@@ -22,7 +22,7 @@ struct Stretch {
     offset: u64,
 }
 
-/// What is at a position of a sparse file: at most this many bytes.
+/// The content at a position of a sparse file: at most this many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
     Stored { offset: u64, len: u64 },
@@ -133,7 +133,7 @@ impl Map {
         self.size - stored
     }
 
-    /// What is at `position`, which is below the size.
+    /// The content at `position`, which is below the size.
     pub fn piece_at(&self, position: u64) -> Piece {
         let next = self.stretches.partition_point(|s| s.position <= position);
         if let Some(stretch) = next.checked_sub(1).map(|i| self.stretches[i])

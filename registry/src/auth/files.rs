@@ -75,7 +75,7 @@ impl AuthFile {
         if content.trim_ascii().is_empty() {
             return Ok(Some(Self::default()));
         }
-        // serde_json's message may quote what stands in the file.
+        // serde_json's message may quote the file.
         serde_json::from_slice(&content).map(Some).map_err(|e| {
             let (line, column) = (e.line(), e.column());
             Error::denied(format!(
@@ -138,7 +138,7 @@ impl Entry {
     }
 }
 
-/// What stands at the longest key that is a prefix of the repository's whole name by
+/// The value of the longest key that is a prefix of the repository's whole name by
 /// components.
 fn longest_prefix<'a, T>(
     entries: impl Iterator<Item = (&'a String, T)>,

@@ -67,8 +67,8 @@ pub fn ask(
         .output(stall_timeout, ctx)
         .map_err(|stop| match stop {
             Stop::Cancelled => Error::cancelled(),
-            Stop::Silent => denied("said nothing in time, and was ended"),
-            Stop::TooMuch => denied("said too much, and was ended"),
+            Stop::Silent => denied("wrote nothing in time, and was ended"),
+            Stop::TooMuch => denied("wrote too much, and was ended"),
             Stop::Failed(error) => denied(&error.to_string()),
         })?;
     let is_success = running

@@ -21,7 +21,7 @@ impl Failure {
         };
         match error.code() {
             curl_sys::CURLE_COULDNT_CONNECT => Self::Refused(text),
-            // The peer's alerts are TLS; all else that is said instead of a handshake is not.
+            // The peer's alerts are TLS; anything else in place of a handshake is not.
             curl_sys::CURLE_SSL_CONNECT_ERROR if !text.contains("alert") => Self::NotTls(text),
             curl_sys::CURLE_PEER_FAILED_VERIFICATION
             | curl_sys::CURLE_SSL_CERTPROBLEM

@@ -52,7 +52,7 @@ impl Method {
 pub enum Body<'a> {
     None,
     Bytes(&'a [u8]),
-    /// So many bytes, which `write` will give.
+    /// This many bytes, which `write` gives.
     Stream(u64),
 }
 

@@ -83,7 +83,7 @@ pub fn set_raw_options(easy: &Easy2<Exchange>) {
     }
 }
 
-/// Whether the connection stands (TLS, too) and the request is being sent.
+/// Whether the connection is up (with TLS) and the request is being sent.
 pub fn is_connected(easy: &Easy2Handle<Exchange>) -> bool {
     let mut seconds: f64 = 0.0;
     // SAFETY: the handle is alive, and this information is a double.

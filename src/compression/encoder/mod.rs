@@ -3,7 +3,7 @@
 //! nor on the number of threads.
 //!
 //! The input is cut into pieces of a fixed size, and pieces are grouped into units. Each
-//! unit is compressed by itself, so any thread may do it.
+//! unit is compressed independently, so any thread may do it.
 
 mod gzip;
 mod piece;
@@ -71,7 +71,7 @@ impl Method {
         })
     }
 
-    /// What stands before the first piece.
+    /// The bytes before the first piece.
     pub fn header(self) -> &'static [u8] {
         match self {
             Self::Gzip(_) => &gzip::HEADER,
@@ -80,7 +80,7 @@ impl Method {
     }
 }
 
-/// What stands behind the last piece, which depends on all of the input.
+/// The bytes after the last piece, which depend on all of the input.
 pub struct Trailer(Option<flate2::Crc>);
 
 impl Trailer {

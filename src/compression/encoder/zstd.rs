@@ -1,4 +1,4 @@
-//! zstd in frames, each by itself.
+//! zstd in independent frames.
 //!
 //! libzstd's own threads would give other bytes than none, and with input in other writes
 //! the bytes may differ too: so it is given pieces of a fixed size.

@@ -10,7 +10,7 @@ pub const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// Magic, descriptor, window, dictionary and content size at their longest.
 pub const MAX_HEADER: usize = 18;
 
-/// What stands at the start of a frame.
+/// The start of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Header {
     /// Not known before there are this many bytes.
@@ -18,7 +18,7 @@ pub enum Header {
     Frame {
         window: u64,
         dictionary: u32,
-        /// Bytes that it unpacks to, where that is said.
+        /// Its uncompressed size, if the header has it.
         content: Option<u64>,
     },
     /// A skippable frame with this many bytes behind its header.

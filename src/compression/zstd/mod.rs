@@ -8,7 +8,7 @@ use header::{Header, MAGIC, MAX_HEADER, malformed, may_be_magic, no_frame};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer};
 
-/// The largest window that libzstd can be told to take, as a power of two.
+/// The largest window that libzstd accepts, as a power of two.
 const WINDOW_LOG_MAX: u32 = if usize::BITS > 32 { 31 } else { 30 };
 
 /// Any number of frames, one after the other. The header of each is read here before
@@ -137,7 +137,7 @@ impl Decoder for Zstd {
                     .frames
                     .decompress_stream(&mut out, &mut input)
                     .map_err(|code| match content {
-                        // Room for what was said is all that libzstd makes for itself.
+                        // libzstd allocates no more than the size in the header.
                         Some(content) if is(code, ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) => {
                             malformed(format_args!(
                                 "frame unpacks to more than the {content} bytes that its header says"
@@ -243,7 +243,7 @@ mod tests {
         assert!(e.message().contains("dictionary 5"), "{e}");
     }
 
-    /// A block of so many bytes that stand in it as they are.
+    /// An uncompressed block.
     fn block(is_last: bool, content: &[u8]) -> Vec<u8> {
         let header = (content.len() as u32) << 3 | u32::from(is_last);
         [&header.to_le_bytes()[..3], content].concat()

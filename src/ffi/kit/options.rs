@@ -17,7 +17,7 @@ pub unsafe trait Published: Copy {
     const NAME: &'static str;
 }
 
-/// No struct of ours will ever be larger: what says so is not one.
+/// No struct of the library will be larger: a larger struct_size is an error.
 const MAX_STRUCT_SIZE: usize = 4096;
 
 /// The struct as the caller knows it, completed with zeros.

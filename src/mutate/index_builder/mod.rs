@@ -132,7 +132,7 @@ impl IndexBuilder {
     }
 
     /// Puts an image in the place of an entry, whose annotations and unknown members stay.
-    /// Attestations of what was there go, unless another entry has the same digest.
+    /// Attestations of the replaced entry are removed, unless another entry has the same digest.
     pub fn replace_image(&mut self, i: usize, image: &Image) -> Result<()> {
         self.check_place(i)?;
         self.check_family(image.format(), "image")?;

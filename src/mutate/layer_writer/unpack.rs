@@ -14,7 +14,7 @@ pub struct Unpack {
 }
 
 enum State {
-    /// Too few bytes to tell the compression.
+    /// Too few bytes to detect the compression.
     Head(Vec<u8>),
     Plain,
     Compressed(Compression, Box<dyn Decoder>),

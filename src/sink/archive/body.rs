@@ -66,7 +66,7 @@ impl Body {
         self.end_blob(d, ctx)
     }
 
-    /// Whether the content of a blob is to be noted when it is complete.
+    /// Whether the content of a blob is kept when it is complete.
     pub fn wants_content(&self, d: &Descriptor) -> bool {
         self.docker.is_some() && is_document(d)
     }

@@ -1,4 +1,4 @@
-//! manifest.json, by which `docker load` finds what is in an archive.
+//! manifest.json, the list by which `docker load` finds the images of an archive.
 //!
 //! <https://github.com/moby/moby/blob/v27.3.1/image/tarexport/load.go>
 

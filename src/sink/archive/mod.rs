@@ -245,7 +245,7 @@ struct ArchiveBlob {
     /// a source that fails at once costs nothing.
     is_begun: bool,
     left: u64,
-    /// What was written so far, of a document that is to be noted.
+    /// The bytes written so far of a document that must be kept.
     content: Option<Vec<u8>>,
     failure: Option<Error>,
 }
@@ -298,7 +298,7 @@ impl BlobWriter for ArchiveBlob {
 }
 
 impl Drop for ArchiveBlob {
-    /// What was begun cannot be taken back: the archive is lost.
+    /// A begun entry cannot be taken back: the archive is lost.
     fn drop(&mut self) {
         if !self.is_begun {
             return;

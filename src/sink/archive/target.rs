@@ -60,7 +60,7 @@ impl FileTarget {
         })
     }
 
-    /// What is in the place of the file now; found by its folder, for the process may have
+    /// The file at the path now; found by its folder, for the process may have
     /// another working directory by now.
     fn check_again(&self) -> Result<()> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;

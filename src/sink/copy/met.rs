@@ -11,7 +11,7 @@ use crate::media_type::Kind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// Blobs that one copy may consist of: what is known of each stays in memory.
+/// Blobs that one copy may consist of: a record of each stays in memory.
 const MAX_BLOBS: usize = 1 << 20;
 
 /// The digests that were met, each with what must be the same when it is named again.
@@ -48,7 +48,7 @@ impl Met {
         }
     }
 
-    /// What is known of a document; a failure where it was of another size or kind.
+    /// The record of a document; a failure if it had another size or kind.
     pub fn document(&self, d: &Descriptor, kind: Kind) -> Result<Option<MetDocument>> {
         let Some(met) = self.documents.get(&d.digest) else {
             return Ok(None);

@@ -2,8 +2,8 @@
 //!
 //! `walk` reads the documents of the tree one after the other and turns each into steps,
 //! `queue` says which step may be done next, `transfer` copies one blob, and `run` lets any
-//! number of the program's threads do the steps. Nothing but digests is kept of what was
-//! done: memory does not grow with the sizes of blobs.
+//! number of the program's threads do the steps. Only digests are kept of finished
+//! steps: memory does not grow with the sizes of blobs.
 
 mod met;
 mod names;

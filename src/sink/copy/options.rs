@@ -9,7 +9,7 @@ pub struct CopyOptions {
     /// Names under which the root is put. With none, the entries of a layout keep theirs,
     /// and another root is put without a name.
     pub names: Vec<Text>,
-    /// Copies of a selection: its root as it is, and below it only what was selected.
+    /// Copies of a selection: its root as it is, and below it only the selected entries.
     pub sparse: bool,
     /// Goes on without content that the source lacks, and without broken entries.
     pub leave_out_missing: bool,

@@ -12,7 +12,7 @@ pub enum Event {
     BlobDone,
     /// The sink has the blob already, or it is left out.
     BlobSkipped,
-    /// What was written of the blob is lost, and is given again.
+    /// The bytes written of the blob are lost, and are written again.
     Restarted,
     /// A manifest or index below the root was put.
     Manifest,
@@ -43,8 +43,8 @@ pub struct Progress {
 
 pub type Observer = Arc<dyn Fn(&Progress) + Send + Sync>;
 
-/// Reports that may wait while another thread delivers. When so many do, those of single
-/// chunks are left out; their bytes are in the next report.
+/// Reports that may wait while another thread delivers. Beyond this number, reports of single
+/// chunks are dropped; their bytes are in the next report.
 const MAX_WAITING_CHUNKS: usize = 64;
 
 /// Counts, and reports to an observer.

@@ -88,7 +88,7 @@ impl Copy {
     }
 
     /// Works until all is copied, beside other threads that do the same. The first failure
-    /// ends the run of all; the next call goes on behind what is done. BUSY where a
+    /// ends the run of all; the next call continues after the finished steps. BUSY where a
     /// callback of this thread's run calls it.
     pub fn run(&self, ctx: &Arc<Context>) -> Result<()> {
         let (run, _participant) = self.join()?;

@@ -1,4 +1,4 @@
-//! What is copied.
+//! The source of a copy: an index, a selection or an image.
 
 use super::step::Document;
 use crate::context::Context;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::loader::{Stream, at_most};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A stream that hands what is read from it to the sink as well.
+/// A stream that also writes the bytes read from it to the sink.
 pub struct Tee {
     stream: Box<dyn Stream>,
     /// Bytes that the blob has beyond those that were read.

@@ -101,7 +101,7 @@ impl Transfer<'_> {
     fn attempt(&self) -> Result<Attempt> {
         let d = &self.blob.descriptor;
         let _open = self.sink.open_stream(|| (self.check)())?;
-        // Before the sink begins: nothing is to be undone where there is no such blob.
+        // Before the sink begins, so that a missing blob leaves nothing to undo.
         let stream = match self.source.open_blob(d, self.ctx) {
             Err(e) if e.status() == Status::NotFound && self.blob.absence.leave_out() => {
                 return Ok(Attempt::LeftOut);

@@ -219,7 +219,7 @@ impl Walk {
     }
 
     /// Passes over an entry that the load found broken, where that is allowed. Content that
-    /// is not what its digest says is never passed over.
+    /// does not match its digest is never passed over.
     fn broken(&self, error: &Error) -> Result<Visit> {
         let is_wrong = matches!(
             error.status(),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// Opening what is no regular file must neither wait nor make a terminal the process's own.
+/// Opening anything but a regular file must neither wait nor make a terminal the process's own.
 const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
 
 /// How long a temporary file stays that a killed writer left.
@@ -113,7 +113,7 @@ impl Folder {
         Ok(Some(bytes))
     }
 
-    /// Waits until what was linked and renamed in the folder itself is on the disk.
+    /// Waits until links and renames in the folder itself are on the disk.
     pub fn sync_folder(&self) -> Result<()> {
         if self.sync {
             rustix::fs::fsync(&self.fd).map_err(|e| path_error(&self.path, e))?;
@@ -184,7 +184,7 @@ impl Folder {
             if !name.to_string_lossy().starts_with(PREFIX) || !is_abandoned(&self.fd, &name) {
                 continue;
             }
-            // Another sink may be quicker, and what cannot be removed harms nobody.
+            // Another sink may be quicker, and a file that cannot be removed does no harm.
             let _ = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty());
         }
         Ok(())

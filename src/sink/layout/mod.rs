@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use update::update;
 
-/// What is read at once of a blob that is hashed.
+/// Bytes read at once to hash a blob.
 const CHUNK: usize = 64 << 10;
 
 /// A layout that images are written to.

@@ -1,4 +1,4 @@
-//! Atomic changes of index.json that lose nobody's entries.
+//! Atomic changes of index.json that lose no entry of a concurrent writer.
 
 use super::folder::Folder;
 use crate::context::Context;
@@ -84,7 +84,7 @@ fn swap(folder: &Folder, before: Option<&[u8]>, after: &[u8]) -> Result<bool> {
             };
         }
     }
-    // Now the other name leads to what was index.json in the moment of the exchange.
+    // The other name now leads to the index.json of the moment of the exchange.
     if is(folder, &mut temp, before) {
         return Ok(true);
     }
