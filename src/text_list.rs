@@ -55,6 +55,12 @@ impl<T: Into<Text>> FromIterator<T> for TextList {
     }
 }
 
+impl<const N: usize> From<[Text; N]> for TextList {
+    fn from(texts: [Text; N]) -> Self {
+        texts.into_iter().collect()
+    }
+}
+
 impl fmt::Debug for TextList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()

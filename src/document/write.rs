@@ -95,7 +95,7 @@ pub fn platform(object: &mut ObjectWriter, platform: &Platform) {
         let features = platform.os_features.iter();
         object.raw(
             "os.features",
-            &list(features.map(|feature| quoted(feature))),
+            &list(features.map(|feature| quoted(&feature))),
         );
     }
     object.optional_text("variant", platform.variant.as_ref());

@@ -1,13 +1,14 @@
 //! Platforms.
 
 use super::error::{ociimg_error, ociimg_status};
-use super::kit::get::{get, get_new, get_text};
+use super::kit::get::{get, get_item, get_new, get_text};
 use super::kit::handle::{free, give_some, invalid, null};
 use super::kit::outcome::create;
 use super::kit::text::{nullable_text, optional_text, text_of_caller};
 use crate::error::Result;
 use crate::platform::Platform;
 use crate::text::Text;
+use crate::text_list::TextListBuilder;
 use libc::{c_char, size_t};
 use std::sync::{Arc, OnceLock};
 
@@ -96,19 +97,19 @@ pub unsafe extern "C" fn ociimg_platform_new(
             if os_features.is_null() && os_feature_count > 0 {
                 return Err(null("os_features"));
             }
-            let mut features = Vec::new();
+            let mut features = TextListBuilder::default();
             for i in 0..os_feature_count {
                 let feature = nullable_text(os_features.add(i).read(), "os_features")?;
-                features.push(text_of_caller(
-                    feature.ok_or_else(|| invalid(format_args!("os_features[{i}] is NULL")))?,
-                ));
+                let feature =
+                    feature.ok_or_else(|| invalid(format_args!("os_features[{i}] is NULL")))?;
+                features.push_text(text_of_caller(feature).borrowed());
             }
             let platform = Platform {
                 os: text(os, "os")?,
                 architecture: text(architecture, "architecture")?,
                 variant: text(variant, "variant")?,
                 os_version: text(os_version, "os_version")?,
-                os_features: features.into(),
+                os_features: features.finish(),
             };
             Ok(platform.into())
         })
@@ -175,7 +176,7 @@ pub extern "C" fn ociimg_platform_os_feature_at(
     platform: Option<&ociimg_platform>,
     i: size_t,
 ) -> *const c_char {
-    get_text(platform, |p| p.platform.os_features.get(i))
+    get_item(platform, |p| p.platform.os_features.get(i))
 }
 
 /// "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for

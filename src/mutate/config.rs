@@ -10,7 +10,7 @@ use crate::image::{Changed, Draft, Format, Image};
 use crate::json::edit::{ObjectMut, Tree};
 use crate::json::scan::{self, quoted};
 use crate::platform::Platform;
-use crate::text::Escaped;
+use crate::text::{Escaped, TextRef};
 use std::sync::Arc;
 
 impl Image {
@@ -136,7 +136,7 @@ impl Image {
                 let config = root(&mut draft.trees.config)?;
                 changed |= set_text(config, name, text.as_deref());
             }
-            let features: Vec<_> = platform.os_features.iter().map(|text| &**text).collect();
+            let features: Vec<_> = platform.os_features.iter().map(TextRef::as_str).collect();
             let features = (!features.is_empty()).then_some(&*features);
             changed |= set_list(root(&mut draft.trees.config)?, "os.features", features);
             *draft.platform = Some(Arc::new(platform.clone()));

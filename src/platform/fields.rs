@@ -1,6 +1,7 @@
 //! The fields of a platform.
 
 use crate::text::Text;
+use crate::text_list::TextList;
 
 /// An operating system and processor, as the image specification describes them. Kept
 /// as written; an absent text is `None`, never empty, while a feature may be.
@@ -10,7 +11,7 @@ pub struct Platform {
     pub architecture: Option<Text>,
     pub variant: Option<Text>,
     pub os_version: Option<Text>,
-    pub os_features: Box<[Text]>,
+    pub os_features: TextList,
 }
 
 /// An absent text as the empty one that the rules know it as.

@@ -1,6 +1,7 @@
 //! Platforms as text.
 
 use super::fields::{Platform, or_empty};
+use crate::text::TextRef;
 
 impl Platform {
     /// `os/architecture/variant`, without absent parts.
@@ -18,7 +19,7 @@ impl Platform {
             "" => return "unknown".into(),
             os => os.to_owned(),
         };
-        let mut features: Vec<&str> = self.os_features.iter().map(AsRef::as_ref).collect();
+        let mut features: Vec<&str> = self.os_features.iter().map(TextRef::as_str).collect();
         features.retain(|f| !f.is_empty());
         features.sort_unstable();
         features.dedup();

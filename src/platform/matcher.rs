@@ -4,10 +4,13 @@ use super::fields::{Platform, field, or_empty};
 use super::ladder::Ladder;
 use super::normalize;
 use super::windows::Version;
-use crate::text::Text;
+use crate::text::{Text, TextRef};
+use crate::text_list::TextList;
 use std::cmp::Reverse;
 use std::mem;
 use std::ptr;
+
+static NO_FEATURES: TextList = TextList::NONE;
 
 /// Filters and orders candidates. The wanted platforms are normalized once; a candidate is
 /// compared as it is, without a copy where it is in lower case already.
@@ -207,7 +210,7 @@ impl Matcher {
 struct Candidate<'m, 'a> {
     host_os: &'m str,
     platform: &'a Platform,
-    features: &'a [Text],
+    features: &'a TextList,
 }
 
 impl<'a> Candidate<'_, 'a> {
@@ -217,7 +220,7 @@ impl<'a> Candidate<'_, 'a> {
         if let Some(rank) = rank(&self) {
             return self.matching(rank);
         }
-        let had_features = !mem::take(&mut self.features).is_empty();
+        let had_features = !mem::replace(&mut self.features, &NO_FEATURES).is_empty();
         let bare = had_features.then(|| rank(&self)).flatten();
         Key::failure(bare.unwrap_or(LAST))
     }
@@ -254,7 +257,7 @@ impl Wanted {
             architecture: or_empty(&normal.architecture).into(),
             variant: or_empty(&normal.variant).into(),
             ladder: Ladder::Exact,
-            features: normal.os_features,
+            features: normal.os_features.iter().map(TextRef::to_text).collect(),
         }
     }
 
@@ -286,7 +289,7 @@ impl Wanted {
         let is_same = || *architecture == *self.architecture && *variant == *self.variant;
         let rank = self.ladder.rank(is_same, architecture, variant)?;
         // An image that names win32k runs on Windows hosts that do not.
-        let is_win32k = |f: &Text| self.windows.is_some() && f.as_str() == "win32k";
+        let is_win32k = |f: TextRef<'_>| self.windows.is_some() && f.as_str() == "win32k";
         let implied = candidate.features.iter().position(is_win32k);
         self.has_all(candidate.features, implied).then_some(rank)
     }
@@ -300,11 +303,16 @@ impl Wanted {
         named && self.windows.is_none_or(runs)
     }
 
+    fn has_feature(&self, feature: TextRef<'_>) -> bool {
+        let own = |own: &Text| own.as_str().cmp(feature.as_str());
+        self.features.binary_search_by(own).is_ok()
+    }
+
     /// Whether all `features` are among its own, but for the one at `implied`.
-    fn has_all(&self, features: &[Text], implied: Option<usize>) -> bool {
+    fn has_all(&self, features: &TextList, implied: Option<usize>) -> bool {
         (0..)
-            .zip(features)
-            .all(|(i, feature)| Some(i) == implied || self.features.binary_search(feature).is_ok())
+            .zip(features.iter())
+            .all(|(i, feature)| Some(i) == implied || self.has_feature(feature))
     }
 }
 
@@ -447,7 +455,7 @@ mod tests {
             .map(|i| Text::new(&i.to_string()).unwrap())
             .collect();
         let huge = Platform {
-            os_features: features.into(),
+            os_features: features.into_iter().collect(),
             ..of([&long, &long, &long])
         };
         let many = Platform {

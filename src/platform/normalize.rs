@@ -1,6 +1,7 @@
 //! The normal form, in which platforms are compared.
 
 use super::fields::{Platform, field, or_empty};
+use crate::text_list::TextListBuilder;
 use std::borrow::Cow;
 
 impl Platform {
@@ -15,15 +16,19 @@ impl Platform {
         let names = [&self.os, &self.architecture, &self.variant];
         let [lower_os, lower_architecture, lower_variant] = names.map(|n| lower(or_empty(n)));
         let (architecture, variant) = architecture(&lower_architecture, &lower_variant);
-        let mut os_features = self.os_features.to_vec();
-        os_features.sort();
-        os_features.dedup();
+        let mut features: Vec<_> = self.os_features.iter().collect();
+        features.sort_unstable_by_key(|feature| feature.as_str());
+        features.dedup();
+        let mut os_features = TextListBuilder::default();
+        for feature in features {
+            os_features.push_text(feature);
+        }
         Self {
             os: field(os(&lower_os, host_os)),
             architecture: field(architecture),
             variant: field(variant),
             os_version: self.os_version.clone(),
-            os_features: os_features.into(),
+            os_features: os_features.finish(),
         }
     }
 }

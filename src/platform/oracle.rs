@@ -5,6 +5,7 @@ use super::fields::{Platform, or_empty};
 use super::samples;
 use super::windows::Version;
 use crate::text::Text;
+use crate::text_list::TextList;
 
 /// `platformVector` of a normalized platform.
 pub fn vector(platform: &Platform) -> Vec<Platform> {
@@ -77,11 +78,15 @@ impl Single {
             if !host.runs(or_empty(&candidate.os_version)) {
                 return false;
             }
-            let mut features = candidate.os_features.to_vec();
+            let mut features = candidate
+                .os_features
+                .iter()
+                .map(|f| f.to_text())
+                .collect::<Vec<Text>>();
             if let Some(win32k) = features.iter().position(|f| f.as_str() == "win32k") {
                 features.remove(win32k);
             }
-            candidate.os_features = features.into();
+            candidate.os_features = features.into_iter().collect();
         }
         let candidate = candidate.normalize();
         let texts = |p: &Platform| [&p.os, &p.architecture, &p.variant].map(Option::clone);
@@ -90,8 +95,8 @@ impl Single {
     }
 }
 
-fn is_subset(features: &[Text], of: &[Text]) -> bool {
-    features.iter().all(|f| of.contains(f))
+fn is_subset(features: &TextList, of: &TextList) -> bool {
+    features.iter().all(|f| of.iter().any(|own| own == f))
 }
 
 /// Its comparers.
@@ -137,7 +142,7 @@ impl Comparer {
     pub fn less(&self, a: &Platform, b: &Platform) -> bool {
         let (features_a, features_b) = (a.os_features.len(), b.os_features.len());
         let bare = |p: &Platform| Platform {
-            os_features: [].into(),
+            os_features: TextList::NONE,
             ..p.clone()
         };
         match self {

@@ -3,6 +3,7 @@
 use super::fields::{Platform, field, or_empty};
 use super::normalize;
 use crate::text::{Escaped, Text};
+use crate::text_list::TextList;
 
 /// The names that one word alone may be, as Go's toolchain knows them.
 const OPERATING_SYSTEMS: [&str; 17] = [
@@ -127,7 +128,7 @@ struct Specifier<'a> {
     first: &'a str,
     os: &'a str,
     version: Option<Text>,
-    features: Box<[Text]>,
+    features: TextList,
     architecture: Option<&'a str>,
     variant: Option<&'a str>,
 }
@@ -148,7 +149,7 @@ impl<'a> Specifier<'a> {
         let features = os.features.into_iter().flat_map(|all| all.split('+'));
         let features = features
             .map(|feature| unescape("feature", feature))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<Text>, _>>()?;
         let mut next = |part| match parts.next() {
             Some(text) if !is_component(text) => Err(Flaw::Component {
                 part,
@@ -164,7 +165,7 @@ impl<'a> Specifier<'a> {
             first,
             os: os.name,
             version,
-            features,
+            features: features.into_iter().collect(),
             architecture,
             variant,
         })
@@ -412,10 +413,10 @@ mod tests {
         ) {
             let p = parsed(&format!("{os}({version}{features})/{architecture}{variant}"));
             let again = parsed(&p.format_all());
-            let mut sorted = p.os_features.to_vec();
+            let mut sorted: Vec<Text> = p.os_features.iter().map(|f| f.to_text()).collect();
             sorted.sort();
             sorted.dedup();
-            prop_assert_eq!(again, Platform { os_features: sorted.into(), ..p });
+            prop_assert_eq!(again, Platform { os_features: sorted.into_iter().collect(), ..p });
         }
 
         #[test]
