@@ -40,13 +40,12 @@ impl Index {
             true
         };
         let mut ranked = Vec::new();
-        for begins_with_platform in [true, false] {
+        for precedence in [2, 1, 0] {
             let candidates = self.entries().iter().enumerate();
             let candidates = candidates.filter_map(|(i, entry)| {
                 let platform = entry.platform.as_deref()?;
-                let is_candidate = entry.way.begins_with_platform == begins_with_platform
-                    && is_wanted(entry)
-                    && is_reached(entry);
+                let is_candidate =
+                    entry.way.precedence() == precedence && is_wanted(entry) && is_reached(entry);
                 is_candidate.then_some((platform, i))
             });
             ranked.extend(matcher.select(candidates));
@@ -69,10 +68,7 @@ impl Index {
             return self.image(0, ctx);
         }
         let matcher = Matcher::default_for(platform);
-        let is_wanted = |entry: &Entry| {
-            let has_descriptor = entry.descriptor.is_some();
-            matches!(entry.kind, EntryKind::Image | EntryKind::Broken) && has_descriptor
-        };
+        let is_wanted = |entry: &Entry| matches!(entry.kind, EntryKind::Image | EntryKind::Broken);
         let ranked = self.ranked(&matcher, is_wanted);
         let mut no_images = HashSet::new();
         for (at, &i) in ranked.iter().enumerate() {
@@ -125,7 +121,7 @@ impl Index {
             let image = self.image(i, ctx);
             image.is_err_and(|e| e.status() == Status::NotAnImage)
         };
-        let equal = behind.iter().take_while(fits_equally).filter(is_other);
+        let equal = behind.iter().filter(fits_equally).filter(is_other);
         let mut others: Vec<usize> = Vec::new();
         for &i in equal {
             ctx.check()?;

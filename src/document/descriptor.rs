@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::json::{Checks, Defined, Fault, Parser, checked, missing};
 use crate::platform::Platform;
 use crate::text::Text;
+use crate::text_list::TextList;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -146,7 +147,7 @@ pub struct PlatformFields<'a> {
     architecture: Cow<'a, str>,
     variant: Cow<'a, str>,
     os_version: Cow<'a, str>,
-    os_features: Box<[Text]>,
+    os_features: TextList,
 }
 
 impl<'a> PlatformFields<'a> {
@@ -158,8 +159,7 @@ impl<'a> PlatformFields<'a> {
             "variant" => &mut self.variant,
             "os.version" => &mut self.os_version,
             "os.features" => {
-                let features = p.optional(Parser::texts)?.unwrap_or_default();
-                self.os_features = features.iter().map(|feature| feature.to_text()).collect();
+                self.os_features = p.optional(Parser::texts)?.unwrap_or_default();
                 return Ok(());
             }
             _ => return p.skip(UNREAD),
@@ -188,6 +188,29 @@ impl<'a> PlatformFields<'a> {
             os_features: self.os_features,
         })
     }
+}
+
+/// The platform that readers in Go see in a descriptor which is refused here: keys in any case
+/// count, and of members that are there twice the last. Choosing an image stops at such a
+/// descriptor where they would run it, instead of choosing another.
+pub fn platform_as_in_go(descriptor: &str) -> Option<Platform> {
+    let mut fields = PlatformFields::default();
+    let mut p = Parser::new(descriptor);
+    let read = p.members_as_written(|p, key| {
+        if !matches!(DEFINED.name_of(key), Some("platform")) {
+            return p.skip(Checks::default());
+        }
+        if p.null()? {
+            fields = PlatformFields::default();
+            return Ok(());
+        }
+        p.members_as_written(|p, key| match PLATFORM.name_of(key) {
+            Some(name) => fields.read(p, name),
+            None => p.skip(Checks::default()),
+        })
+    });
+    read.ok()?;
+    fields.is_complete().then(|| fields.build().ok())?
 }
 
 /// Values of which each is kept once.

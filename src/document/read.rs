@@ -1,6 +1,6 @@
 //! Reads indexes and manifests, as what they are by their fields.
 
-use super::descriptor::{DescriptorReader, UNREAD, no_media_type};
+use super::descriptor::{DescriptorReader, UNREAD, no_media_type, platform_as_in_go};
 use super::types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
 use crate::descriptor::{Annotations, Descriptor};
 use crate::error::{Error, Result};
@@ -141,16 +141,20 @@ impl Fields {
                 return p.skip(Checks::default());
             }
             let i = children.len();
-            let bad = |descriptor, fault: Fault| BadChild {
+            let bad = |descriptor, platform, fault: Fault| BadChild {
                 descriptor,
+                platform,
                 error: fault.at(i).under("manifests").into(),
             };
-            let child = match p.recover(|p| descriptors.read(p))?.map(Arc::new) {
+            let child = match p.recover_text(|p| descriptors.read(p))?.map(Arc::new) {
                 Ok(d) => match d.check_data() {
                     Ok(()) => Ok(d),
-                    Err(e) => Err(bad(Some(d), Fault::from(e).under("data"))),
+                    Err(e) => Err(bad(Some(d), None, Fault::from(e).under("data"))),
                 },
-                Err(fault) => Err(bad(None, fault)),
+                Err((fault, text)) => {
+                    let platform = platform_as_in_go(text).map(Arc::new);
+                    Err(bad(None, platform, fault))
+                }
             };
             children.push(child);
             Ok(())

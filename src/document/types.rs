@@ -3,6 +3,7 @@
 use crate::descriptor::{Annotations, Descriptor};
 use crate::error::Error;
 use crate::media_type::{self, Kind};
+use crate::platform::Platform;
 use crate::text::Text;
 use oci_spec::image::MediaType;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct IndexDocument {
 pub struct BadChild {
     /// `None` where it could not even be read; there where its embedded data does not fit.
     pub descriptor: Option<Arc<Descriptor>>,
+    /// The platform that other readers may see where there is no descriptor.
+    pub platform: Option<Arc<Platform>>,
     pub error: Error,
 }
 

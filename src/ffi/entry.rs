@@ -59,8 +59,9 @@ pub extern "C" fn ociimg_index_entry_platform(
     i: size_t,
 ) -> *mut ociimg_platform {
     get_new(index, |index| {
-        let platform = index.0.entries().get(i)?.platform.clone()?;
-        Some(platform.into())
+        let entry = index.0.entries().get(i)?;
+        entry.descriptor.as_ref()?;
+        Some(entry.platform.clone()?.into())
     })
 }
 

@@ -98,13 +98,22 @@ impl<'a> Parser<'a> {
     /// What `read` makes of the next value. A fault that leaves the rest of the document
     /// readable is given back as an inner one, and the value is passed over.
     pub fn recover<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Result<T>> {
+        let recovered = self.recover_text(read)?;
+        Ok(recovered.map_err(|(fault, _)| fault))
+    }
+
+    /// As [`recover`](Self::recover), with the text of the value that was passed over.
+    pub fn recover_text<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<std::result::Result<T, (Fault, &'a str)>> {
         let (at, depth, keys) = (self.at, self.depth, self.keys.mark());
         match read(self) {
             Err(fault) if !fault.breaks_document() => {
                 (self.at, self.depth) = (at, depth);
                 self.keys.reset(keys);
                 self.skip(Checks::default())?;
-                Ok(Err(fault))
+                Ok(Err((fault, &self.text[at..self.at])))
             }
             result => result.map(Ok),
         }
@@ -271,6 +280,14 @@ impl<'a> Parser<'a> {
             p.keys.add(key, at);
             read(p, key).map_err(|f| f.under(key))
         })
+    }
+
+    /// Hands the members of an object to `read`, in order, be a key there twice or not.
+    pub fn members_as_written(
+        &mut self,
+        mut read: impl FnMut(&mut Self, &str) -> Result<()>,
+    ) -> Result<()> {
+        self.members(|p, key, _| read(p, key))
     }
 
     /// Hands the members of an object whose keys are `defined` to `read`, each with the

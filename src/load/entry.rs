@@ -25,7 +25,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// `None` where not even the descriptor could be read.
     pub descriptor: Option<Arc<Descriptor>>,
-    /// The descriptor's as written, else the config's.
+    /// The descriptor's as written, else the config's. Of a descriptor that could not be read
+    /// the one that other readers may see in it.
     pub platform: Option<Arc<Platform>>,
     /// Why it is broken.
     pub error: Option<Error>,
@@ -39,6 +40,9 @@ pub struct Way {
     pub root_child: u32,
     /// Whether that descriptor has a platform.
     pub begins_with_platform: bool,
+    /// Whether, in a layout or archive, the way goes on with one that has: its index.json only
+    /// lists what a registry would offer one by one.
+    pub goes_on_with_platform: bool,
     /// The platforms that nested indexes on the way have themselves, the innermost first.
     pub platforms: Option<Arc<WayPlatform>>,
 }
@@ -51,6 +55,15 @@ pub struct WayPlatform {
 }
 
 impl Way {
+    /// What is found this way comes before what has a lower number.
+    pub fn precedence(&self) -> u8 {
+        match (self.begins_with_platform, self.goes_on_with_platform) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        }
+    }
+
     /// The way on, through a nested index.
     pub fn through(&self, index: &Descriptor) -> Self {
         let mut way = self.clone();

@@ -127,11 +127,15 @@ impl<'a> Walk<'a> {
                 open.pop();
                 continue;
             };
-            let way = top.way.clone().unwrap_or_else(|| Way {
+            let has_platform = platform_of(child).is_some();
+            let mut way = top.way.clone().unwrap_or_else(|| Way {
                 root_child: at as u32,
-                begins_with_platform: descriptor_of(child).is_some_and(|d| d.platform().is_some()),
-                platforms: None,
+                begins_with_platform: has_platform,
+                ..Way::default()
             });
+            if open.len() == 2 && self.store.loader.root_is_index() {
+                way.goes_on_with_platform = has_platform;
+            }
             if let Some(nested) = self.visit(child, open.len(), &way)? {
                 self.pending += nested.children.len() as u64;
                 let way = descriptor_of(child).map(|d| way.through(d));
@@ -182,8 +186,13 @@ impl<'a> Walk<'a> {
         let d = match child {
             Ok(d) => d,
             Err(bad) => {
-                let entry = broken(bad.descriptor.as_ref(), bad.error.clone(), way);
-                self.entries.push(entry);
+                self.entries.push(Entry {
+                    kind: EntryKind::Broken,
+                    descriptor: bad.descriptor.clone(),
+                    platform: platform_of(child).cloned(),
+                    error: Some(bad.error.clone()),
+                    way: way.clone(),
+                });
                 return Ok(None);
             }
         };
@@ -193,7 +202,7 @@ impl<'a> Walk<'a> {
             let error = Error::limit_exceeded(format_args!(
                 "index nested {depth} deep, expected at most {max_depth}"
             ));
-            let entry = broken(Some(d), error.with_digest(d.digest.text()), way);
+            let entry = broken(d, error.with_digest(d.digest.text()), way);
             self.entries.push(entry);
             return Ok(None);
         }
@@ -358,12 +367,21 @@ fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descr
     }
 }
 
-/// The entry of a child that is broken.
-fn broken(descriptor: Option<&Arc<Descriptor>>, error: Error, way: &Way) -> Entry {
+/// The platform by which a child is chosen, also by other readers where it is refused here.
+fn platform_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Platform>> {
+    match (descriptor_of(child), child) {
+        (Some(d), _) => d.platform(),
+        (None, Err(bad)) => bad.platform.as_ref(),
+        (None, Ok(_)) => None,
+    }
+}
+
+/// The entry of a descriptor that leads to something broken.
+fn broken(descriptor: &Arc<Descriptor>, error: Error, way: &Way) -> Entry {
     Entry {
         kind: EntryKind::Broken,
-        descriptor: descriptor.cloned(),
-        platform: descriptor.and_then(|d| d.platform().cloned()),
+        descriptor: Some(descriptor.clone()),
+        platform: descriptor.platform().cloned(),
         error: Some(error),
         way: way.clone(),
     }
@@ -375,7 +393,7 @@ fn of_content(d: &Arc<Descriptor>, error: Error, way: &Way) -> Result<Entry> {
     let is_denied_file =
         error.status() == Status::Io && error.errno() == Errno::ACCESS.raw_os_error();
     match error.status().is_of_content() || is_denied_file {
-        true => Ok(broken(Some(d), error, way)),
+        true => Ok(broken(d, error, way)),
         false => Err(error),
     }
 }
