@@ -1,22 +1,29 @@
 //! Inputs that once broke something, and the seeds of the fuzzers, through what the fuzzers do.
 
+#[path = "../fuzz/targets/headers.rs"]
+mod headers;
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
+#[allow(dead_code)]
+#[path = "../registry/src/text.rs"]
+mod text;
 
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [(&str, fn(&[u8])); 11] = [
+const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("abi", targets::abi),
     ("archive", targets::archive),
     ("config", targets::config),
     ("documents", targets::documents),
     ("edits", targets::edits),
+    ("headers", headers::headers),
     ("layout", targets::layout),
     ("platform", targets::platform),
     ("reference", targets::reference),
     ("sinks", targets::sinks),
     ("tar", targets::tar),
+    ("tar_writer", targets::tar_writer),
     ("unpack", targets::unpack),
 ];
 

@@ -8,10 +8,12 @@ mod documents;
 mod loader;
 mod names;
 mod sources;
+mod tar_writer;
 mod unpack;
 
 pub use abi::abi;
 pub use documents::{config, documents, edits};
 pub use names::{platform, reference};
 pub use sources::{archive, layout, sinks, tar};
+pub use tar_writer::tar_writer;
 pub use unpack::unpack;
