@@ -201,14 +201,20 @@ fn the_entries_of_a_layout_are_roots_under_their_names() {
 }
 
 #[test]
-fn a_name_is_given_to_the_only_entry_of_a_layout() {
+fn names_are_given_to_the_only_entry_of_a_layout() {
     let mut memory = MemoryLoader::default();
     memory.root_is_index = true;
     let image = memory.image(json!({"os": "linux", "architecture": "arm"}));
     let memory = memory.with_index(&[named(image.clone(), "old")]);
-    let sink = MemorySink::default();
-    run(&copy(&memory, &sink, names(&["new"]))).unwrap();
-    assert_eq!(sink.roots(), [(digest(&image), Some("new".into()))]);
+    for given in [&["new"][..], &["new", "latest"]] {
+        let sink = MemorySink::default();
+        run(&copy(&memory, &sink, names(given))).unwrap();
+        let expected: Vec<_> = given
+            .iter()
+            .map(|&name| (digest(&image), Some(name.into())))
+            .collect();
+        assert_eq!(sink.roots(), expected);
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Walk {
     open: Vec<Open>,
     met: Met,
     roots: Vec<Root>,
+    /// The names that the source gives the roots, each root once.
+    own_names: Vec<Option<Text>>,
     root_bytes: HashMap<Digest, Arc<[u8]>>,
     root_bytes_left: usize,
     /// Selected manifests that were not met yet.
@@ -61,8 +63,8 @@ struct Open {
 /// Where a document is named.
 enum Place {
     BelowRoot,
-    /// A root, to be put under each of these names.
-    Root(Vec<Option<Text>>),
+    /// A root, with the name that the source gives it.
+    Root(Option<Text>),
 }
 
 /// What a visit to a document led to.
@@ -97,6 +99,7 @@ impl Walk {
             open: Vec::new(),
             met: Met::new(options),
             roots: Vec::new(),
+            own_names: Vec::new(),
             root_bytes: HashMap::new(),
             root_bytes_left: MAX_ROOT_BYTES,
             unread: None,
@@ -122,7 +125,7 @@ impl Walk {
             }
             Stage::Roots => {
                 if self.source.root_kind == RootKind::List {
-                    expect_one_root(&self.options, self.roots.iter().map(|r| r.name.clone()))?;
+                    expect_one_root(&self.options, self.own_names.iter().cloned())?;
                 }
                 self.stage = Stage::End;
                 Ok(Some(self.roots.drain(..).map(Step::Root).collect()))
@@ -154,7 +157,7 @@ impl Walk {
         {
             return Err(error.clone());
         }
-        let place = Place::Root(self.names(|| None));
+        let place = Place::Root(None);
         match self.visit(&root.descriptor, kind, place, ctx)? {
             Visit::Done(steps, _) => Ok(steps),
             Visit::Opened => Ok(Vec::new()),
@@ -176,7 +179,7 @@ impl Walk {
                 None => {
                     let (d, at) = (d.clone(), index.next);
                     let place = match index.document {
-                        None => Place::Root(self.names(|| self.source.name(at, &d))),
+                        None => Place::Root(self.source.name(at, &d)),
                         Some(_) => Place::BelowRoot,
                     };
                     self.visit_child(&d, place, ctx)?
@@ -207,14 +210,6 @@ impl Walk {
         match index.kept {
             true => self.place(document, place).into_iter().collect(),
             false => Vec::new(),
-        }
-    }
-
-    /// The names given for the copy, or the document's own.
-    fn names(&self, own: impl FnOnce() -> Option<Text>) -> Vec<Option<Text>> {
-        match &self.options.names[..] {
-            [] => vec![own()],
-            names => names.iter().cloned().map(Some).collect(),
         }
     }
 
@@ -269,8 +264,8 @@ impl Walk {
             let steps = match place {
                 Place::BelowRoot if met.put => Vec::new(),
                 Place::BelowRoot => vec![self.put(self.read(d, ctx)?)],
-                Place::Root(names) => {
-                    self.list(d, None, names);
+                Place::Root(own_name) => {
+                    self.list(d, None, own_name);
                     Vec::new()
                 }
             };
@@ -342,8 +337,8 @@ impl Walk {
     fn place(&mut self, document: Document, place: Place) -> Option<Step> {
         match place {
             Place::BelowRoot => Some(self.put(document)),
-            Place::Root(names) => {
-                self.list(&document.descriptor, Some(document.bytes), names);
+            Place::Root(own_name) => {
+                self.list(&document.descriptor, Some(document.bytes), own_name);
                 None
             }
         }
@@ -354,8 +349,9 @@ impl Walk {
         Step::Manifest(document)
     }
 
-    /// Lists a root under its names. Its bytes are kept while all of them are few.
-    fn list(&mut self, d: &Arc<Descriptor>, bytes: Option<Arc<[u8]>>, names: Vec<Option<Text>>) {
+    /// Lists a root under the names given for the copy, or under its own. Its bytes are kept
+    /// while all of them are few.
+    fn list(&mut self, d: &Arc<Descriptor>, bytes: Option<Arc<[u8]>>, own_name: Option<Text>) {
         let kept = self.root_bytes.get(&d.digest).cloned();
         let bytes = kept.or_else(|| {
             let bytes = bytes.filter(|bytes| bytes.len() <= self.root_bytes_left)?;
@@ -363,6 +359,11 @@ impl Walk {
             self.root_bytes.insert(d.digest.clone(), bytes.clone());
             Some(bytes)
         });
+        let names = match &self.options.names[..] {
+            [] => vec![own_name.clone()],
+            names => names.iter().cloned().map(Some).collect(),
+        };
+        self.own_names.push(own_name);
         self.roots.extend(names.into_iter().map(|name| Root {
             descriptor: d.clone(),
             bytes: bytes.clone(),
