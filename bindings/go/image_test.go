@@ -547,58 +547,6 @@ func TestIndexBuilder(t *testing.T) {
 	}
 }
 
-func TestBrokenEntriesKeepTheirError(t *testing.T) {
-	ctx := context.Background()
-	m := sample(tarOf("hello"))
-	var root map[string]any
-	_ = json.Unmarshal(m.root, &root)
-	entry := root["manifests"].([]any)[0].(map[string]any)
-	delete(entry, "platform")
-	delete(m.blobs, entry["digest"].(string))
-	m.root, _ = json.Marshal(root)
-	index := must[*Index](t)(Load(ctx, m))
-	found := index.Entry(0)
-	if found.Kind != KindBroken || !errors.Is(found.Err, NotFound) || !errors.Is(found.Err, fs.ErrNotExist) {
-		t.Fatalf("found %v: %v", found.Kind, found.Err)
-	}
-}
-
-func TestAllocationsOfALayer(t *testing.T) {
-	ctx := context.Background()
-	folder := t.TempDir()
-	target := must[*Target](t)(NewLayout(folder, nil))
-	index := must[*Index](t)(Load(ctx, sample(tarOf(strings.Repeat("x", 1<<20)))))
-	if err := index.Copy(ctx, target, nil); err != nil {
-		t.Fatal(err)
-	}
-	image := must[*Image](t)(must[*Index](t)(must[*Source](t)(Open(ctx, folder, nil)).Load(ctx)).Image(ctx, 0))
-	layer := image.Layers()[0]
-	buffer := make([]byte, 4096)
-	r := must[*Reader](t)(layer.Open(ctx, nil))
-	// Reading allocates nothing, whatever the number of reads.
-	allocations := testing.AllocsPerRun(100, func() {
-		if _, err := r.Read(buffer); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if allocations != 0 {
-		t.Errorf("found %v allocations a read", allocations)
-	}
-	allocations = testing.AllocsPerRun(20, func() {
-		r, err := layer.Open(ctx, &ReaderOptions{})
-		for err == nil {
-			_, err = r.Read(buffer)
-		}
-		if err != io.EOF || r.Close() != nil {
-			t.Fatal(err)
-		}
-	})
-	if allocations > 6+4 {
-		t.Errorf("found %v allocations a layer", allocations)
-	}
-	t.Logf("%v allocations a layer", allocations)
-}
-
 func ExampleLoad() {
 	ctx := context.Background()
 	index, err := Load(ctx, sample(tarOf("hello")))
