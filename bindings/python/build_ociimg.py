@@ -43,22 +43,25 @@ def installed(prefix: pathlib.Path) -> dict:
 
 
 def built() -> dict:
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "install"
-    subprocess.run(
-        ["cargo", "rustc", "--release", "--lib", "--locked", "--crate-type", "staticlib"]
-        + ["--target-dir", str(target)],
-        cwd=ROOT,
-        check=True,
-    )
-    library = target / "libociimg.a"
-    subprocess.run(
-        [ROOT / "packaging" / "static-library", target / "release" / "libociimg.a", library],
-        check=True,
-    )
+    # The flags of what ships; packaging/install uses the same.
+    script = """
+        set -euo pipefail
+        . packaging/build-flags
+        libraries=$(build_static)
+        packaging/static-library "$target/release/libociimg.a" "$target/libociimg.a"
+        echo "$(realpath "$target/libociimg.a") $libraries"
+    """
+    library, *libraries = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    if not libraries:
+        raise RuntimeError("cargo did not build the static library")
     return {
         "include_dirs": [str(ROOT / "include")],
-        "extra_objects": [str(library)],
-        "libraries": ["gcc_s", "pthread", "dl", "m"],
+        "extra_objects": [library],
+        "libraries": [name[len("-l") :] for name in libraries],
+        # Python's own flags ask for debugging information, which names folders of this machine.
+        "extra_compile_args": ["-g0"],
     }
 
 

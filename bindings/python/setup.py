@@ -7,4 +7,8 @@ the sources around this folder with cargo, and linked statically.
 
 from setuptools import setup
 
-setup(cffi_modules=["build_ociimg.py:ffi"])
+setup(
+    cffi_modules=["build_ociimg.py:ffi"],
+    # The module in build/ may be linked with the library of another prefix.
+    options={"build_ext": {"force": True}},
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from ._call import Context, create, run
 from ._errors import OciimgError, text
@@ -40,10 +40,10 @@ class Entry:
 class Index:
     """A list of images and other manifests. Several threads may use one."""
 
-    def __init__(self, pointer: Any, context: Context) -> None:
+    def __init__(self, pointer: Any, loading: Tuple[Context, ...]) -> None:
         self._ptr = pointer
-        # Has what callbacks raised for broken entries.
-        self._context = context
+        # Have what callbacks raised for broken entries.
+        self._loading = loading
 
     def close(self) -> None:
         """Frees the index. What came from it goes on."""
@@ -68,7 +68,7 @@ class Index:
         pointer = lib.ociimg_index_entry_error(self._ptr, i)
         error = None
         if pointer != ffi.NULL:
-            error = self._context._error(pointer)
+            error = Context()._error(pointer, self._loading)
             lib.ociimg_error_free(pointer)
         return Entry(
             Kind(number) if number in Kind.__members__.values() else Kind.UNKNOWN,
@@ -90,7 +90,7 @@ class Index:
                 lib.ociimg_index_free,
                 lambda out, err: lib.ociimg_index_select_with(self._ptr, matcher._ptr, out, err),
             ),
-            self._context,
+            self._loading,
         )
 
     def image(self, i: int, *, context: Optional[Context] = None) -> Image:
@@ -117,7 +117,8 @@ class Index:
         own = context or Context()
         return Image(
             create(
-                "image", lib.ociimg_image_free, lambda out, err: make(own._ptr, out, err), own
+                "image", lib.ociimg_image_free, lambda out, err: make(own._ptr, out, err), own,
+                self._loading,
             )
         )
 
@@ -132,6 +133,7 @@ class Index:
                 lib.ociimg_manifest_free,
                 lambda out, err: lib.ociimg_index_manifest(self._ptr, i, own._ptr, out, err),
                 own,
+                self._loading,
             )
         )
 
@@ -171,6 +173,7 @@ class Index:
                     self._ptr, handle, mode(stored), options, own._ptr, out, err
                 ),
                 own,
+                self._loading,
             ),
             own,
         )
@@ -178,7 +181,7 @@ class Index:
     def builder(self) -> "IndexBuilder":
         """A builder that starts with the entries of the root, as they are written."""
         return IndexBuilder._of(
-            lambda out, err: lib.ociimg_index_builder_from(self._ptr, out, err)
+            lambda out, err: lib.ociimg_index_builder_from(self._ptr, out, err), self._loading
         )
 
 
@@ -191,11 +194,15 @@ class IndexBuilder:
             lib.ociimg_index_builder_free,
             lambda out, err: lib.ociimg_index_builder_new(format, out, err),
         )
+        self._loading: Tuple[Context, ...] = ()
 
     @classmethod
-    def _of(cls, make: Callable[[Any, Any], int]) -> "IndexBuilder":
+    def _of(
+        cls, make: Callable[[Any, Any], int], loading: Tuple[Context, ...]
+    ) -> "IndexBuilder":
         builder = cls.__new__(cls)
         builder._ptr = create("index_builder", lib.ociimg_index_builder_free, make)
+        builder._loading = loading
         return builder
 
     def __len__(self) -> int:
@@ -216,6 +223,7 @@ class IndexBuilder:
 
     def add_index(self, nested: Index) -> None:
         run(lambda err: lib.ociimg_index_builder_add_index(self._ptr, nested._ptr, err))
+        self._loading += nested._loading
 
     def replace_image(self, i: int, image: Image) -> None:
         """Replaces an entry; attestations of the old image go with it."""
@@ -251,6 +259,7 @@ class IndexBuilder:
                 lib.ociimg_index_free,
                 lambda out, err: lib.ociimg_index_builder_finish(self._ptr, own._ptr, out, err),
                 own,
+                self._loading,
             ),
-            own,
+            self._loading + (own,),
         )

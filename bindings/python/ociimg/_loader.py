@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import Any, BinaryIO, Dict, Optional, Union
 
-from ._call import Context, create, guarded
+from ._call import Context, callback, create, guarded, notification
 from ._ociimg import ffi, lib
 from ._types import encode
 
@@ -72,7 +72,7 @@ class Source:
                 lambda out, err: lib.ociimg_index_load(self._ptr, options, context._ptr, out, err),
                 context,
             ),
-            context,
+            (context,),
         )
 
     def close(self) -> None:
@@ -165,7 +165,7 @@ def _open_loader(loader: Loader) -> Source:
         raise
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_root_digest(state: Any, buf: Any, cap: int, call: Any) -> int:
     def run(_: Context) -> None:
         digest = ffi.from_handle(state).root_digest()
@@ -178,7 +178,7 @@ def py_root_digest(state: Any, buf: Any, cap: int, call: Any) -> int:
     return guarded(call, run)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_open_root_manifest(state: Any, stream: Any, call: Any) -> int:
     def run(_: Context) -> None:
         stream[0] = keep(ffi.from_handle(state).open_root_manifest())
@@ -186,7 +186,7 @@ def py_open_root_manifest(state: Any, stream: Any, call: Any) -> int:
     return guarded(call, run)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_open_manifest(state: Any, digest: Any, stream: Any, call: Any) -> int:
     def run(_: Context) -> None:
         stream[0] = keep(ffi.from_handle(state).open_manifest(ffi.string(digest).decode()))
@@ -194,7 +194,7 @@ def py_open_manifest(state: Any, digest: Any, stream: Any, call: Any) -> int:
     return guarded(call, run)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_open_blob(state: Any, digest: Any, stream: Any, call: Any) -> int:
     def run(_: Context) -> None:
         stream[0] = keep(ffi.from_handle(state).open_blob(ffi.string(digest).decode()))
@@ -202,7 +202,7 @@ def py_open_blob(state: Any, digest: Any, stream: Any, call: Any) -> int:
     return guarded(call, run)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_read(state: Any, stream: Any, buf: Any, cap: int, n: Any, call: Any) -> int:
     def run(_: Context) -> None:
         source = ffi.from_handle(stream)
@@ -221,7 +221,7 @@ def py_read(state: Any, stream: Any, buf: Any, cap: int, n: Any, call: Any) -> i
     return guarded(call, run)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@notification
 def py_close(state: Any, stream: Any) -> None:
     source = ffi.from_handle(stream)
     drop(stream)
@@ -232,7 +232,7 @@ def py_close(state: Any, stream: Any) -> None:
             close()
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@notification
 def py_destroy(state: Any) -> None:
     drop(state)
 

@@ -8,7 +8,7 @@ import os
 import threading
 from typing import Any, BinaryIO, Callable, List, Optional, Sequence, Tuple, Union
 
-from ._call import Context, create, guarded, run
+from ._call import Context, callback, create, guarded, notification, run
 from ._image import Image
 from ._index import Index
 from ._layer import Compression
@@ -248,11 +248,12 @@ def copy(
         lib.ociimg_copy_free,
         lambda out, err: new(source._ptr, target._ptr, options, out, err),
     )
+    earlier = source._loading if isinstance(source, Index) else ()
     failures: List[BaseException] = []
 
     def work() -> None:
         try:
-            run(lambda err: lib.ociimg_copy_run(handle, own._ptr, err), own)
+            run(lambda err: lib.ociimg_copy_run(handle, own._ptr, err), own, earlier)
         except BaseException as exception:  # noqa: B902 - raised below
             failures.append(exception)
 
@@ -271,7 +272,7 @@ def _writer(stream: Any) -> Any:
     return ffi.from_handle(stream)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_has_blob(state: Any, descriptor: Any, present: Any, call: Any) -> int:
     def work(_: Context) -> None:
         present[0] = bool(ffi.from_handle(state).has_blob(Descriptor._copy(descriptor)))
@@ -279,7 +280,7 @@ def py_has_blob(state: Any, descriptor: Any, present: Any, call: Any) -> int:
     return guarded(call, work)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_begin_blob(state: Any, descriptor: Any, stream: Any, offset: Any, call: Any) -> int:
     def work(_: Context) -> None:
         begun = ffi.from_handle(state).begin_blob(Descriptor._copy(descriptor))
@@ -290,19 +291,19 @@ def py_begin_blob(state: Any, descriptor: Any, stream: Any, offset: Any, call: A
     return guarded(call, work)
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_write(state: Any, stream: Any, buf: Any, length: int, call: Any) -> int:
     return guarded(call, lambda _: _writer(stream).write(bytes(ffi.buffer(buf, length))))
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_commit_blob(state: Any, stream: Any, call: Any) -> int:
     writer = _writer(stream)
     drop(stream)
     return guarded(call, lambda _: writer.commit())
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@notification
 def py_abort_blob(state: Any, stream: Any) -> None:
     writer = _writer(stream)
     drop(stream)
@@ -310,7 +311,7 @@ def py_abort_blob(state: Any, stream: Any) -> None:
         writer.abort()
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_put_manifest(state: Any, descriptor: Any, buf: Any, length: int, call: Any) -> int:
     return guarded(
         call,
@@ -320,7 +321,7 @@ def py_put_manifest(state: Any, descriptor: Any, buf: Any, length: int, call: An
     )
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_put_root(
     state: Any, descriptor: Any, buf: Any, length: int, name: Any, call: Any
 ) -> int:
@@ -332,12 +333,12 @@ def py_put_root(
     )
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_finish(state: Any, call: Any) -> int:
     return guarded(call, lambda _: ffi.from_handle(state).finish())
 
 
-@ffi.def_extern(error=9)  # type: ignore[misc]
+@callback
 def py_write_archive(state: Any, buf: Any, length: int, call: Any) -> int:
     def work(_: Context) -> None:
         view = memoryview(bytes(ffi.buffer(buf, length)))
@@ -349,7 +350,7 @@ def py_write_archive(state: Any, buf: Any, length: int, call: Any) -> int:
     return guarded(call, work)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@notification
 def py_progress(user_data: Any, progress: Any) -> None:
     descriptor = progress.descriptor
     report = Progress(

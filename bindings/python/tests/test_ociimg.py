@@ -3,6 +3,10 @@
 import hashlib
 import io
 import json
+import pathlib
+import re
+import subprocess
+import sys
 import tarfile
 import threading
 
@@ -203,6 +207,11 @@ def test_a_broken_entry_keeps_its_error():
     assert found.kind == ociimg.Kind.BROKEN
     assert isinstance(found.error, ociimg.NotFoundError)
     assert isinstance(found.error.__cause__, FileNotFoundError)
+    index = ociimg.open(memory).load()
+    with pytest.raises(FileNotFoundError):
+        index.image(0)
+    (again,) = index.builder().finish()
+    assert isinstance(again.error.__cause__, FileNotFoundError)
 
 
 def test_cancelling():
@@ -343,3 +352,68 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_what_a_reader_raises_comes_back_as_itself():
+    memory = Memory(bytes(1 << 20))
+    layer = image_of(memory).layers[0]
+
+    class Stream(io.BytesIO):
+        def readinto(self, buffer):
+            if self.tell() > 300_000:
+                raise Own
+            return super().readinto(buffer)
+
+    memory.open_blob = lambda digest: Stream(memory.blobs[digest])
+    reader = layer.open()
+    with pytest.raises(Own):
+        reader.read()
+    with pytest.raises(Own):  # the second time, too
+        reader.read(1)
+    with pytest.raises(ociimg.NotVerifiedError):
+        reader.close()
+
+
+def test_an_exception_that_cannot_be_printed():
+    class Odd(Exception):
+        def __str__(self):
+            raise KeyError
+
+    memory = Memory()
+
+    def fail():
+        raise Odd
+
+    memory.open_root_manifest = fail
+    with pytest.raises(Odd):
+        ociimg.open(memory).load()
+
+
+def test_nothing_leaks():
+    import gc
+    from ociimg._loader import ALIVE
+
+    gc.collect()
+    before = len(ALIVE)
+    for _ in range(20):
+        memory, sink = Memory(), MemorySink()
+        index = ociimg.open(memory).load()
+        with index.image(0).layers[0].open() as reader:
+            reader.read()
+        with ociimg.Target(sink) as target:
+            ociimg.copy(index, target, progress=lambda _: None)
+        memory.open_blob = lambda _: None
+        with pytest.raises(AttributeError):
+            image_of(memory)
+    del memory, sink, index, reader, target
+    gc.collect()
+    assert len(ALIVE) == before
+
+
+def test_readme():
+    root = pathlib.Path(__file__).resolve().parents[1]
+    program = re.search(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1]
+    sample = root.parents[1] / "examples" / "sample"
+    command = [sys.executable, "-c", program, str(sample), "linux/arm64"]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert re.match(r"sha256:[0-9a-f]{64} \['", output)
