@@ -11,6 +11,7 @@ use ociimg::text::Text;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -109,7 +110,7 @@ fn a_manifest_comes_after_all_that_it_names_and_the_root_last() {
     let mut memory = MemoryLoader::default();
     let [a, b] =
         ["arm", "amd64"].map(|arch| memory.image(json!({"os": "linux", "architecture": arch})));
-    let nested = memory.put_json(INDEX, &index(&[b.clone()]));
+    let nested = memory.put_json(INDEX, &index(slice::from_ref(&b)));
     let memory = memory.with_index(&[a.clone(), nested.clone()]);
     let sink = MemorySink::default();
     run(&copy(&memory, &sink, names(&["v1", "v2"]))).unwrap();
@@ -168,7 +169,7 @@ fn the_entries_of_a_layout_are_roots_under_their_names() {
     memory.root_is_index = true;
     let [a, b] =
         ["arm", "amd64"].map(|arch| memory.image(json!({"os": "linux", "architecture": arch})));
-    let nested = memory.put_json(INDEX, &index(&[a.clone()]));
+    let nested = memory.put_json(INDEX, &index(slice::from_ref(&a)));
     let both = named(nested.clone(), "multi");
     let memory = memory.with_index(&[
         both,
@@ -234,7 +235,7 @@ fn wrong_content_is_never_committed() {
         for leave_out_missing in [false, true] {
             let mut memory = MemoryLoader::default();
             let descriptor = memory.put(LAYER, &layer);
-            let image = image_of(&mut memory, &[descriptor.clone()]);
+            let image = image_of(&mut memory, slice::from_ref(&descriptor));
             memory.replace(&descriptor, &content);
             let memory = memory.with_index(&[image]);
             let sink = MemorySink::default();
@@ -258,7 +259,7 @@ fn what_a_sink_has_from_before_is_hashed_and_not_written() {
         let layer = noise(2, 700_000);
         let mut memory = MemoryLoader::default();
         let descriptor = memory.put(LAYER, &layer);
-        let image = image_of(&mut memory, &[descriptor.clone()]);
+        let image = image_of(&mut memory, slice::from_ref(&descriptor));
         if changed {
             let mut other = layer.clone();
             other[5] ^= 1;
@@ -290,7 +291,7 @@ fn what_a_sink_has_from_before_is_hashed_and_not_written() {
 fn an_offset_beyond_the_blob_breaks_the_contract() {
     let mut memory = MemoryLoader::default();
     let descriptor = memory.put(LAYER, "short");
-    let image = image_of(&mut memory, &[descriptor.clone()]);
+    let image = image_of(&mut memory, slice::from_ref(&descriptor));
     let memory = memory.with_index(&[image]);
     let sink = MemorySink::default();
     let partial = vec![0; 6];
@@ -314,7 +315,7 @@ fn a_sink_may_ask_for_a_blob_again_but_not_forever() {
     ] {
         let mut memory = MemoryLoader::default();
         let descriptor = memory.put(LAYER, noise(3, 600_000));
-        let image = image_of(&mut memory, &[descriptor.clone()]);
+        let image = image_of(&mut memory, slice::from_ref(&descriptor));
         let memory = memory.with_index(&[image]);
         let left = AtomicUsize::new(restarts);
         let wanted = format!("{call} {}", digest(&descriptor));
@@ -463,7 +464,7 @@ fn a_layer_that_is_foreign_in_one_image_is_still_missed_by_another() {
     let foreign = memory.put(FOREIGN, "layer");
     let ours = memory.put(LAYER, "layer");
     let images = [
-        image_of(&mut memory, &[foreign.clone()]),
+        image_of(&mut memory, slice::from_ref(&foreign)),
         image_of(&mut memory, &[ours]),
     ];
     memory.remove(&foreign);
@@ -521,7 +522,7 @@ fn content_that_is_no_manifest_is_copied_alone() {
         "application/x-unknown",
         r#"{"layers": [{"digest": "sha256:x"}]}"#,
     );
-    let memory = memory.with_index(&[unknown.clone()]);
+    let memory = memory.with_index(slice::from_ref(&unknown));
     let sink = MemorySink::default();
     run(&copy(&memory, &sink, CopyOptions::default())).unwrap();
     assert_eq!(sink.log()[0], format!("manifest {}", digest(&unknown)));

@@ -109,7 +109,7 @@ fn nothing_is_taken_below_an_index_of_another_platform() {
     let [a, b, c] = ["a", "b", "c"].map(|name| on(amd64(&mut memory, name), "linux", "amd64"));
     let inner = memory.put_json(INDEX, &index(&[a]));
     let outer = memory.put_json(INDEX, &index(&[on(inner, "linux", "amd64"), b]));
-    let c_nested = memory.put_json(INDEX, &index(&[c.clone()]));
+    let c_nested = memory.put_json(INDEX, &index(std::slice::from_ref(&c)));
     let index = load(&memory.with_index(&[on(outer, "linux", "s390x"), c_nested])).unwrap();
     assert_eq!(index.entries().len(), 3);
     assert_eq!(selected(&index, AMD64), [c["digest"].as_str().unwrap()]);

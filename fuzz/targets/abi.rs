@@ -771,7 +771,7 @@ unsafe extern "C" fn finish(state: Handle, call: Handle) -> i32 {
 /// Runs the script, then frees what is left. Every stream is closed, every state destroyed.
 pub fn abi(data: &[u8]) {
     let world = World {
-        script: RefCell::new(data.to_vec().into_iter()),
+        script: RefCell::new(Vec::from(data).into_iter()),
         handles: RefCell::default(),
         busy: RefCell::default(),
         image: image(),

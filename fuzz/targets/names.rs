@@ -9,13 +9,13 @@ pub fn platform(data: &[u8]) {
         return;
     };
     let host = Platform::host();
-    let Ok(platform) = Platform::parse(text, &host) else {
+    let Ok(platform) = Platform::parse(text, host) else {
         return;
     };
     let matcher = Matcher::only(&platform);
     assert!(matcher.matches(&platform), "{text}");
     assert!(!matcher.less(&platform, &platform), "{text}");
-    if let Ok(again) = Platform::parse(&platform.format_all(), &host) {
+    if let Ok(again) = Platform::parse(&platform.format_all(), host) {
         assert_eq!(again.format_all(), platform.format_all(), "{text}");
     }
 }

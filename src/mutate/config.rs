@@ -312,7 +312,7 @@ fn check_diff_ids(draft: &Draft<'_>, found: &[Digest]) -> Result<()> {
         )));
     }
     let differs = |(found, expected): (&Digest, &&Digest)| found != *expected;
-    match found.iter().zip(&expected).position(|pair| differs(pair)) {
+    match found.iter().zip(&expected).position(differs) {
         Some(i) => Err(Error::invalid_argument(format_args!(
             "rootfs.diff_ids[{i}]: found {}, expected {}, as the layer has",
             found[i], expected[i]

@@ -302,7 +302,7 @@ mod tests {
         let layers: [&[&str]; 3] = [&["base", "top"], &["base", "top"], &["base"]];
         let configs = [&configs[0], &configs[0], &configs[1]];
         assert_eq!(manifests.len(), 3);
-        let names = ["busybox:1", "example.org/a/b:2"].map(|name| Text::new(name));
+        let names = ["busybox:1", "example.org/a/b:2"].map(Text::new);
         for (i, name) in names.into_iter().chain([None, None]).enumerate() {
             assert_eq!(loader.entry_name(i), name);
         }

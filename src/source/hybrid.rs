@@ -485,7 +485,7 @@ mod tests {
             format!(r#"{{"Config":"../{config}","RepoTags":["b:1"],"Layers":["{layer}"]}}"#),
             format!(r#"{{"Config":"oci-layout","RepoTags":["b:1"],"Layers":["{layer}"]}}"#),
         ] {
-            let entries = entries(&index, &[bad.clone()], &[&a, &b, &manifest]);
+            let entries = entries(&index, std::slice::from_ref(&bad), &[&a, &b, &manifest]);
             assert_eq!(root(&*open(&entries)).unwrap(), index, "{bad}");
             let e = open_as(&entries, Some("b:1")).map(drop).unwrap_err();
             assert_eq!(e.status(), Status::NotFound, "{bad}");
