@@ -23,7 +23,7 @@ pub struct Index {
     is_selection: bool,
 }
 
-/// What a load gave, which selections share.
+/// The result of a load, which selections share.
 struct Tree {
     root: Verified<()>,
     root_is_verified: bool,

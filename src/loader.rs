@@ -43,16 +43,14 @@ pub trait Stream: Send {
     /// Up to `buf.len()` (more than 0) bytes into `buf` and their number; 0 is the end.
     fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize>;
 
-    /// As `read`, into memory of the program's, which may hold nothing yet: none of it is
-    /// to be read before it was written. To be written anew for a stream that can't be
-    /// trusted to have written what it says.
+    /// Like `read`, into the caller's own buffer, which may be uninitialised: never read it
+    /// before writing it. Override this if the stream may report bytes that it did not write.
     fn read_foreign(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
         self.read(buf, ctx)
     }
 }
 
-/// The number of bytes that a read of up to `cap` gave; CALLBACK_CONTRACT where that can't
-/// be.
+/// Checks the byte count of a read of at most `cap`; CALLBACK_CONTRACT if it is larger.
 pub fn at_most(cap: usize, n: usize) -> Result<usize> {
     if n <= cap {
         return Ok(n);

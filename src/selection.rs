@@ -139,7 +139,7 @@ impl Index {
         )))
     }
 
-    /// What a program may call an entry: its name, else its digest.
+    /// The name of an entry, else its digest.
     fn label(&self, i: usize) -> String {
         let entry = &self.entries()[i];
         match (self.name(entry), &entry.descriptor) {

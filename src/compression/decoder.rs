@@ -1,8 +1,8 @@
-//! What undoes a compression, step by step.
+//! The interface of decoders: decompression in steps.
 
 use crate::error::{Error, Result};
 
-/// What one step took from its input and gave to its output.
+/// Bytes that one step took from its input and wrote to its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     pub read: usize,

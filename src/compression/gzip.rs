@@ -39,7 +39,7 @@ impl Decoder for Gzip {
             .decompress(input, out, FlushDecompress::None)
             .map_err(|e| {
                 let found = match e.message() {
-                    // What zlib-rs says where it went on after the first thing wrong.
+                    // The message of zlib-rs if it continued after the first fault.
                     None | Some("repeated call with bad state") => "invalid compressed data",
                     Some(found) => found,
                 };

@@ -163,7 +163,7 @@ impl Fields {
         Ok(())
     }
 
-    /// What the fields make the document.
+    /// The document that the fields make.
     fn document(self) -> Result<Document, Fault> {
         let written = self.media_type.as_deref().map(media_type::kind);
         let manifest_keys = [

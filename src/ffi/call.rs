@@ -31,8 +31,8 @@ use std::fmt;
 use std::hint::black_box;
 use std::ptr;
 
-/// What a callback may do with the call that it serves. It is valid until the callback
-/// returns, on the thread that runs it; the program never frees it.
+/// The call that a callback serves. It is valid until the callback returns, on the thread
+/// that runs it; the program never frees it.
 pub struct ociimg_call {
     ctx: *const Context,
     failure: Option<Failure>,

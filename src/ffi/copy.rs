@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// cbindgen:prefix-with-name=false
 /// cbindgen:rename-all=None
-/// What a report of a copy is about: the values of ociimg_copy_progress.event. More may be
+/// The event of a report of a copy: the values of ociimg_copy_progress.event. More may be
 /// added.
 #[repr(i32)]
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub enum ociimg_copy_event_values {
     /// A blob was not copied: the sink has it already (blob_bytes is its size), or it is
     /// left out (blob_bytes is 0).
     OCIIMG_COPY_BLOB_SKIPPED = 3,
-    /// What was written of a blob is lost, since the sink asked for it again or an earlier
+    /// The bytes written of a blob are lost, since the sink asked for it again or an earlier
     /// run failed in the middle of it. The one report with which bytes_done and
     /// bytes_skipped may fall.
     OCIIMG_COPY_RESTARTED = 4,
@@ -71,7 +71,7 @@ pub enum ociimg_copy_flag_values {
 pub struct ociimg_copy_progress {
     /// sizeof(ociimg_copy_progress), as the library knows it.
     pub struct_size: size_t,
-    /// What this is about. Valid until the callback returns; not to be freed.
+    /// The content that the event concerns. Valid until the callback returns; not to be freed.
     pub descriptor: *const ociimg_descriptor,
     /// Bytes of it that are in the sink so far.
     pub blob_bytes: u64,

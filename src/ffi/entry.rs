@@ -9,7 +9,7 @@ use super::platform::ociimg_platform;
 use crate::load::EntryKind;
 use libc::{c_char, size_t};
 
-/// What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
+/// The kind of an entry of an index: one of the OCIIMG_ENTRY_KIND_ constants. More may be
 /// added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
 pub type ociimg_entry_kind = i32;
 
@@ -33,7 +33,7 @@ pub enum ociimg_entry_kind_values {
     OCIIMG_ENTRY_KIND_BROKEN = 5,
 }
 
-/// What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
+/// Returns the kind of the entry; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_index_entry_kind(
     index: Option<&ociimg_index>,

@@ -22,7 +22,7 @@ use libc::{c_char, size_t};
 use std::mem::offset_of;
 use std::sync::Arc;
 
-/// What a load may cost, and what it must find. A field that is 0 or NULL has its default.
+/// Limits of a load, and the digest of its root. A field that is 0 or NULL has its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_load_options {

@@ -15,7 +15,7 @@ use std::mem::offset_of;
 use std::slice;
 use std::sync::{Arc, Mutex, TryLockError};
 
-/// What a reader gives: one of the OCIIMG_READ_MODE_ constants.
+/// The bytes that a reader returns: one of the OCIIMG_READ_MODE_ constants.
 pub type ociimg_read_mode = i32;
 
 /// cbindgen:prefix-with-name=false

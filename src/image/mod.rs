@@ -38,7 +38,7 @@ pub struct Image {
     layers: Layers,
 }
 
-/// What an edit may change of an image.
+/// The parts of an image that an edit may change.
 pub struct Draft<'a> {
     pub trees: &'a mut Trees,
     pub format: &'a mut Format,

@@ -1,4 +1,4 @@
-//! What a reader of an object or value expects of it.
+//! The expectations of a reader of an object or value.
 
 use super::keys::folds_to;
 

@@ -95,8 +95,8 @@ impl<'a> Parser<'a> {
         Fault::malformed(format_args!("found {found}, expected {expected}"))
     }
 
-    /// What `read` makes of the next value. A fault that leaves the rest of the document
-    /// readable is given back as an inner one, and the value is passed over.
+    /// Reads the next value with `read`. A fault that leaves the rest of the document
+    /// readable is returned as the inner result, and the value is skipped.
     pub fn recover<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Result<T>> {
         let recovered = self.recover_text(read)?;
         Ok(recovered.map_err(|(fault, _)| fault))
@@ -148,7 +148,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What `read` makes of the next value; `None` for `null`.
+    /// Reads the next value with `read`; `None` for `null`.
     pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         match self.null()? {
             true => Ok(None),

@@ -12,7 +12,7 @@ pub struct Scanned<'a> {
 }
 
 impl<'a> Scanned<'a> {
-    /// What the string says: borrowed from the document where it holds no escapes.
+    /// The decoded string: borrowed from the document where it holds no escapes.
     pub fn decode(self) -> Cow<'a, str> {
         match self.has_escapes {
             false => Cow::Borrowed(self.raw),
@@ -58,7 +58,7 @@ pub fn scan(text: &str, start: usize) -> Result<(Scanned<'_>, usize)> {
     }
 }
 
-/// What the string at `start` says, which was scanned before.
+/// Decodes the string at `start`, which was scanned before.
 pub fn at(text: &str, start: usize) -> Cow<'_, str> {
     match scan(text, start) {
         Ok((string, _)) => string.decode(),

@@ -118,7 +118,7 @@ impl<'a> Object<'a> {
         (!value.is_null()).then_some(*value)
     }
 
-    /// What `read` makes of the value under `key`, or `None` where there is none.
+    /// Reads the value under `key` with `read`; `None` if there is none.
     pub fn optional<T>(
         &self,
         key: &str,
@@ -129,7 +129,7 @@ impl<'a> Object<'a> {
             .transpose()
     }
 
-    /// What `read` makes of the value under `key`, which must be there.
+    /// Reads the value under `key`, which is required, with `read`.
     pub fn required<T>(&self, key: &str, read: impl FnOnce(Value<'a>) -> Result<T>) -> Result<T> {
         self.optional(key, read)?
             .ok_or_else(|| missing(key, self.has(key)))

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::platform::Platform;
 use std::sync::Arc;
 
-/// What an entry of an index turned out to be.
+/// The kind of an entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     Image,

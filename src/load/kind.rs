@@ -1,4 +1,4 @@
-//! What content is by its descriptor, and the errors where it is something else.
+//! The kind of content by its descriptor, and the errors if it is another.
 
 use super::entry::EntryKind;
 use crate::descriptor::Descriptor;

@@ -6,12 +6,12 @@ use crate::platform::Platform;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What an earlier load found out that read a manifest.
+/// The findings of an earlier load that read a manifest.
 #[derive(Clone, Debug)]
 pub struct Known {
     pub size: u64,
     pub kind: EntryKind,
-    /// That of the config.
+    /// The platform of the config.
     pub platform: Option<Arc<Platform>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a load has read already.
+//! Results of a load by digest.
 
 use super::store::expect_size;
 use crate::descriptor::Descriptor;

@@ -30,7 +30,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use walk::Walk;
 
-/// What a load gave.
+/// The result of a load.
 pub struct Loaded {
     pub root: Verified<()>,
     pub root_is_verified: bool,

@@ -1,4 +1,4 @@
-//! What a load may cost, and what it must find.
+//! Limits of a load, and the digest that its root must have.
 
 use crate::digest::Digest;
 

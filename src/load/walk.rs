@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a digest led to.
+/// The document of a digest.
 #[derive(Clone)]
 enum Node {
     Index(Arc<IndexDocument>),
@@ -47,7 +47,7 @@ impl From<ManifestDocument> for Node {
     }
 }
 
-/// What became of a descriptor.
+/// The result of visiting a descriptor.
 #[derive(Clone)]
 enum Visited {
     /// An index, to be walked.

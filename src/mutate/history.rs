@@ -17,7 +17,7 @@ pub enum History {
     Never,
 }
 
-/// What a step of history says; "" counts as absent.
+/// The fields of a step of history; "" counts as absent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Step<'a> {
     /// A time of RFC 3339.

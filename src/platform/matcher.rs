@@ -30,7 +30,7 @@ enum Rule {
     Any(Box<[Wanted]>),
     /// The OS alone; the right architecture before the others.
     Os(Wanted),
-    /// What a Windows host takes: the newest OS version first, as text.
+    /// OS versions that a Windows host takes: the newest OS version first, as text.
     WindowsHost(Wanted),
 }
 
@@ -68,8 +68,8 @@ impl Key<'_> {
 }
 
 impl Matcher {
-    /// What a machine of `platform` runs: its architecture and variant, then those that it
-    /// runs besides, such as 386 on amd64.
+    /// Platforms that a machine of `platform` runs: its architecture and variant, then further
+    /// ones, such as 386 on amd64.
     pub fn only(platform: &Platform) -> Self {
         Self::here(|host_os| Rule::Ordered([Wanted::with_ladder(platform, host_os)].into()))
     }
@@ -99,7 +99,7 @@ impl Matcher {
         Self::here(|_| Rule::All)
     }
 
-    /// What a machine of platform `host` runs by default: Darwin and FreeBSD run Linux
+    /// Platforms that a machine of platform `host` runs by default: Darwin and FreeBSD run Linux
     /// images after their own, Windows prefers the newest version it can run.
     pub fn default_for(host: &Platform) -> Self {
         let host = host.normalize();

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::loader::{Stream, at_most};
 use std::sync::Arc;
 
-/// What a stream is asked for at least, whatever the caller of the reader asks for: a
+/// The least that a stream is asked for, however little the caller of the reader wants: a
 /// call of it may be a foreign function or a request over the network.
 pub const PIECE: usize = 64 * 1024;
 
@@ -53,7 +53,7 @@ impl Blob {
         self.ask(buf.len(), |stream, ctx| stream.read(buf, ctx))
     }
 
-    /// As `read`, into memory of the program's, which may hold nothing yet.
+    /// Like `read`, into the caller's own buffer, which may be uninitialised.
     pub fn read_foreign(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.ask(buf.len(), |stream, ctx| stream.read_foreign(buf, ctx))
     }

@@ -1,4 +1,4 @@
-//! What every kind of content offers to a reader.
+//! The interface of every kind of content to a reader.
 
 use crate::error::Result;
 

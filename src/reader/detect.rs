@@ -53,8 +53,8 @@ mod tests {
         open(stream, expected, Mode::Uncompressed, options)
     }
 
-    /// What comes out of `stored`, which is as declared, and how it ends; the same in
-    /// pieces of any size, and with another thread.
+    /// The output of `stored`, which is as declared, and how it ends; the same in pieces of
+    /// any size, and with another thread.
     fn unpack(stored: &[u8], content: &[u8]) -> (Vec<u8>, Result<(), Status>) {
         let expected = expected(stored, content);
         let mut outcomes = [1, 7, 1_000_000].into_iter().flat_map(|piece| {
@@ -355,7 +355,7 @@ mod tests {
                 end.unwrap_err();
             }
         }
-        // What is passed over counts to the digest.
+        // Skipped bytes count to the digest.
         let mut other = [zstd(&content), skippable(9)].concat();
         let right = expected(&other, &content);
         *other.last_mut().unwrap() ^= 1;

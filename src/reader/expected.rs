@@ -1,4 +1,4 @@
-//! What a blob must be.
+//! The size and digests that a blob must have.
 
 use super::options::Mode;
 use crate::digest::Digest;

@@ -44,8 +44,7 @@ pub struct Reader {
     ctx: Arc<Context>,
     progress: Arc<Progress>,
     state: State,
-    /// Only held: a loader is gone with the last handle that came from it, not in the
-    /// middle of the read that ends the last reader.
+    /// Keeps the loader alive until the reader is freed, so that no read destroys it midway.
     _loader: Option<Arc<dyn Loader>>,
 }
 

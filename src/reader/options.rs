@@ -2,7 +2,7 @@
 
 use crate::compression::DEFAULT_MAX_WINDOW_SIZE;
 
-/// What comes out of a reader.
+/// The bytes that a reader returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The blob as it is stored. Size and digest are checked.

@@ -19,8 +19,8 @@ pub struct Stored {
     /// without room until it is needed.
     buffer: Box<[u8]>,
     waiting: Range<usize>,
-    /// Bytes of the last call of the stream. Only one that gives many at once is handed
-    /// the caller's own memory, since that has to be cleared for some: see
+    /// Bytes returned by the last stream call. Only streams that return large pieces read
+    /// straight into the caller's buffer, because for callbacks it has to be zeroed first: see
     /// [`Stream::read_foreign`](crate::loader::Stream::read_foreign).
     last: usize,
 }

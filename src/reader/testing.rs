@@ -8,7 +8,7 @@ use crate::loader::Stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What a stream was seen to do, after it is gone too.
+/// A record of what a stream did, which outlives it.
 #[derive(Default)]
 pub struct Seen {
     pub calls: AtomicUsize,

@@ -30,7 +30,7 @@ pub fn index_of<'a>(descriptors: impl IntoIterator<Item = &'a str>) -> String {
 pub fn is_document(d: &Descriptor) -> bool {
     let media_type = &*d.media_type;
     let is_json = media_type.ends_with("+json") || media_type.ends_with("/json");
-    // What old daemons called configs.
+    // The config type of old daemons.
     let is_old_config = ["application/octet-stream", "text/html", ""].contains(&media_type);
     let is_known = media_type::kind(media_type) != Kind::Other;
     (is_json || is_old_config || is_known) && d.size <= MAX_DOCUMENT

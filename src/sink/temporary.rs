@@ -10,7 +10,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the names of temporary files begin with.
+/// The prefix of the names of temporary files.
 pub const PREFIX: &str = ".ociimg-";
 
 const MODE: Mode = Mode::from_raw_mode(0o644);
@@ -150,7 +150,7 @@ fn proc_path(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// What `make` gives for the first name that is not taken.
+/// The result of `make` for the first name that is not taken.
 fn unique<T>(mut make: impl FnMut(&str) -> rustix::io::Result<T>) -> io::Result<(T, String)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     loop {

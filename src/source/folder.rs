@@ -221,7 +221,7 @@ mod tests {
         openat(CWD, path, FOLDER, Mode::empty()).unwrap()
     }
 
-    /// What a file holds, or why it is not found: by the kernel's walk, and step by step.
+    /// The content of a file or the error: by the kernel's walk, and step by step.
     fn both(top: &OwnedFd, name: &str) -> [Result<String, Errno>; 2] {
         [
             open_beneath(top, name, READ),

@@ -6,12 +6,12 @@ use super::folder::Folder;
 use super::layout::{INDEX, MARKER};
 use crate::text::Escaped;
 
-/// What docker save wrote beside images before it had manifest.json.
+/// Files that docker save wrote beside images before it had manifest.json.
 const REPOSITORIES: &str = "repositories";
 const ROOT_FILE_SYSTEM: &str = "it looks like a root file system (docker export?), \
                                 expected an image (docker save)";
 
-/// What a file that starts with `head` looks like.
+/// Names the format of a file that starts with `head`.
 pub fn file(head: &[u8]) -> Option<&'static str> {
     const MAGICS: [(&[u8], &str); 9] = [
         (b"PK\x03\x04", "found a zip archive"),
@@ -43,7 +43,7 @@ pub fn file(head: &[u8]) -> Option<&'static str> {
     text.starts_with(b"{").then_some("found JSON")
 }
 
-/// What a folder without oci-layout looks like.
+/// Names the likely kind of a folder without oci-layout.
 pub fn folder(folder: &Folder) -> String {
     let is_dir_image = || {
         let version = folder
@@ -66,8 +66,8 @@ pub fn folder(folder: &Folder) -> String {
     format!("found a folder without the file {MARKER}: {what}")
 }
 
-/// What an archive is whose names are `names`, and that is neither an OCI archive nor one
-/// of docker save.
+/// Names the likely kind of an archive with these names that is neither an OCI archive nor
+/// one of docker save.
 pub fn archive<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> String {
     let has = |wanted: &str| names.clone().any(|name| name == wanted.as_bytes());
     let has_folder = |wanted: &str| {

@@ -24,7 +24,7 @@ use std::io::Cursor;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What reading index.json's tree at open may cost: as much as a load by default.
+/// Limits of reading index.json's tree at open: those of a load by default.
 const MAX_VISITS: usize = 16384;
 const MAX_DEPTH: u32 = 8;
 const MAX_TOTAL: u64 = 32 << 20;

@@ -173,7 +173,7 @@ mod tests {
             .status();
         assert!(fifo.unwrap().success());
 
-        // What `open` says, then `open_layout`, then `open_archive`.
+        // The messages of `open`, `open_layout` and `open_archive`.
         type Row<'a> = (&'a str, PathBuf, [Result<(), Status>; 3]);
         let no_archive = [Err(Unsupported), Err(Malformed), Err(Unsupported)];
         let an_archive = [Ok(()), Err(Malformed), Ok(())];

@@ -25,7 +25,7 @@ const MAX_MADE: usize = 4 << 20;
 /// with large holes, and an archive of a few bytes may have holes of 2^63.
 const MAX_HOLES: u64 = 1 << 30;
 
-/// What the images of a manifest.json are read from.
+/// The source of the images of a manifest.json.
 #[derive(Default)]
 pub struct Saved {
     /// Of a broken image its error, under a digest of its own.
@@ -33,7 +33,7 @@ pub struct Saved {
     blobs: HashMap<Digest, Extent>,
 }
 
-/// What a descriptor needs of an image.
+/// The parts of an image that its descriptor needs.
 pub struct ImageKey {
     pub digest: Digest,
     pub size: u64,

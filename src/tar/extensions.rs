@@ -78,7 +78,7 @@ impl Extensions {
         Ok(end)
     }
 
-    /// What applies to the entry that follows, and to it alone.
+    /// Fields for the following entry alone.
     pub(super) fn of_entry(&mut self) -> ExtensionFields {
         let mut entry = self.own.take().unwrap_or_else(|| self.global.clone());
         let (name, target) = (self.long_name.take(), self.long_target.take());

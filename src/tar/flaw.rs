@@ -1,4 +1,4 @@
-//! What can be wrong with an archive as a whole.
+//! Faults of an archive as a whole.
 
 use crate::error::{Error, Status};
 use thiserror::Error as LeafError;

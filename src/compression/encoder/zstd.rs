@@ -10,8 +10,8 @@ use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, get
 
 const PIECE: usize = 256 << 10;
 
-/// What a frame forgets costs size: frames are four times as long as the largest window of
-/// their level or longer, and stay below 1 % that way.
+/// Each frame starts without history, which costs size: with frames of at least four times
+/// the largest window of their level it stays below 1 %.
 pub fn layout(level: i32) -> Layout {
     let frame: usize = match level {
         ..=8 => 8 << 20,

@@ -23,7 +23,7 @@ pub struct Zstd {
 }
 
 enum Position {
-    /// That many bytes of a header were read; at 0, between two frames.
+    /// This many bytes of a header were read; at 0, between two frames.
     Header(usize),
     /// In a frame of which so much was unpacked, and which is to have so much content if
     /// it says so.

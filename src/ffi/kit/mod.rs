@@ -1,4 +1,4 @@
-//! What all files of the C surface are made with. From the ground up: panics and callbacks
+//! Building blocks of the C surface. From the ground up: panics and callbacks
 //! (`guard`), handles (`handle`), texts (`text`), sized structs (`options`), getters
 //! (`get`), and functions that return a status (`outcome`).
 

@@ -26,7 +26,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// What the load found out that read the manifests below.
+    /// The findings of the load that read the manifests below.
     pub fn known(&self) -> impl Iterator<Item = (Digest, Known)> {
         self.below.iter().filter_map(|entry| {
             let d = entry.descriptor.as_ref()?;

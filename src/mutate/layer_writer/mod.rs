@@ -32,7 +32,7 @@ pub struct LayerWriter {
 
 enum State {
     Compress(Box<Compress>),
-    /// What comes in is stored as it is.
+    /// The input is stored unchanged.
     Keep(Box<Unpack>, Box<Output>),
     Failed(Error),
     Finished,

@@ -33,7 +33,7 @@ pub fn entry_name(name: Option<&Reference>) -> EntryName {
 /// The images of the archive so far, and the roots that become items of manifest.json.
 #[derive(Default)]
 pub struct DockerManifest {
-    /// What `docker load` can take of each manifest or index.
+    /// The images that `docker load` can read of each manifest or index.
     images: HashMap<Digest, Arc<Image>>,
     /// How many diff IDs each config has.
     diff_ids: HashMap<Digest, usize>,

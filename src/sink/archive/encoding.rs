@@ -8,7 +8,7 @@ pub struct Encoding {
     encoder: Box<dyn Encoder>,
     layout: Layout,
     trailer: Trailer,
-    /// What goes before the next piece.
+    /// The bytes before the next piece.
     header: &'static [u8],
     /// The end of the piece before, as far as the next one may refer to it, and the bytes of
     /// the next one so far.

@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// An archive that images are written to.
 pub struct ArchiveSink(Arc<Shared>);
 
-/// What the sink and the blob that is open have in common.
+/// State shared by the sink and the open blob.
 struct Shared {
     state: Mutex<State>,
     freed: Condvar,

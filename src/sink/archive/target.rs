@@ -115,7 +115,7 @@ impl Target for FileTarget {
     }
 }
 
-/// That nothing is at the path but a file that may be replaced.
+/// Checks that the path is free or has a file that may be replaced.
 fn check_target(path: &Path, must_be_new: bool) -> Result<()> {
     if path.as_os_str().as_bytes().ends_with(b"/") {
         return Err(invalid(path, "the path of a folder"));

@@ -1,4 +1,4 @@
-//! What a walk met already.
+//! The content that a walk met already.
 
 use super::options::CopyOptions;
 use super::source::is_foreign;

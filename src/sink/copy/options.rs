@@ -1,4 +1,4 @@
-//! What a program may ask of a copy.
+//! Options of a copy.
 
 use super::progress::Observer;
 use crate::text::Text;

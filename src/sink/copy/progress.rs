@@ -4,7 +4,7 @@ use crate::descriptor::Descriptor;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a report is about.
+/// The event of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Bytes of a blob were read, and written unless the sink had them.

@@ -35,7 +35,7 @@ struct State {
     walked: bool,
     /// Names of roots that were put.
     names: HashSet<Text>,
-    /// What a thread that comes now takes part in.
+    /// The run that a new thread joins.
     run: Arc<Run>,
     /// The threads at work.
     threads: Vec<ThreadId>,
@@ -43,7 +43,7 @@ struct State {
     spoiled: bool,
 }
 
-/// What several threads take part in, until all is done or one of them failed.
+/// The common work of several threads, until all is done or one of them failed.
 #[derive(Default)]
 struct Run {
     failure: OnceLock<Error>,
@@ -58,7 +58,7 @@ impl Run {
     }
 }
 
-/// What a thread does next.
+/// The next work of a thread.
 enum Task {
     Step(u64, Step),
     Walk(Box<Walk>),

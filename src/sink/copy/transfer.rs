@@ -45,7 +45,7 @@ impl Transfer<'_> {
 
     fn checked(&self) -> Result<()> {
         let d = &self.blob.descriptor;
-        // What cannot be verified is not copied, not even where the sink has it already.
+        // Content that cannot be verified is not copied, even if the sink has it already.
         d.digest.algorithm()?;
         if self.blob.diff_id.is_some() && media_type::is_encrypted(&d.media_type) {
             return Err(Error::unsupported(format_args!(

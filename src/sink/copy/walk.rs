@@ -67,7 +67,7 @@ enum Place {
     Root(Option<Text>),
 }
 
-/// What a visit to a document led to.
+/// The result of visiting a document.
 enum Visit {
     /// The steps of it and of all that it names, and whether it is copied at all.
     Done(Vec<Step>, bool),

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Tries against a writer that ignores the lock.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// What `change` makes of index.json replaces it, unless that is `None`. The lock keeps
+/// Replaces index.json with the result of `change`, unless that is `None`. The lock keeps
 /// other sinks out; a writer that ignores it is noticed, and its work is kept.
 ///
 /// Without index.json `change` gets `None`.
