@@ -16,7 +16,8 @@ pub fn tar_writer(data: &[u8]) {
             continue;
         };
         let is_component = |part: &str| !part.is_empty() && part != "." && part != "..";
-        if name.contains('\0') || name.len() > 3000 || !name.split('/').all(is_component) {
+        // The other reader takes a line break for the end of a PAX record.
+        if name.contains(['\0', '\n']) || name.len() > 3000 || !name.split('/').all(is_component) {
             continue;
         }
         if files.contains_key(name) || is_folder(&files, name) {
