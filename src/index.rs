@@ -5,6 +5,7 @@ use crate::descriptor::Descriptor;
 use crate::document::ManifestDocument;
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::layer;
 use crate::load::{self, Entry, EntryKind, Findings, LoadOptions, Loaded, Store, Verified};
 use crate::loader::Loader;
 use crate::media_type::{self, Kind};
@@ -188,6 +189,7 @@ impl Index {
             size: d.size,
             diff_id: None,
         };
+        layer::refuse_encrypted(d, mode)?;
         expected.check(mode)?;
         ctx.check()?;
         let kind = match media_type::kind(&d.media_type) {
@@ -199,7 +201,7 @@ impl Index {
             Kind::Index | Kind::Manifest if d.digest == self.root().digest => {
                 Box::new(Cursor::new(self.root().bytes.clone()))
             }
-            _ => load::open(&**self.loader(), d, kind, &ctx)?,
+            _ => load::open(&**self.loader(), d, kind, &ctx).map_err(|e| layer::name_urls(e, d))?,
         };
         let reader = Reader::open(stream, expected, mode, options, ctx)?;
         Ok(reader.holding(self.loader().clone()))

@@ -74,13 +74,7 @@ impl Layer {
     /// Opens the blob. In uncompressed mode the diff ID is checked beside size and digest.
     pub fn open(&self, mode: Mode, options: ReadOptions, ctx: Arc<Context>) -> Result<Reader> {
         let d = &self.descriptor;
-        if mode == Mode::Uncompressed && media_type::is_encrypted(&d.media_type) {
-            return Err(Error::unsupported(format_args!(
-                "layer of type {} is encrypted: only its stored bytes can be read",
-                Escaped(&d.media_type)
-            ))
-            .with_digest(d.digest.text()));
-        }
+        refuse_encrypted(d, mode)?;
         let expected = Expected {
             digest: d.digest.clone(),
             size: d.size,
@@ -112,8 +106,20 @@ pub fn stack(layers: &mut [Layer], below: Option<&Digest>) {
     }
 }
 
-/// Says where a foreign layer may be found that the source doesn't have.
-fn name_urls(e: Error, d: &Descriptor) -> Error {
+/// Refuses to unpack an encrypted layer.
+pub fn refuse_encrypted(d: &Descriptor, mode: Mode) -> Result<()> {
+    if mode == Mode::Stored || !media_type::is_encrypted(&d.media_type) {
+        return Ok(());
+    }
+    Err(Error::unsupported(format_args!(
+        "layer of type {} is encrypted: only its stored bytes can be read",
+        Escaped(&d.media_type)
+    ))
+    .with_digest(d.digest.text()))
+}
+
+/// Adds where a foreign layer may be found that the source doesn't have.
+pub fn name_urls(e: Error, d: &Descriptor) -> Error {
     if e.status() != Status::NotFound || d.urls().is_empty() {
         return e;
     }

@@ -628,6 +628,39 @@ fn docker_layers_bear_their_oci_name_and_foreign_ones_load() {
     assert_eq!(open.err().unwrap().status(), Status::NotFound);
 }
 
+#[test]
+fn content_of_an_index_is_opened_by_the_rules_of_layers() {
+    let mut memory = MemoryLoader::default();
+    let encrypted = memory.put(
+        "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+        "ciphertext",
+    );
+    let absent = Digest::of(Algorithm::Sha256, b"not there");
+    let layers = json!([encrypted, {
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "digest": absent.to_string(), "size": 9, "urls": ["https://example.com/layer"],
+    }]);
+    let config = memory.put_json(CONFIG, &json!({}));
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
+    let memory = memory.with_root(manifest.to_string());
+    let index = load(&memory).unwrap();
+    let (manifest, _) = index.manifest(0, &ctx()).unwrap();
+    let open = |at: usize, mode| {
+        let d = &manifest.content.layers[at];
+        index.open_blob(d, mode, reader::ReadOptions::default(), Arc::default())
+    };
+    assert_eq!(
+        read_all(&mut open(0, Mode::Stored).unwrap()).unwrap(),
+        b"ciphertext"
+    );
+    let refused = open(0, Mode::Uncompressed).err().unwrap();
+    assert_eq!(refused.status(), Status::Unsupported);
+    assert!(refused.to_string().contains("encrypted"), "{refused}");
+    let missing = open(1, Mode::Stored).err().unwrap();
+    assert_eq!(missing.status(), Status::NotFound);
+    assert!(missing.to_string().contains("https://example.com/layer"));
+}
+
 /// A loader that gives bytes without end.
 struct Endless;
 
