@@ -10,7 +10,7 @@ use super::ring::Ring;
 use super::stored::Stored;
 use crate::compression::Decoder;
 use crate::digest::Hasher;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 
 /// How many chunks there are where a worker hashes: one of each kind in use, the others
 /// on their way through it.
@@ -88,9 +88,10 @@ impl Decompress {
         loop {
             self.blob.context().check()?;
             let input = &self.stored.current().bytes()[self.decoded..];
-            let step = self
-                .decoder
-                .decode(input, &mut chunk.room[chunk.len..room])?;
+            let step = match self.decoder.decode(input, &mut chunk.room[chunk.len..room]) {
+                Ok(step) => step,
+                Err(e) => return Err(self.cause(e)),
+            };
             self.decoded += step.read;
             chunk.len += step.written;
             if chunk.len == room {
@@ -123,6 +124,41 @@ impl Decompress {
                 .update(Lane::Unpacked, self.unpacked.current())?;
         }
         Ok(())
+    }
+
+    /// The failure to report where the decoder refuses the content. A blob that is not the
+    /// one that was asked for says more than how its content is wrong.
+    fn cause(&mut self, refused: Error) -> Error {
+        if refused.status() != Status::Malformed {
+            return refused;
+        }
+        match self.check_rest() {
+            Err(e)
+                if matches!(
+                    e.status(),
+                    Status::SizeMismatch | Status::DigestMismatch | Status::Cancelled
+                ) =>
+            {
+                e
+            }
+            _ => refused,
+        }
+    }
+
+    /// Reads the rest of the stored blob without decoding it, and checks the blob.
+    fn check_rest(&mut self) -> Result<()> {
+        loop {
+            self.blob.context().check()?;
+            let piece = self.stored.next(&self.hashing)?;
+            piece.len = 0;
+            piece.len = self.blob.read(&mut piece.room)?;
+            if piece.len == 0 {
+                break;
+            }
+            self.hashing.update(Lane::Stored, self.stored.current())?;
+        }
+        let stored = self.hashing.finish(Lane::Stored)?;
+        self.expected.digest.expect(&stored)
     }
 
     /// The stored blob comes first: where it is not the one that was asked for, what is

@@ -364,6 +364,35 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_of_other_content_is_reported_before_what_its_decoder_finds() {
+        let content = prose(300_000);
+        for stored in &forms(&content)[1..] {
+            let declared = expected(stored, &content);
+            let damaged = |at: usize| {
+                let mut blob = stored.clone();
+                blob[at..][..9].fill(0xFF);
+                blob
+            };
+            let longer = [damaged(50), vec![0; 200_000]].concat();
+            for workers in BESIDE {
+                for at in [20, stored.len() / 2, stored.len() - 9] {
+                    let stream = Script::new(damaged(at), [1000]);
+                    let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[5000]);
+                    assert_eq!(end.unwrap_err().status(), Status::DigestMismatch, "{at}");
+                }
+                let stream = Script::new(longer.clone(), [1000]);
+                let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[5000]);
+                assert_eq!(end.unwrap_err().status(), Status::SizeMismatch);
+                // A stream that fails does not say that the blob is another.
+                let stream = Script::new(damaged(50), [1000]).failing_at(stored.len() / 1000);
+                let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[5000]);
+                let status = end.unwrap_err().status();
+                assert!(matches!(status, Status::Malformed | Status::Callback));
+            }
+        }
+    }
+
+    #[test]
     fn the_diff_id_is_checked_last() {
         let content = prose(300);
         for stored in forms(&content) {
