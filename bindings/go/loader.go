@@ -16,7 +16,8 @@ import (
 // Loader is a source of images. Its methods are called on the goroutine that called the library,
 // several at once if the program uses several goroutines. What it returns is verified, so it need
 // not be trusted. A missing manifest or blob is an error that is fs.ErrNotExist or NotFound; a
-// panic becomes a *PanicError.
+// panic becomes a *PanicError. A method must not end its goroutine (runtime.Goexit, testing's
+// FailNow): frames of the library are below it.
 type Loader interface {
 	// RootDigest returns the digest of the root manifest, or "" where it is not known.
 	RootDigest(ctx context.Context) (string, error)

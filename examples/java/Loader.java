@@ -1,5 +1,5 @@
-// Loader: verifies the layers of an image with a loader in Java, by JNA. The loader reads the files
-// of a layout folder by itself.
+// Loader: verifies the layers of an image with a loader in Java that reads the files of a layout
+// folder by itself. By JNA: java.lang.foreign, which does without, needs Java 22.
 //
 //     java -cp jna.jar examples/java/Loader.java target/release/libociimg.so examples/sample
 //
