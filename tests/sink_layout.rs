@@ -216,6 +216,10 @@ fn a_layout_that_must_be_new_is() {
         }
         assert_eq!(open_status(&path, &must_be_new()), expected, "{name}");
     }
+    let path = folder.path().join("file");
+    fs::write(&path, "").unwrap();
+    assert_eq!(open_status(&path, &must_be_new()), Some(Status::Exists));
+
     let path = folder.path().join("alone");
     let sink = LayoutSink::open(&path, &must_be_new()).unwrap();
     assert_eq!(open_status(&path, &must_be_new()), Some(Status::Exists));

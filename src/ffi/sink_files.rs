@@ -9,6 +9,7 @@ use super::kit::handle::{invalid, null};
 use super::kit::options;
 use super::kit::outcome::create;
 use super::sink::ociimg_sink;
+use super::sink_vtable::no_restart;
 use crate::compression::Method;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -267,9 +268,10 @@ unsafe impl Send for CallbackTarget {}
 impl Target for CallbackTarget {
     fn write(&mut self, bytes: &[u8], ctx: &Context) -> Result<()> {
         // SAFETY: the program's function and state; the bytes outlive the call.
-        run(Role::Sink, "write", ctx, |call| unsafe {
+        let written = run(Role::Sink, "write", ctx, |call| unsafe {
             (self.write)(self.state, bytes.as_ptr(), bytes.len(), call)
-        })
+        });
+        no_restart("write", written)
     }
 }
 

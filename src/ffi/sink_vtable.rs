@@ -183,11 +183,11 @@ pub(super) fn lent(d: &Arc<Descriptor>) -> Arc<ociimg_descriptor> {
     Arc::new(ociimg_descriptor(d.clone()))
 }
 
-/// RESTART has no meaning for a callback that no bytes were written with.
-fn no_restart(name: &str, result: Result<()>) -> Result<()> {
+/// RESTART has no meaning for a callback whose bytes cannot be given again.
+pub(super) fn no_restart(name: &str, result: Result<()>) -> Result<()> {
     match result {
         Err(e) if e.status() == Status::Restart => Err(Error::callback_contract(format_args!(
-            "{name} returned RESTART, which only write and commit_blob may"
+            "{name} returned RESTART, which only write and commit_blob of a table may"
         ))
         .with_callback_code(e.callback_code())),
         result => result,

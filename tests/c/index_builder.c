@@ -200,6 +200,38 @@ static void from_an_index(void)
     base_free(b);
 }
 
+/* The root of an index that was changed keeps the algorithm of its digest. */
+static void other_algorithm(void)
+{
+    const char *digest =
+        "sha512:9aae944bbf9b4ac0e315830fe8c71f9cb51d9d9f40551cc110542f30eccc8d24"
+        "d4a7dc45070ac288d5cbd766596fd852016cc45ac91a9ce61303c66197064913";
+    struct source *s = source_new();
+    s->root = put_text(
+        s, "%s",
+        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+        "\"manifests\":[]}");
+    s->root_digest = digest;
+    ociimg_loader *loader = source_loader(s);
+    ociimg_index *index, *made;
+    ociimg_index_builder *b;
+    ociimg_error *err;
+    CHECK_OK(ociimg_index_load(loader, NULL, NULL, &index, &err));
+    CHECK_OK(ociimg_index_builder_from(index, &b, &err));
+    CHECK_OK(ociimg_index_builder_finish(b, NULL, &made, &err));
+    CHECK_TEXT(ociimg_index_root_digest(made), digest);
+    ociimg_index_free(made);
+    CHECK_OK(ociimg_index_builder_set_annotation(b, "a", "b", &err));
+    CHECK_OK(ociimg_index_builder_finish(b, NULL, &made, &err));
+    CHECK(strncmp(ociimg_index_root_digest(made), digest, strlen("sha512:")) == 0);
+    CHECK(strcmp(ociimg_index_root_digest(made), digest) != 0);
+    ociimg_index_free(made);
+    ociimg_index_builder_free(b);
+    ociimg_index_free(index);
+    ociimg_loader_free(loader);
+    source_free(s);
+}
+
 static void bad_arguments(void)
 {
     struct base a = base_new("amd64");
@@ -236,6 +268,7 @@ int main(void)
     bound();
     of_images();
     from_an_index();
+    other_algorithm();
     bad_arguments();
     return 0;
 }

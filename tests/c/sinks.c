@@ -27,6 +27,7 @@ struct stream {
     size_t bytes, calls;
     int destroyed;
     size_t fail_at; /* the call that fails, from 1 on */
+    ociimg_status status;
     ociimg_sink *sink;
 };
 
@@ -42,7 +43,7 @@ static int32_t take(void *state, const uint8_t *buf, size_t len, ociimg_call *ca
         stream->sink = NULL;
     }
     if (stream->calls == stream->fail_at) {
-        return ociimg_call_fail(call, OCIIMG_STATUS_LIMIT_EXCEEDED, 42, "no room");
+        return ociimg_call_fail(call, stream->status, 42, "no room");
     }
     stream->bytes += len;
     return 0;
@@ -138,6 +139,7 @@ static void check_stream(void)
     /* What fails stays so, and is not called again. */
     memset(&stream, 0, sizeof stream);
     stream.fail_at = 1;
+    stream.status = OCIIMG_STATUS_LIMIT_EXCEEDED;
     CHECK_OK(ociimg_sink_open_archive_stream(take, destroy, &stream, NULL, &sink, &err));
     CHECK_EQUAL(ociimg_sink_finish(sink, NULL, &err), OCIIMG_STATUS_LIMIT_EXCEEDED);
     CHECK_EQUAL(ociimg_error_callback_code(err), 42);
@@ -147,6 +149,14 @@ static void check_stream(void)
     ociimg_sink_free(sink);
     CHECK_EQUAL(stream.calls, 1);
     CHECK_EQUAL(stream.destroyed, 1);
+
+    /* An archive cannot be given again. */
+    memset(&stream, 0, sizeof stream);
+    stream.fail_at = 1;
+    stream.status = OCIIMG_STATUS_RESTART;
+    CHECK_OK(ociimg_sink_open_archive_stream(take, destroy, &stream, NULL, &sink, &err));
+    CHECK_STATUS(ociimg_sink_finish(sink, NULL, &err), OCIIMG_STATUS_CALLBACK_CONTRACT);
+    ociimg_sink_free(sink);
 
     /* Nothing is called when nobody wants the archive. */
     memset(&stream, 0, sizeof stream);

@@ -3,7 +3,7 @@
 use super::child::Child;
 use super::source::Source;
 use crate::context::Context;
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::document::Document;
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
@@ -76,6 +76,12 @@ impl AssembledLoader {
 }
 
 impl Loader for AssembledLoader {
+    /// The load takes sha256 where the loader names no other algorithm.
+    fn root_digest(&self, _ctx: &Context) -> Result<Option<String>> {
+        let is_default = self.digest.algorithm().ok() == Some(Algorithm::Sha256);
+        Ok((!is_default).then(|| self.digest.to_string()))
+    }
+
     fn entry_name(&self, i: usize) -> Option<Text> {
         self.names.get(i)?.clone()
     }

@@ -34,6 +34,8 @@ use std::sync::Arc;
 pub struct IndexBuilder {
     format: Format,
     document: Tree,
+    /// Of the root's digest: that of the index it began as.
+    algorithm: Algorithm,
     children: Vec<Child>,
     /// Where the content of the children is read from.
     sources: Vec<Source>,
@@ -49,6 +51,7 @@ impl IndexBuilder {
         Self {
             format,
             document: Tree::new(document),
+            algorithm: Algorithm::Sha256,
             children: Vec::new(),
             sources: Vec::new(),
         }
@@ -75,6 +78,7 @@ impl IndexBuilder {
         Ok(Self {
             format: format_of_list(&media_type),
             document: Tree::new(text),
+            algorithm: index.root().digest.algorithm()?,
             children: children.collect(),
             sources: vec![Source::of_index(index)],
         })
@@ -200,7 +204,7 @@ impl IndexBuilder {
     /// entries need that were not read before, within the default limits.
     pub fn finish(&self, ctx: &Context) -> Result<Index> {
         let document: Arc<[u8]> = self.document.render().into_bytes().into();
-        let digest = Digest::of(Algorithm::Sha256, &document);
+        let digest = Digest::of(self.algorithm, &document);
         let names = self
             .children
             .iter()

@@ -13,6 +13,7 @@ use super::layout_format::{
     INDEX, MARKER, MARKER_CONTENT, MAX_DOCUMENT, VERSION, index_of, is_document,
 };
 use super::options::SinkOptions;
+use super::system_error::shown;
 use super::target::{Begin, BlobWriter, Sink};
 use super::temporary::TempFile;
 use crate::compression::Method;
@@ -24,7 +25,7 @@ use crate::json::{self, Value};
 use crate::text::Escaped;
 use folder::{BlobFolder, Folder};
 use merge::{NewEntry, merge};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +52,12 @@ impl LayoutSink {
                 "a layout is neither compressed nor has it a form for docker load: \
                  expected these options of an archive only",
             ));
+        }
+        if options.must_be_new && fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+            return Err(Error::exists(format_args!(
+                "{}: found a file, expected none",
+                shown(path)
+            )));
         }
         let folder = Folder::open(path, !options.no_sync)?;
         let exists = || {
