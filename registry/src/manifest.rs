@@ -9,7 +9,8 @@ use crate::transfer::{Body, Method};
 
 pub struct Manifest {
     pub bytes: Vec<u8>,
-    /// Whether it is longer than what is kept in memory; then `bytes` is its beginning.
+    /// Whether it is larger than the limit; then `bytes` ends one byte beyond the limit, so
+    /// that a reader with the same limit sees for itself that it is too large.
     pub is_too_large: bool,
 }
 
@@ -52,13 +53,10 @@ pub fn try_once(
     if answer.head.status != 200 {
         return Err(client.web.refused(answer, ctx));
     }
-    let mut bytes = answer
+    let bytes = answer
         .read_to_end(limit, ctx)
         .map_err(|failure| client.web.trouble(answer.method, &answer.url, &failure))?;
     let is_too_large = bytes.len() as u64 > limit;
-    if is_too_large {
-        bytes.pop();
-    }
     Ok(Manifest {
         bytes,
         is_too_large,

@@ -204,7 +204,7 @@ impl Upload {
     }
 
     fn refused(&mut self, answer: Answer, ctx: &dyn Cancel) -> End {
-        let status = answer.head.status;
+        let (status, method) = (answer.head.status, answer.method);
         if status == 401 {
             self.client.auth.forget(&self.endpoint, &self.scope);
         }
@@ -213,10 +213,15 @@ impl Upload {
             Trouble::Retry { error, after } => (error, after),
         };
         let may_restart = matches!(status, 401 | 404 | 416) || is_temporary(status);
-        match may_restart && error.status() != Status::Cancelled {
-            true => self.restart(error, after),
-            false => End::Failed(error),
+        if !may_restart || error.status() == Status::Cancelled {
+            return End::Failed(error);
         }
+        let mut end = self.restart(error, after);
+        if let (416, Method::Patch, End::Restart(_, broken)) = (status, method, &mut end) {
+            // The upload does not stand where the server said: it is begun anew.
+            broken.sent = 0;
+        }
+        end
     }
 
     fn broken(&mut self, failure: &Failure) -> End {

@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::refusal;
 use crate::retry::Trouble;
 use crate::text::{Secrets, escaped};
-use crate::transfer::{Failure, Method, Pool, Proxy, Request, Settings, Transfer};
+use crate::transfer::{Body, Failure, Method, Pool, Proxy, Request, Settings, Transfer};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +38,7 @@ pub struct Ask<'a> {
     /// The registry's address: what it leads to is held against it.
     pub home: &'a Url,
     pub headers: &'a [String],
-    pub body: crate::transfer::Body<'a>,
+    pub body: Body<'a>,
     /// The value of the Authorization field; for the origin of `url` alone.
     pub authorization: Option<&'a str>,
     /// Whether it is sent along a redirect that stays at that origin.
@@ -127,19 +127,18 @@ impl Web {
             .map_err(|failure| self.unanswered(ask.method, url, failure))
     }
 
-    /// Sends a request and follows where its answer leads, for GET and HEAD.
+    /// Sends a request and follows where its answer leads.
     pub fn send(&self, ask: &Ask<'_>, ctx: &dyn Cancel) -> Result<Answer, Unanswered> {
         let mut url = ask.url.clone();
         let mut is_direct = true;
+        let mut status = 0;
         for _ in 0..=MAX_REDIRECTS {
             let mut transfer = self.start(ask, &url, is_direct)?;
             let head = transfer
                 .head(ctx)
                 .map_err(|failure| self.unanswered(ask.method, &url, failure))?
                 .clone();
-            let is_redirect = matches!(head.status, 301 | 302 | 303 | 307 | 308)
-                && matches!(ask.method, Method::Get | Method::Head);
-            if !is_redirect {
+            if !may_follow(ask, head.status) {
                 return Ok(Answer {
                     method: ask.method,
                     url,
@@ -148,7 +147,10 @@ impl Web {
                     transfer,
                 });
             }
-            let next = self.led_to(&url, ask, head.get("location"))?;
+            status = head.status;
+            let next = self
+                .led_to(&url, ask, head.get("location"))
+                .map_err(|error| error.with_code(status.into()))?;
             is_direct &= ask.keeps_login && next.has_origin_of(ask.url);
             drain(&mut transfer, ctx);
             url = next;
@@ -157,6 +159,7 @@ impl Web {
         Err(Error::unavailable(format!(
             "{method} {url}: more than {MAX_REDIRECTS} redirects"
         ))
+        .with_code(status.into())
         .into())
     }
 
@@ -242,6 +245,17 @@ impl Web {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         Ok(all.entry(key).or_insert(certificates).clone())
+    }
+}
+
+/// Whether the request may be sent again where the answer leads. Only 307 and 308 keep a
+/// method that writes. A body with a login goes nowhere else.
+fn may_follow(ask: &Ask<'_>, status: u16) -> bool {
+    match (ask.method, ask.body) {
+        (Method::Get | Method::Head, _) => matches!(status, 301 | 302 | 303 | 307 | 308),
+        (_, Body::None) => matches!(status, 307 | 308),
+        (_, Body::Bytes(_)) => ask.keeps_login && matches!(status, 307 | 308),
+        (_, Body::Stream(_)) => false,
     }
 }
 

@@ -463,6 +463,20 @@ fn manifests_are_bounded() {
 }
 
 #[test]
+fn a_manifest_by_digest_is_bounded() {
+    let digest = format!("sha256:{}", "1".repeat(64));
+    let (server, _) = server(|request, _| {
+        request
+            .path()
+            .contains("/manifests/")
+            .then(|| Reply::new(200).body(vec![b' '; (4 << 20) + 10]))
+    });
+    let registry = Registry::new(&Options::alone()).unwrap();
+    let reference = format!("{}/a/b@{digest}", server.host);
+    assert_fails(registry.pull(&reference), OCIIMG_STATUS_LIMIT_EXCEEDED);
+}
+
+#[test]
 fn content_is_verified() {
     let (first, _) = server(|request, _| {
         is_large_blob(request).then(|| Reply::new(200).body(noise(2, 300_000)))

@@ -282,6 +282,65 @@ fn an_offset_beyond_what_was_sent_is_not_believed() {
 }
 
 #[test]
+fn an_offset_that_the_server_refuses_is_not_asked_for_again() {
+    let count = AtomicUsize::new(0);
+    let (server, store) = server(move |request, body, _| {
+        if is_first_put(request, &count) {
+            body.read(1_000_000);
+            return Some(Reply::raw(""));
+        }
+        if request.method == "PATCH" {
+            return Some(Reply::new(416));
+        }
+        (request.method == "GET" && request.path().contains("/uploads/")).then(|| {
+            Reply::new(204)
+                .header("Range", "0-499999")
+                .header("Location", request.target.clone())
+        })
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    assert_eq!(server.count("PATCH", ""), 1);
+}
+
+#[test]
+fn requests_that_write_are_redirected() {
+    for status in [307, 308] {
+        let (target, store) = server(|_, _, _| None);
+        let host = target.host.clone();
+        let (first, _) = server(move |request, _, _| {
+            (request.method == "POST" || request.path().contains("/manifests/")).then(|| {
+                Reply::new(status).header("Location", format!("http://{host}{}", request.target))
+            })
+        });
+        push(&first.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{status}: {e:?}"));
+        assert_there(&store);
+    }
+    // Others would make a GET of it.
+    let (server, _) = server(|request, _, _| {
+        (request.method == "POST").then(|| Reply::new(303).header("Location", "/elsewhere"))
+    });
+    let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+    assert_eq!(failure.status, OCIIMG_STATUS_UNAVAILABLE);
+}
+
+#[test]
+fn only_200_says_that_a_blob_is_there() {
+    for location in [None, Some("ftp://x/"), Some("/v2/a/b/blobs/again")] {
+        let (server, store) = server(move |request, _, _| {
+            (request.method == "HEAD").then(|| match location {
+                Some(location) => Reply::new(307).header("Location", location),
+                None => Reply::new(307),
+            })
+        });
+        push(&server.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{location:?}: {e:?}"));
+        assert_there(&store);
+    }
+}
+
+#[test]
 fn what_is_too_large_fails_at_once() {
     let (server, _) = server(|request, body, _| {
         let is_put = request.method == "PUT" && request.target.contains("/blobs/");
