@@ -6,20 +6,15 @@
 #include <stdexcept>
 #include <string>
 
-namespace
-{
+namespace {
 
 struct fire : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-class burning : public ociimg::loader_base
-{
+class burning : public ociimg::loader_base {
   public:
-    stream open_root_manifest(const ociimg::call &) override
-    {
-        throw fire("the disk is on fire");
-    }
+    stream open_root_manifest(const ociimg::call &) override { throw fire("the disk is on fire"); }
     stream open_manifest(std::string_view, const ociimg::call &) override
     {
         throw fire("the disk is on fire");
