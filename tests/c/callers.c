@@ -50,6 +50,9 @@ static void getters_of_nothing(void)
     ociimg_platform *with_null[] = {platform, NULL};
     CHECK(!ociimg_matcher_ordered(with_null, 2));
     CHECK(!ociimg_matcher_any(with_null, 2));
+    ociimg_matcher *all = ociimg_matcher_all();
+    CHECK(all && !ociimg_matcher_match(all, NULL));
+    ociimg_matcher_free(all);
     CHECK(!ociimg_matcher_match(NULL, platform));
     CHECK(!ociimg_matcher_match(matcher, NULL));
     CHECK(!ociimg_matcher_less(NULL, platform, platform));
