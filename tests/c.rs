@@ -28,7 +28,7 @@ const ALL: [Means; 3] = [Means::Plain, Means::Valgrind, Means::Sanitizers];
 const FOUND: i32 = 97;
 
 impl Means {
-    /// Whether this can be done here; found out once, and told where not.
+    /// Whether this can be done here; checked once, and reported if not.
     fn available(self) -> bool {
         static VALGRIND: LazyLock<bool> =
             LazyLock::new(|| support::has("valgrind", "C programs under valgrind"));
@@ -75,7 +75,7 @@ impl Means {
     }
 }
 
-/// Builds a program of tests/c; what the compiler said where it does not compile.
+/// Builds a program of tests/c; fails with the output of the compiler.
 fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (compiler, standard) = match source.ends_with(".cc") {
@@ -247,8 +247,8 @@ fn the_library_can_be_loaded_any_number_of_times() {
     assert!(run.status.success(), "{}", told(&run));
 }
 
-/// Another library of the name, where programs are told to look first, is not taken: cargo
-/// has one of an earlier build in such a place.
+/// A library of the same name in LD_LIBRARY_PATH is not taken: cargo has one of an earlier
+/// build in such a place.
 #[test]
 fn the_programs_run_the_library_that_was_built() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another");

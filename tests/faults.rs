@@ -32,8 +32,8 @@ fn run(args: &[&str], path: &Path) {
     assert!(run.status.success(), "{command:?}: {}\n{said}", run.status);
 }
 
-/// Faults at every read of the archive, and the archive cut at every multiple of `step`, of
-/// which so many leave all that is in it.
+/// Tests faults at every read of the archive, and the archive cut at every multiple of `step`,
+/// of which `harmless` cuts leave all of its content.
 fn test(archive: &[u8], step: usize, harmless: usize) {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(archive).unwrap();

@@ -1,5 +1,5 @@
-//! README.md says what is so: its programs compile without a warning, its commands run and
-//! print what stands below them, its tables are those of the header.
+//! README.md is correct: its programs compile without a warning, its commands run and print
+//! the output below them, its tables are those of the header.
 
 mod support;
 

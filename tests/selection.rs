@@ -38,7 +38,7 @@ fn with(mut d: Value, key: &str, value: Value) -> Value {
 
 #[test]
 fn an_image_whose_platform_the_root_tells_comes_first() {
-    // Each shape stands before an image that containerd and skopeo run.
+    // Each shape is followed by an image that containerd and skopeo run.
     let attestation = json!({"vnd.docker.reference.type": "attestation-manifest"});
     let own = json!({"os": "linux", "architecture": "amd64"});
     type Shape = Box<dyn Fn(&mut MemoryLoader, Value) -> Value>;
@@ -128,7 +128,7 @@ fn a_broken_entry_fails_where_it_would_have_been_chosen() {
     let mut better = v3.clone();
     better["platform"]["variant"] = json!("v3");
     let index = load(&memory.with_index(&[sound, twice, better])).unwrap();
-    // The sound one stands first.
+    // The sound one is first.
     assert!(image_for(&index, AMD64).is_ok());
     assert!(image_for(&index, "linux/amd64/v3").is_ok());
 

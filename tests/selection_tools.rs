@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Choice {
-    /// The image in the shape, which stands first in the index.
+    /// The image in the shape, the first of the index.
     Odd,
     /// The plain entry for linux/amd64 behind it.
     Good,
@@ -228,7 +228,7 @@ fn the_image_that_containerd_and_skopeo_run_is_chosen() {
 }
 
 /// Go's JSON takes `Platform` for `platform`, and `dige\u{17f}t` for `digest`; other readers do not.
-/// Such an entry is broken, and what stands behind it is not taken in its place.
+/// Such an entry is broken, and the entry after it is not taken in its place.
 #[test]
 fn a_key_in_another_case_hides_no_image() {
     let has_skopeo = support::has("skopeo", "what skopeo reads from keys in another case");

@@ -22,7 +22,7 @@ use std::time::Duration;
 use support::image::*;
 use tempfile::TempDir;
 
-/// Collects what it gets; fails once it got so many bytes.
+/// Collects what is written; fails beyond a number of bytes.
 #[derive(Clone)]
 struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,

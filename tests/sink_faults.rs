@@ -33,7 +33,7 @@ const CALLS: &[&str] = &[
     "flock",
 ];
 
-/// At most so many times each call is hit; all of them with OCIIMG_TESTS_LONG=1.
+/// The most times that each call is hit; all of them with OCIIMG_TESTS_LONG=1.
 fn most_hits() -> usize {
     match std::env::var_os("OCIIMG_TESTS_LONG").is_some_and(|set| set == "1") {
         true => usize::MAX,

@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// What the library exports; `None` where that can't be told.
+/// The symbols that the library exports; `None` without nm.
 fn exported() -> Option<BTreeSet<String>> {
     if !support::has("nm", "the symbols of the library") {
         return None;

@@ -1,7 +1,7 @@
-//! Fields of a registry's answers.
+//! Header fields of a registry's responses.
 //!
 //! The registry companion keeps these modules to itself; they need nothing else of it but its
-//! `text`, which stands beside this one.
+//! `text`, which is beside this file.
 
 #![allow(dead_code)] // Not all is read of answers.
 

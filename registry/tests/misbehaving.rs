@@ -404,7 +404,7 @@ fn redirects_have_limits() {
     }
 }
 
-/// A server that is asked as a proxy stands for any name.
+/// A server that serves as a proxy answers for any name.
 #[test]
 fn a_public_registry_leads_nobody_into_a_private_network() {
     let inner = Server::start(|_, _| Reply::new(200));

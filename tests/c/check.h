@@ -89,7 +89,7 @@ static inline void check_failure(ociimg_status status, int expected, const ociim
 /* The status of a call, and the error that it gave, which is freed. */
 #define CHECK_STATUS(call, expected)                                                               \
     do {                                                                                           \
-        err = (ociimg_error *)&err; /* The call must set it, whatever stood there. */              \
+        err = (ociimg_error *)&err; /* The call must set it, whatever it was. */                   \
         ociimg_status status_ = (call);                                                            \
         check_failure(status_, expected, err, __FILE__, __LINE__, #call);                          \
         ociimg_error_free(err);                                                                    \

@@ -1,9 +1,9 @@
 /* A file that fails while it is read: `faults reads PATH` lets every read in turn fail, find
  * the end, give one byte, and be interrupted; `faults cuts PATH STEP HARMLESS` cuts the file
- * shorter at each multiple of STEP, of which so many leave all of the content.
+ * at each multiple of STEP, of which HARMLESS cuts leave all of the content.
  *
- * What can be read is read each time. Either it is what the whole file gives, or a call says
- * why not. A fault that is over when the call is made again leaves nothing behind. */
+ * Everything readable is read each time. Either it equals the content of the whole file, or a
+ * call fails with the reason. A fault that has passed when the call is repeated has no effect. */
 
 #define _DEFAULT_SOURCE /* syscall */
 

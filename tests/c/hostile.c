@@ -377,7 +377,7 @@ static void check_error(const struct job *job, const ociimg_error *err)
         CHECK_EQUAL(code, 0);
         break;
     case FAILS_NEGATIVE:
-        /* "" is no message: the number is told instead. */
+        /* "" is no message: the number is reported instead. */
         CHECK(strstr(message, "-2147483648"));
         CHECK_EQUAL(code, INT64_MIN);
         break;

@@ -22,7 +22,7 @@
 
 enum { MIB = 1 << 20, FIXED = 8 * MIB, DESCRIPTORS = 12 };
 
-/* 32 MiB of documents are kept by an index, whoever asks for them. */
+/* An index keeps at most 32 MiB of documents. */
 enum { KEPT = 32 * MIB };
 
 static uint8_t out[64 << 10];

@@ -90,10 +90,10 @@ static size_t gzip_bomb(void)
     return at;
 }
 
-enum { RAW = 0, RLE = 1 }; /* block types: as it stands, and a byte that is repeated */
+enum { RAW = 0, RLE = 1 }; /* block types: bytes as they are, and one byte repeated */
 
-/* A frame with a window of 2^log bytes, and of so many blocks. What is in these is what stands
- * in `packed` already. */
+/* Writes a frame with a window of 2^log bytes and this number of blocks. Their content is the
+ * bytes already in `packed`. */
 static size_t zstd_frame(size_t at, int log, uint32_t blocks, uint32_t type)
 {
     const uint8_t header[6] = {0x28, 0xB5, 0x2F, 0xFD, 0, (uint8_t)((log - 10) << 3)};

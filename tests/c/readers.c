@@ -1,5 +1,5 @@
-/* Readers: whatever is read at once gives the same bytes, and content that is not as its
- * descriptor says is told before it ends. */
+/* Readers: reads of any size give the same bytes, and content that differs from its descriptor
+ * is reported before its end. */
 
 #include "source.h"
 
@@ -145,7 +145,7 @@ static int threads(void)
     return count;
 }
 
-/* Waits until there are so many: the kernel lists a thread for a moment after it was joined. */
+/* Waits for this number of threads: the kernel lists a thread for a moment after it was joined. */
 static void settle(int expected)
 {
     for (int i = 0; i < 1000 && threads() != expected; i++) {
@@ -200,7 +200,7 @@ static void not_as_declared(size_t declared, int excess, bool flip, int status, 
             memset(out, 0xAA, sizeof out);
             ociimg_reader *r = reader(o, &said, mode, NULL);
             CHECK(drain(r, size, status) <= at_most);
-            /* Nothing of the excess ever stood in the caller's memory. */
+            /* No byte of the excess was ever in the caller's memory. */
             CHECK(out[declared] == 0xAA && memcmp(out + declared, out + declared + 1, 900) == 0);
             CHECK_EQUAL(o.source->open, 0);
             ociimg_reader_free(r);

@@ -94,7 +94,7 @@ static void with(int32_t (*root_digest)(void *, char *, size_t, ociimg_call *), 
     source_free(s);
 }
 
-/* A manifest that stands alone is an index of one, and is not asked for again. */
+/* A single manifest is an index of one entry, and is not asked for again. */
 static void alone(void)
 {
     struct source *s = source_new();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use tempfile::NamedTempFile;
 
-/// An OCI archive with so many blobs, each of so many bytes that are a hole in the file.
+/// An OCI archive with this many blobs, each a hole in the file of this many bytes.
 pub fn archive(blobs: usize, size: u64) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     let mut out = BufWriter::new(file.as_file_mut());

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 /// The shared library that cargo built together with this test.
 ///
-/// It stands beside the test's own executable. What else stands there may be of an earlier
-/// build, so one that is older than the sources is not taken.
+/// It is in the folder of the test's own executable. A library of an earlier build may be
+/// there, so one that is older than the sources is refused.
 pub fn shared() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its executable");
     let name = format!(
