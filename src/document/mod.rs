@@ -6,6 +6,7 @@
 
 mod config;
 mod descriptor;
+pub mod layout;
 mod read;
 mod types;
 pub mod write;

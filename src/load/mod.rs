@@ -22,6 +22,7 @@ pub use verified::Verified;
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
+use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::document::{Document, Root};
 use crate::error::{Error, Result};
 use crate::loader::Loader;
@@ -110,11 +111,9 @@ fn name_of(loader: &dyn Loader, i: u32, d: Option<&Descriptor>) -> Option<Text> 
     if let Some(name) = loader.entry_name(i as usize) {
         return Some(name);
     }
-    let keys = [
-        "io.containerd.image.name",
-        "org.opencontainers.image.ref.name",
-    ];
-    let names = keys.into_iter().filter_map(|key| d?.annotation(key));
+    let names = [CONTAINERD_NAME, REF_NAME]
+        .into_iter()
+        .filter_map(|key| d?.annotation(key));
     let mut names = names.filter(|name| !name.is_empty());
     names.next().map(|name| name.to_text())
 }

@@ -1,6 +1,7 @@
 //! Limits of a load, and the digest that its root must have.
 
 use crate::digest::Digest;
+use crate::document::layout::MAX_DOCUMENT_SIZE;
 
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -19,7 +20,7 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
-            max_document_size: 4 << 20,
+            max_document_size: MAX_DOCUMENT_SIZE,
             max_total_size: 32 << 20,
             max_index_depth: 8,
             max_entries: 16384,

@@ -1,16 +1,12 @@
 //! A root as index.json lists it: its descriptor, under a name.
 
 use crate::descriptor::Descriptor;
+use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::platform::Platform;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
 use std::ops::Deref;
-
-/// The name of an entry.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The whole name, of which [`REF_NAME`] is then the tag, for containerd and docker.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// The annotations that give an entry its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Failures of the operating system, as the built-in sinks report them.
 
 use crate::error::{Error, Status};
+use crate::source::system_error::{escaped, os_message};
 use crate::text::Escaped;
 use rustix::io::Errno;
 use std::io::{self, ErrorKind};
@@ -44,14 +45,5 @@ pub fn path_error(path: &Path, e: impl Into<io::Error>) -> Error {
 
 /// A path, which may be any bytes, for an error message.
 pub fn shown(path: &Path) -> String {
-    Escaped(&String::from_utf8_lossy(path.as_os_str().as_bytes())).to_string()
-}
-
-/// The system's own words, without the number that Rust adds.
-fn os_message(e: &io::Error) -> String {
-    let message = e.to_string();
-    match message.rsplit_once(" (os error ") {
-        Some((message, _)) => message.to_owned(),
-        None => message,
-    }
+    escaped(path.as_os_str().as_bytes())
 }

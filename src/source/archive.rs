@@ -14,8 +14,8 @@ const LIMITS: Limits = Limits {
 };
 /// Files of which an archive may have one alone: readers differ on which of two counts.
 const ONCE: [&str; 3] = [
-    super::layout::MARKER,
-    super::layout::INDEX,
+    crate::document::layout::MARKER,
+    crate::document::layout::INDEX,
     super::docker_save::MANIFEST,
 ];
 

@@ -7,12 +7,12 @@
 
 use super::archive::Archive;
 use super::files::Files;
-use super::listing::{CONTAINERD_NAME, index_of};
 use super::options::Options;
 use super::ref_name::{RefName, docker_name};
 use super::saved_images::{ImageKey, Saved, SavedImages};
 use crate::context::Context;
 use crate::digest::Digest;
+use crate::document::layout::{CONTAINERD_NAME, index_of};
 use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::loader::{Loader, Stream};
@@ -139,7 +139,7 @@ impl DockerSave {
             return Err(name.not_found(&tags).context(archive.place(MANIFEST)));
         }
         Ok(Self {
-            root: index_of(root),
+            root: index_of(root).into_bytes().into(),
             names,
             saved: images.into_saved(),
         })

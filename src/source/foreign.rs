@@ -3,7 +3,7 @@
 use super::docker_save::MANIFEST;
 use super::files::Files;
 use super::folder::Folder;
-use super::layout::{INDEX, MARKER};
+use crate::document::layout::{INDEX, MARKER};
 use crate::text::Escaped;
 
 /// Files that docker save wrote beside images before it had manifest.json.

@@ -7,8 +7,8 @@
 use super::archive::Archive;
 use super::docker_save::{self, MANIFEST, descriptor};
 use super::files::Files;
-use super::layout::{self, INDEX, blob_path};
-use super::listing::{Listed, index_of};
+use super::layout::{self, blob_path};
+use super::listing::Listed;
 use super::options::Options;
 use super::ref_name::RefName;
 use super::saved_images::{Saved, SavedImages, breaks_image};
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
 use crate::document::Document;
+use crate::document::layout::{INDEX, index_of};
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use crate::text::Text;
@@ -95,7 +96,7 @@ impl Hybrid {
             let place = format!("{} and {MANIFEST}", archive.place(INDEX));
             return Err(name.not_found(&known).context(place));
         }
-        let root = (!is_index_json).then(|| index_of(root));
+        let root = (!is_index_json).then(|| index_of(root).into_bytes().into());
         Ok(Self {
             root,
             names,

@@ -3,21 +3,15 @@
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
 
 use super::files::Files;
-use super::listing::{Listed, index_of, listed};
+use super::listing::{Listed, listed};
 use super::options::Options;
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
-use crate::json::{self, Value};
+use crate::document::layout::{self, INDEX, MARKER, index_of};
+use crate::error::Result;
 use crate::loader::{Loader, Stream};
-use crate::text::Escaped;
 use std::io::Cursor;
 use std::sync::Arc;
-
-/// The file that makes a folder a layout, and names its version.
-pub const MARKER: &str = "oci-layout";
-pub const INDEX: &str = "index.json";
-const VERSION: &str = "1.0.0";
 
 pub struct Layout<F> {
     files: F,
@@ -38,7 +32,11 @@ impl<F: Files> Layout<F> {
                     let names: Vec<_> = listed.iter().filter_map(Listed::name).collect();
                     return Err(name.not_found(&names).context(files.place(INDEX)));
                 }
-                Some(index_of(chosen.into_iter().map(|one| one.raw)))
+                Some(
+                    index_of(chosen.into_iter().map(|one| one.raw))
+                        .into_bytes()
+                        .into(),
+                )
             }
         };
         Ok(Self { files, chosen })
@@ -91,18 +89,7 @@ pub fn listed_in<'a>(files: &impl Files, index: &'a [u8]) -> Result<Vec<Listed<'
 pub fn check_version(files: &impl Files, options: &Options) -> Result<()> {
     let document = files.find(MARKER)?;
     let document = document.read_document(options.max_document_size)?;
-    let version = || -> Result<()> {
-        let object = json::parse(&document)?.object(&["imageLayoutVersion"])?;
-        let version = object.required("imageLayoutVersion", Value::text)?;
-        if &*version == VERSION {
-            return Ok(());
-        }
-        Err(Error::unsupported(format_args!(
-            "found image layout version \"{}\", expected {VERSION}",
-            Escaped(&version)
-        )))
-    };
-    version().map_err(|e| e.context(files.place(MARKER)))
+    layout::check_version(&document).map_err(|e| e.context(files.place(MARKER)))
 }
 
 #[cfg(test)]

@@ -2,16 +2,11 @@
 
 use super::ref_name::RefName;
 use crate::document::Document;
+use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::error::{Error, Result};
 use crate::json::{self, Value};
 use crate::text::Text;
 use crate::text_list::TextMap;
-use oci_spec::image::MediaType;
-use std::sync::Arc;
-
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Where containerd and docker keep the full name, REF_NAME being the tag alone.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// A descriptor of an index.
 pub struct Listed<'a> {
@@ -58,20 +53,4 @@ pub fn listed(index: &[u8]) -> Result<Vec<Listed<'_>>> {
     };
     let object = json::parse(index)?.object(&["manifests"])?;
     Ok(object.list("manifests", |value| Ok(Listed::read(value)))?)
-}
-
-/// The index that lists these descriptors as they are written.
-pub fn index_of(descriptors: impl IntoIterator<Item = impl AsRef<str>>) -> Arc<[u8]> {
-    let mut index = format!(
-        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[",
-        MediaType::ImageIndex
-    );
-    for (i, descriptor) in descriptors.into_iter().enumerate() {
-        if i > 0 {
-            index.push(',');
-        }
-        index.push_str(descriptor.as_ref());
-    }
-    index.push_str("]}");
-    index.into_bytes().into()
 }

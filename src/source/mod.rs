@@ -25,6 +25,7 @@ mod testing;
 pub use options::Options;
 
 use crate::context::Context;
+use crate::document::layout::{INDEX, MARKER};
 use crate::error::{Error, Result};
 use crate::loader::Loader;
 use crate::tar::{self, End, Flaw};
@@ -47,7 +48,7 @@ pub fn open(path: &Path, options: &Options, ctx: &Context) -> Result<Arc<dyn Loa
         return open_archive(path, options, ctx);
     }
     let folder = Folder::open(path, options.follow_links)?;
-    if !folder.has(layout::MARKER) {
+    if !folder.has(MARKER) {
         let what = foreign::folder(&folder);
         return Err(Error::unsupported(what).context(place(path)));
     }
@@ -59,7 +60,7 @@ pub fn open_layout(path: &Path, options: &Options, _ctx: &Context) -> Result<Arc
     // To the system, a file in the place of the folder and one on the way to it are the same.
     metadata(path)?;
     let folder = Folder::open(path, options.follow_links)?;
-    if !folder.has(layout::MARKER) {
+    if !folder.has(MARKER) {
         let what = foreign::folder(&folder);
         return Err(Error::not_found(what).context(place(path)));
     }
@@ -90,7 +91,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     }
     let archive = Archive::read(file, ctx)?;
 
-    let is_layout = archive.has(layout::MARKER) && archive.has(layout::INDEX);
+    let is_layout = archive.has(MARKER) && archive.has(INDEX);
     let is_docker_save = archive.has(docker_save::MANIFEST);
     let is_bare = archive.table().end() == End::Bare;
     // Otherwise index.json is read only when it is loaded.

@@ -1,9 +1,7 @@
 //! How a source is opened.
 
 use super::ref_name::RefName;
-
-/// Bytes of one document that a source reads for itself: what a load allows by default.
-pub const MAX_DOCUMENT_SIZE: u64 = 4 << 20;
+use crate::document::layout::MAX_DOCUMENT_SIZE;
 
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -5,9 +5,10 @@ use super::output::Output;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
+use crate::document::layout::{INDEX, MARKER, MARKER_CONTENT, index_of};
 use crate::error::Result;
 use crate::sink::entry::{EntryName, entry};
-use crate::sink::layout_format::{INDEX, MARKER, MARKER_CONTENT, index_of, is_document};
+use crate::sink::layout_format::is_document;
 use crate::tar::writer::{END, file_header, folder_header, padding};
 use std::collections::HashSet;
 

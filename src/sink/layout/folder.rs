@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use crate::digest::Digest;
+use crate::document::layout::MAX_DOCUMENT_SIZE;
 use crate::error::{Error, Result, Status};
-use crate::sink::layout_format::MAX_DOCUMENT;
 use crate::sink::system_error::{name_error, path_error, shown};
 use crate::sink::temporary::{PREFIX, TempFile};
 use cap_std::ambient_authority;
@@ -103,11 +103,14 @@ impl Folder {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        let read = file.by_ref().take(MAX_DOCUMENT + 1).read_to_end(&mut bytes);
+        let read = file
+            .by_ref()
+            .take(MAX_DOCUMENT_SIZE + 1)
+            .read_to_end(&mut bytes);
         read.map_err(|e| name_error(name, e))?;
-        if bytes.len() as u64 > MAX_DOCUMENT {
+        if bytes.len() as u64 > MAX_DOCUMENT_SIZE {
             return Err(Error::limit_exceeded(format_args!(
-                "{name}: found more than {MAX_DOCUMENT} bytes"
+                "{name}: found more than {MAX_DOCUMENT_SIZE} bytes"
             )));
         }
         Ok(Some(bytes))

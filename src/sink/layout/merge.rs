@@ -1,9 +1,9 @@
 //! Entries of index.json: how a root joins those that are there.
 
 use crate::document::Document;
+use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::error::{Error, Result};
 use crate::json::edit::{Tree, ValueMut};
-use crate::sink::entry::{CONTAINERD_NAME, REF_NAME};
 
 /// A root on its way into index.json.
 pub struct NewEntry<'a> {
@@ -84,7 +84,7 @@ fn has_name(entry: ValueMut<'_>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::layout_format::index_of;
+    use crate::document::layout::index_of;
 
     fn listed(id: &str, name: &str) -> String {
         format!(r#"{{ "digest" : "{id}", "x":1,"annotations":{{"{REF_NAME}":"{name}"}}}}"#)
@@ -151,7 +151,7 @@ mod tests {
         let null = r#"{"schemaVersion":2,"manifests":null}"#;
         let after = merged(null, &new("1", "a", None));
         assert_eq!(after, r#"{"schemaVersion":2,"manifests":[1]}"#);
-        let empty = index_of([]);
+        let empty = index_of::<&str>([]);
         let after = merged(&empty, &new("1", "a", Some("n")));
         assert_eq!(after, empty.replace("[]", "[1]"));
     }

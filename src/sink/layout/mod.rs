@@ -9,9 +9,7 @@ mod merge;
 mod update;
 
 use super::entry::{EntryName, entry};
-use super::layout_format::{
-    INDEX, MARKER, MARKER_CONTENT, MAX_DOCUMENT, VERSION, index_of, is_document,
-};
+use super::layout_format::is_document;
 use super::options::SinkOptions;
 use super::system_error::shown;
 use super::target::{Begin, BlobWriter, Sink};
@@ -20,9 +18,10 @@ use crate::compression::Method;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest, Hasher};
+use crate::document::layout::{
+    INDEX, MARKER, MARKER_CONTENT, MAX_DOCUMENT_SIZE, check_version, index_of,
+};
 use crate::error::{Error, Result};
-use crate::json::{self, Value};
-use crate::text::Escaped;
 use folder::{BlobFolder, Folder};
 use merge::{NewEntry, merge};
 use std::fs::{self, File};
@@ -78,7 +77,7 @@ impl LayoutSink {
         };
         // A layout has this folder, be it empty.
         folder.make_blob_root()?;
-        let empty = index_of([]);
+        let empty = index_of::<&str>([]);
         let is_new = folder.create_document(INDEX, empty.as_bytes())? && is_new;
         if options.must_be_new && !is_new {
             return Err(exists());
@@ -149,7 +148,7 @@ impl LayoutSink {
             name,
             keep_name,
         };
-        let empty = index_of([]);
+        let empty = index_of::<&str>([]);
         let mut written = self.written();
         let mut after = None;
         update(&self.folder, ctx, |before| {
@@ -288,24 +287,12 @@ fn digest(bytes: &[u8]) -> Digest {
 
 /// A larger index.json would not be read again.
 fn check_size(index: &str) -> Result<()> {
-    if index.len() as u64 > MAX_DOCUMENT {
+    if index.len() as u64 > MAX_DOCUMENT_SIZE {
         return Err(Error::limit_exceeded(format_args!(
             "{INDEX}: it would have {} bytes, expected at most {}",
             index.len(),
-            MAX_DOCUMENT
+            MAX_DOCUMENT_SIZE
         )));
     }
     Ok(())
-}
-
-fn check_version(marker: &[u8]) -> Result<()> {
-    let object = json::parse(marker)?.object(&["imageLayoutVersion"])?;
-    let version = object.required("imageLayoutVersion", Value::text)?;
-    if &*version == VERSION {
-        return Ok(());
-    }
-    Err(Error::unsupported(format_args!(
-        "found image layout version \"{}\", expected {VERSION}",
-        Escaped(&version)
-    )))
 }

@@ -2,8 +2,8 @@
 
 use super::folder::Folder;
 use crate::context::Context;
+use crate::document::layout::INDEX;
 use crate::error::{Error, Result, Status};
-use crate::sink::layout_format::INDEX;
 use crate::sink::system_error::name_error;
 use crate::sink::temporary::TempFile;
 use rustix::io::Errno;
