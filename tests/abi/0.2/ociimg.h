@@ -214,7 +214,7 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
    * names.
    */
   OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
-  /** The context was cancelled, or a callback said so. */
+  /** The context was cancelled, or a callback reported that. */
   OCIIMG_STATUS_CANCELLED = 8,
   /** A callback reported a failure of its own. */
   OCIIMG_STATUS_CALLBACK = 9,
@@ -244,8 +244,8 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
 };
 
 /**
- * Why a call failed. Immutable; several threads may read one at once. Owned by whoever
- * got it, and freed with ociimg_error_free.
+ * Why a call failed. Immutable; several threads may read one at once. Freed with
+ * ociimg_error_free.
  */
 typedef struct ociimg_error ociimg_error;
 
@@ -366,14 +366,14 @@ typedef struct ociimg_call ociimg_call;
  *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
  *
  * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
- * What is returned decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
+ * The returned status decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
  * OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
  * a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
  * OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
  * else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
  * ociimg_error_callback_code returns, and message part of ociimg_error_message.
- * message is copied and may be NULL; what is not UTF-8 in it is replaced, what is not
- * printable is escaped. For a NULL call nothing is recorded.
+ * message is copied and may be NULL; bytes that are not UTF-8 are replaced, characters that
+ * are not printable are escaped. For a NULL call nothing is recorded.
  */
 int32_t ociimg_call_fail(ociimg_call *call, int32_t status, int64_t callback_code,
                          const char *message);
@@ -408,7 +408,7 @@ enum ociimg_source_flag_values OCIIMG_INT32_ENUM {
 /**
  * Where images come from: a program's table of callbacks, or a built-in source. Immutable;
  * several threads may load from one at once. Freed with ociimg_loader_free, at any time:
- * what was loaded keeps what it needs.
+ * loaded indexes keep what they need.
  */
 typedef struct ociimg_loader ociimg_loader;
 
@@ -535,7 +535,7 @@ ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable, void *state,
 void ociimg_loader_free(ociimg_loader *loader);
 
 /**
- * Opens what is at a path: a folder is an OCI image layout, a file an OCI archive (.tar)
+ * Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar)
  * or what docker save writes, both also compressed with gzip, zstd, bzip2 or xz. Their
  * content decides, not their name: see ociimg_loader_open_layout and
  * ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
@@ -626,7 +626,7 @@ ociimg_status ociimg_loader_open_archive(const char *path,
 
 /**
  * The name of an image by its parts. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_reference_free.
+ * Freed with ociimg_reference_free.
  */
 typedef struct ociimg_reference ociimg_reference;
 
@@ -638,7 +638,7 @@ typedef struct ociimg_reference ociimg_reference;
  * text is copied. The caller frees *out with ociimg_reference_free. Any thread; runs no
  * callbacks.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for what is no name (also NULL, "", text that
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for text that is no name (also NULL, "", text that
  * is not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of
  * another algorithm than sha256, sha512 and blake3); the message names the part that is
  * wrong.
@@ -690,7 +690,7 @@ void ociimg_reference_free(ociimg_reference *reference);
 
 /**
  * An operating system and processor. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_platform_free.
+ * Freed with ociimg_platform_free.
  *
  * The rules for platforms are those of containerd/platforms v1.0.0-rc.4.
  */
@@ -698,9 +698,9 @@ typedef struct ociimg_platform ociimg_platform;
 
 /**
  * Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
- * "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host stands
- * for the machine where the rules ask for it ("arm64" alone has the host's os); NULL is
- * this machine. The caller frees *out with ociimg_platform_free.
+ * "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host is
+ * the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
+ * is this machine. The caller frees *out with ociimg_platform_free.
  *
  * Fails with the statuses of arguments, also for a specifier that is none; the message names
  * the part that is wrong, and what is allowed there.
@@ -795,7 +795,7 @@ void ociimg_platform_free(ociimg_platform *platform);
 
 /**
  * Says which platforms are taken, and which of two is better. Immutable; several threads
- * may use one at once. Owned by whoever made it, and freed with ociimg_matcher_free.
+ * may use one at once. Freed with ociimg_matcher_free.
  *
  * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
  * name each constructor is.
@@ -873,9 +873,9 @@ void ociimg_matcher_free(ociimg_matcher *matcher);
  */
 
 /**
- * What names a piece of content: media type, digest and size, and what else a document
- * says of it. Immutable; several threads may read one at once. Owned by whoever got it,
- * and freed with ociimg_descriptor_free.
+ * Names a piece of content: media type, digest and size, and further properties that a
+ * document gives it. Immutable; several threads may read one at once. Freed with
+ * ociimg_descriptor_free.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
  */
@@ -981,9 +981,9 @@ enum ociimg_entry_kind_values OCIIMG_INT32_ENUM {
 };
 
 /**
- * All that stands below a root: a list of images and other things, nested indexes laid
- * out in document order; or those of them that were selected. Immutable; any number of
- * threads may use one at once. Freed with ociimg_index_free; what came from it goes on.
+ * The entries below a root, images and others: those of nested indexes in document order,
+ * or those that were selected. Immutable; any number of threads may use one at once. Freed
+ * with ociimg_index_free; images and other handles made from it stay usable.
  */
 typedef struct ociimg_index ociimg_index;
 
@@ -1018,19 +1018,16 @@ typedef struct ociimg_load_options {
  * not say which platform they are for. A single manifest is an index of one entry. opts
  * and ctx may be NULL. The caller frees *out with ociimg_index_free.
  *
- * What is wrong with the root, a failing callback, cancelling and max_entries fail the
+ * A fault of the root, a failing callback, cancelling and max_entries fail the
  * load; content that is missing, wrong, too large or not understood below the root makes
- * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest.
+ * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
- * root_digest in opts that is none), OCIIMG_STATUS_NOT_FOUND (the source has no root),
- * OCIIMG_STATUS_UNSUPPORTED (Docker schema 1; a root digest of unknown algorithm; an
- * option that this version does not know), OCIIMG_STATUS_MALFORMED (the root, or the
- * digest that the loader has for it), OCIIMG_STATUS_DIGEST_MISMATCH,
- * OCIIMG_STATUS_SIZE_MISMATCH (an index.json that changes while it is read),
- * OCIIMG_STATUS_LIMIT_EXCEEDED (max_entries; max_document_size and max_total_size for the
- * root), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT
- * or OCIIMG_STATUS_IO.
+ * Fails with the statuses of options, also for an invalid root_digest, and with those
+ * of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
+ * Docker schema 1 and a root digest of unknown algorithm, OCIIMG_STATUS_MALFORMED for the
+ * root and for the digest that the loader has for it, OCIIMG_STATUS_SIZE_MISMATCH for an
+ * index.json that changes while it is read, OCIIMG_STATUS_LIMIT_EXCEEDED for max_entries,
+ * and for max_document_size and max_total_size where the root exceeds them.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_load(const ociimg_loader *loader,
@@ -1039,6 +1036,51 @@ ociimg_status ociimg_index_load(const ociimg_loader *loader,
 
 /** How many entries the index has; 0 for NULL. */
 size_t ociimg_index_entry_count(const ociimg_index *index);
+
+/**
+ * The images that a machine of this platform can run, best first, by
+ * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
+ * no images or have no platform are left out; nothing found is success with 0 entries.
+ * The new index has the root of the old one, and shares its loaded documents. Runs no
+ * callback. The caller frees *out with ociimg_index_free.
+ *
+ * Fails with the statuses of arguments.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_select(const ociimg_index *index,
+                                  const ociimg_platform *platform, ociimg_index **out,
+                                  ociimg_error **err);
+
+/**
+ * As ociimg_index_select, by a matcher of the caller's choice.
+ *
+ * Fails with the statuses of arguments.
+ */
+OCIIMG_MUST_USE
+ociimg_status ociimg_index_select_with(const ociimg_index *index,
+                                       const ociimg_matcher *matcher, ociimg_index **out,
+                                       ociimg_error **err);
+
+/**
+ * The digest of the root as it was read: sha256, or of the algorithm of the digest that
+ * was known or required. NULL for NULL. Lives as long as the index.
+ */
+const char *ociimg_index_root_digest(const ociimg_index *index);
+
+/**
+ * Whether the root was checked against a digest that the loader or the caller knew. Otherwise
+ * only the source vouches for it.
+ */
+ociimg_bool ociimg_index_root_is_verified(const ociimg_index *index);
+
+/**
+ * The bytes of the root as they were read, and their number; len may be NULL. Not
+ * NUL-terminated. NULL and 0 for NULL. Live as long as the index.
+ */
+const uint8_t *ociimg_index_root_json(const ociimg_index *index, size_t *len);
+
+/** Frees an index; NULL does nothing. Any thread, callbacks too. */
+void ociimg_index_free(ociimg_index *index);
 
 /** What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end. */
 ociimg_entry_kind ociimg_index_entry_kind(const ociimg_index *index, size_t i);
@@ -1079,51 +1121,6 @@ const char *ociimg_index_entry_name(const ociimg_index *index, size_t i);
  */
 const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
 
-/**
- * The images that a machine of this platform can run, best first, by
- * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
- * no images or have no platform are left out; nothing found is success with 0 entries.
- * The new index has the root of the old one, and shares what was loaded. Asks the loader
- * for nothing. The caller frees *out with ociimg_index_free.
- *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
- */
-OCIIMG_MUST_USE
-ociimg_status ociimg_index_select(const ociimg_index *index,
-                                  const ociimg_platform *platform, ociimg_index **out,
-                                  ociimg_error **err);
-
-/**
- * As ociimg_index_select, by a matcher of the caller's choice.
- *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL).
- */
-OCIIMG_MUST_USE
-ociimg_status ociimg_index_select_with(const ociimg_index *index,
-                                       const ociimg_matcher *matcher, ociimg_index **out,
-                                       ociimg_error **err);
-
-/**
- * The digest of the root as it was read: sha256, or of the algorithm of the digest that
- * was known or required. NULL for NULL. Lives as long as the index.
- */
-const char *ociimg_index_root_digest(const ociimg_index *index);
-
-/**
- * Whether the root was checked against a digest that the loader or the caller knew. Else
- * nobody but the source vouches for it.
- */
-ociimg_bool ociimg_index_root_is_verified(const ociimg_index *index);
-
-/**
- * The bytes of the root as they were read, and their number; len may be NULL. Not
- * NUL-terminated. NULL and 0 for NULL. Live as long as the index.
- */
-const uint8_t *ociimg_index_root_json(const ociimg_index *index, size_t *len);
-
-/** Frees an index; NULL does nothing. Any thread, callbacks too. */
-void ociimg_index_free(ociimg_index *index);
-
 /** @} */
 
 /* ---- Images ---------------------------------------------------------------------------- */
@@ -1147,15 +1144,12 @@ typedef struct ociimg_image ociimg_image;
 /**
  * The image at a place of the list: its manifest and config are loaded and verified, or
  * taken from what was loaded before (nothing is asked of the loader then). Several
- * threads may ask one index at once. ctx may be NULL. The caller frees *out with
- * ociimg_image_free.
+ * threads may ask one index at once. ctx may be NULL. May run callbacks of the loader. The
+ * caller frees *out with ociimg_image_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, beyond the end), OCIIMG_STATUS_NOT_AN_IMAGE
- * (also where that shows only now), the error of a BROKEN entry, OCIIMG_STATUS_NOT_FOUND,
- * OCIIMG_STATUS_UNSUPPORTED, OCIIMG_STATUS_MALFORMED, OCIIMG_STATUS_DIGEST_MISMATCH,
- * OCIIMG_STATUS_SIZE_MISMATCH, OCIIMG_STATUS_LIMIT_EXCEEDED (max_document_size of the
- * load), OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK,
- * OCIIMG_STATUS_CALLBACK_CONTRACT or OCIIMG_STATUS_IO. A failure is not kept: the next ask
+ * Fails with the statuses of arguments and of a source (OCIIMG_STATUS_LIMIT_EXCEEDED for
+ * max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also where that shows
+ * only now, and with the error of a BROKEN entry. A failure is not kept: the next call
  * tries again.
  */
 OCIIMG_MUST_USE
@@ -1167,7 +1161,7 @@ ociimg_status ociimg_index_image(const ociimg_index *index, size_t i,
  * Loads the image that a machine of this platform runs: the first by
  * ociimg_matcher_default(platform) that is really an image. platform NULL is this machine.
  * A root that is a single manifest without platform is that image. Entries whose platform
- * the root itself tells come before all others. ctx may be NULL. May run callbacks; several
+ * is in the root itself come before all others. ctx may be NULL. May run callbacks; several
  * threads may ask one index at once. The caller frees *out with ociimg_image_free.
  *
  * Fails with OCIIMG_STATUS_NOT_FOUND (none fits; the message names the platforms that there
@@ -1250,8 +1244,8 @@ void ociimg_image_free(ociimg_image *image);
 
 /**
  * Any manifest as it is: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
- * attestation. Immutable; several threads may read one at once. Owned by whoever got it,
- * and freed with ociimg_manifest_free; its texts live as long as it does.
+ * attestation. Immutable; several threads may read one at once. Freed with
+ * ociimg_manifest_free; its texts live as long as it does.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  */
@@ -1346,8 +1340,8 @@ void ociimg_manifest_free(ociimg_manifest *manifest);
 
 /**
  * The image configuration, read-only. Immutable; several threads may read one at once.
- * Owned by whoever got it, and freed with ociimg_config_free; its texts live as long as it
- * does. A list that is null or absent in the document counts 0.
+ * Freed with ociimg_config_free; its texts live as long as it does. A list that is null or
+ * absent in the document counts 0.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */
@@ -1474,8 +1468,8 @@ void ociimg_config_free(ociimg_config *config);
  */
 
 /**
- * A layer of an image. Immutable; any number of threads may use one at once. Owned by
- * whoever got it, and freed with ociimg_layer_free; its texts live as long as it does.
+ * A layer of an image. Immutable; any number of threads may use one at once. Freed
+ * with ociimg_layer_free; its texts live as long as it does.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
  */
@@ -1579,10 +1573,11 @@ typedef struct ociimg_reader_options {
 
 /**
  * Opens any other content of the same source by its descriptor: layers of artifacts,
- * configs, attestations. Manifest and index media types, and
- * what the index lists, are asked of open_manifest, all else of open_blob; embedded data is used without asking, and so is the root.
- * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff ID. opts and ctx
- * may be NULL. The caller frees *out with ociimg_reader_free.
+ * configs, attestations. Manifest and index media types, and what the index lists, are
+ * asked of open_manifest, all else of open_blob; embedded data is used without asking, and
+ * so is the root. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff
+ * ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out with
+ * ociimg_reader_free.
  *
  * Fails as ociimg_layer_open does.
  */
@@ -1600,7 +1595,7 @@ ociimg_status ociimg_index_open_blob(const ociimg_index *index,
  * until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
  * *out with ociimg_reader_free.
  *
- * Fails with the statuses of options (also for a mode that is none) and of a callback, and
+ * Fails with the statuses of options (also for an unknown mode) and of a callback, and
  * with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
  * of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
  * layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable
@@ -1633,7 +1628,7 @@ ociimg_status ociimg_reader_read(ociimg_reader *reader, uint8_t *buf, size_t cap
                                  ociimg_error **err);
 
 /**
- * Reads the rest of the blob, hands it to nobody, and succeeds if everything was verified.
+ * Reads and discards the rest of the blob, and succeeds if everything was verified.
  * For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
  * archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
  * was altered. At the end already, it does nothing; after a failure it fails the same way.
@@ -1657,7 +1652,7 @@ ociimg_bool ociimg_reader_is_verified(const ociimg_reader *reader);
 uint64_t ociimg_reader_stored_read(const ociimg_reader *reader);
 
 /**
- * Frees a reader and closes its stream, wherever it stands; NULL does nothing. Inside a
+ * Frees a reader and closes its stream, before the end too; NULL does nothing. Inside a
  * callback that serves this reader, the stream is closed when the call is over.
  */
 void ociimg_reader_free(ociimg_reader *reader);
@@ -1779,7 +1774,7 @@ ociimg_status ociimg_image_remove_layer(ociimg_image *image, size_t i, ociimg_er
  * Adds a step to the history that made no layer. step may be NULL; its media_type and history
  * are not used. Runs no callback.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
  * field that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another
  * thread). The image stays as it was then.
  */
@@ -2165,8 +2160,8 @@ ociimg_status ociimg_index_builder_new(ociimg_format format, ociimg_index_builde
  * Makes a builder with the entries of an index's own root, as they are written: nested
  * indexes, attestations and broken ones too. The root of a selection is that of the index
  * that it was selected from; ociimg_index_builder_keep leaves only what matches. Members of
- * the root that nobody knows are kept. Runs no callback. The caller frees *out with
- * ociimg_index_builder_free.
+ * the root that this library does not know are kept. Runs no callback. The caller frees
+ * *out with ociimg_index_builder_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest).
  */
@@ -2213,8 +2208,8 @@ ociimg_status ociimg_index_builder_add_index(ociimg_index_builder *builder,
 
 /**
  * Puts an image, as it is now, in the place of an entry. Annotations and unknown members of
- * the entry stay, its platform is the image's. Attestations of what was there go, unless
- * another entry has the same digest. Runs no callback.
+ * the entry stay, its platform is the image's. Attestations of the replaced entry are
+ * removed, unless another entry has the same digest. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i), OCIIMG_STATUS_UNSUPPORTED (an
  * OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY (builder or image is in use on
@@ -2279,11 +2274,10 @@ ociimg_status ociimg_index_builder_set_entry_annotation(ociimg_index_builder *bu
  * known yet are read, within the default limits of a load; this may run callbacks. The builder
  * can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL), OCIIMG_STATUS_LIMIT_EXCEEDED (too many
- * entries, too large), OCIIMG_STATUS_BUSY (the builder is in use on another thread),
- * OCIIMG_STATUS_CANCELLED, OCIIMG_STATUS_CALLBACK, OCIIMG_STATUS_CALLBACK_CONTRACT,
- * OCIIMG_STATUS_DENIED, OCIIMG_STATUS_UNAVAILABLE or OCIIMG_STATUS_IO. Content that is missing or
- * wrong makes an entry OCIIMG_ENTRY_KIND_BROKEN.
+ * Fails with the statuses of arguments and of a callback, and with
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (too many entries, too large), OCIIMG_STATUS_BUSY (the
+ * builder is in use on another thread) or OCIIMG_STATUS_IO. Content that is missing or wrong
+ * makes an entry OCIIMG_ENTRY_KIND_BROKEN.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_builder_finish(const ociimg_index_builder *builder,
@@ -2331,7 +2325,7 @@ enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {
  * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
  * time: copies keep what they need.
  *
- * What is copied is visible when the copy put its root; the sinks of archives and some of a
+ * An image is visible once the copy has put its root; the sinks of archives and some of a
  * program's own need ociimg_sink_finish for that.
  */
 typedef struct ociimg_sink ociimg_sink;
@@ -2412,7 +2406,7 @@ typedef struct ociimg_sink_vtable {
   int32_t (*finish)(void *state, ociimg_call *call);
   /**
    * Optional. Called once, when the last handle that could use the sink is gone: the sink
-   * itself or a copy. Without finish before it, what is not visible yet is to be undone.
+   * itself or a copy. Without finish before it, undo everything that is not visible yet.
    * The other functions must stay callable until it has returned.
    */
   void (*destroy)(void *state);
@@ -2449,7 +2443,7 @@ ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
                               ociimg_sink **out, ociimg_error **err);
 
 /**
- * Completes the sink: an archive stands at its path when this succeeded, not before.
+ * Completes the sink: an archive is at its path once this succeeded, not before.
  * Nothing more can be written. To be called once, when all copies to it are done; whether
  * it succeeds or fails, there is no second time. May run the sink's callbacks, on this
  * thread. ctx may be NULL.
@@ -2467,8 +2461,8 @@ ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
 
 /**
  * Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
- * is gone and ociimg_sink_finish did not succeed, what is not visible yet is undone. Any
- * thread, callbacks too.
+ * is gone and ociimg_sink_finish did not succeed, everything that is not
+ * visible yet is undone. Any thread, callbacks too.
  */
 void ociimg_sink_free(ociimg_sink *sink);
 
@@ -2734,8 +2728,8 @@ ociimg_status ociimg_copy_run(const ociimg_copy *copy, const ociimg_context *ctx
 void ociimg_copy_free(ociimg_copy *copy);
 
 /**
- * Copies an index on this thread: ociimg_copy_new with this one name, ociimg_copy_run and
- * ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
+ * Copies an index on this thread, running the callbacks of loader and sink: ociimg_copy_new
+ * with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
  * an archive is only there after ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new and ociimg_copy_run do.
@@ -2746,8 +2740,8 @@ ociimg_status ociimg_index_write(const ociimg_index *index, const ociimg_sink *s
                                  ociimg_error **err);
 
 /**
- * Copies an image on this thread, as it is now: ociimg_copy_new_image with this one name,
- * ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
+ * Copies an image as it is now on this thread, running the callbacks of loader and sink:
+ * ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
  * sink is not finished: an archive is only there after ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new_image and ociimg_copy_run do.
