@@ -29,6 +29,21 @@ impl Fault {
         fault
     }
 
+    pub(super) fn named_twice(key: &str) -> Self {
+        Self::malformed("found the key twice in one object").under(key)
+    }
+
+    pub(super) fn named_twice_by_case(key: &str) -> Self {
+        Self::malformed("found the key twice in one object, where case does not count").under(key)
+    }
+
+    pub(super) fn by_case(key: &str, name: &str) -> Self {
+        Self::malformed(format_args!(
+            "found a key that differs from \"{name}\" only by case"
+        ))
+        .under(key)
+    }
+
     /// Whether the text is no JSON, so that no part of the document can be used.
     pub fn breaks_document(&self) -> bool {
         self.0.breaks_document

@@ -311,13 +311,13 @@ impl<'a> Parser<'a> {
                 return p.skip(checks).map_err(|f| f.under(key));
             };
             if exact.is_none() && !defined.any_case() {
-                return Err(by_case(key, names[i]));
+                return Err(Fault::by_case(key, names[i]));
             }
             if seen & 1 << i != 0 {
                 // By the same spelling, or by another.
                 return Err(match defined.any_case() {
-                    true => beside(key),
-                    false => named_twice(key),
+                    true => Fault::named_twice_by_case(key),
+                    false => Fault::named_twice(key),
                 });
             }
             seen |= 1 << i;
@@ -360,7 +360,7 @@ impl<'a> Parser<'a> {
 
     pub(super) fn check_keys(&mut self, mark: Mark) -> Result<()> {
         match self.keys.duplicate(mark, self.text) {
-            Some(key) => Err(named_twice(&key)),
+            Some(key) => Err(Fault::named_twice(&key)),
             None => Ok(()),
         }
     }
@@ -383,19 +383,4 @@ impl<'a> Parser<'a> {
         self.at += 1;
         Ok(())
     }
-}
-
-fn named_twice(key: &str) -> Fault {
-    Fault::malformed("found the key twice in one object").under(key)
-}
-
-fn by_case(key: &str, name: &str) -> Fault {
-    Fault::malformed(format_args!(
-        "found a key that differs from \"{name}\" only by case"
-    ))
-    .under(key)
-}
-
-fn beside(key: &str) -> Fault {
-    Fault::malformed("found the key twice in one object, where case does not count").under(key)
 }
