@@ -112,7 +112,7 @@ fn structs_in_rust_have_the_layout_of_the_release() {
     }
 }
 
-/// What a library of the release exports, every later one does.
+/// Every later library exports the symbols of the release.
 #[test]
 fn functions_of_the_release_are_there() {
     let released = fs::read_to_string(abi("symbols.txt")).expect("the list is there");

@@ -24,7 +24,7 @@ enum Means {
 
 const ALL: [Means; 3] = [Means::Plain, Means::Valgrind, Means::Sanitizers];
 
-/// What valgrind ends with when it finds something; no program of ours ends so.
+/// Valgrind's exit code when it finds something; the programs here never use it.
 const FOUND: i32 = 97;
 
 impl Means {
@@ -262,7 +262,7 @@ fn the_programs_run_the_library_that_was_built() {
     assert!(run.status.success(), "{}", told(&run));
 }
 
-/// What valgrind and the sanitizers would not find, no test here would.
+/// The detectors must detect: otherwise no test here would find anything.
 #[test]
 fn the_means_find_what_is_wrong() {
     for (means, guilt, finding) in [

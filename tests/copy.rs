@@ -639,7 +639,7 @@ fn a_copy_goes_on_where_it_failed_whatever_call_failed() {
     }
 }
 
-/// That the counters only move as they may; gives the last ones.
+/// Checks that the counters only move as they may; returns the last ones.
 fn check_reports(reports: &[Progress]) -> Counters {
     let mut last = Counters::default();
     for p in reports {

@@ -26,7 +26,7 @@ fn base() -> Image {
         ..Platform::default()
     };
     let mut image = Image::create(Format::Oci, &platform).unwrap();
-    // What umoci writes in any case.
+    // umoci always writes this.
     image.set_created(Some(TIME)).unwrap();
     image.set_env("PATH", Some("/bin")).unwrap();
     image.set_env("OLD", Some("1")).unwrap();

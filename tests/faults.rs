@@ -114,7 +114,7 @@ fn parsed(document: &[u8]) -> Value {
     serde_json::from_slice(document).unwrap()
 }
 
-/// What a descriptor names.
+/// The content that a descriptor names.
 fn content<'a>(layout: &'a Layout, descriptor: &Value) -> &'a [u8] {
     &layout[&blob_name(descriptor["digest"].as_str().unwrap())]
 }

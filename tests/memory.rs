@@ -1,4 +1,4 @@
-//! What the library takes of memory: little, whatever a blob unpacks to and however large an
+//! The memory that the library takes: little, whatever a blob unpacks to and however large an
 //! archive is.
 
 // Where a program that defines malloc is asked for all memory of its process, and finds the
@@ -36,7 +36,7 @@ fn opening_takes_at_most(archive: &NamedTempFile, bytes: usize) {
     measure(&["open", path, &bytes.to_string()]);
 }
 
-/// What was not counted would be in no bound.
+/// Memory that is not counted would be in no bound.
 #[test]
 fn no_way_to_take_memory_is_missed() {
     measure(&["count"]);

@@ -40,7 +40,7 @@ fn linux_amd64() -> Platform {
     }
 }
 
-/// What the message has where the Go package reports this kind of error.
+/// A part of the message for this kind of error of the Go package.
 fn part_named(error_kind: &str) -> &'static str {
     match error_kind {
         "wildcard" => "\": wildcard \"",

@@ -242,7 +242,7 @@ fn a_blob_above_8_gib_fits() {
     assert!(found);
 }
 
-/// What docker makes of an archive, after moby's image/tarexport/load.go: for each image
+/// The images that docker finds in an archive, after moby's image/tarexport/load.go: for each image
 /// its tags, and its diff IDs.
 fn docker_load(archive: &[u8]) -> Vec<(Vec<String>, Vec<String>)> {
     let files: HashMap<_, _> = entries(archive).into_iter().collect();

@@ -1,4 +1,4 @@
-//! What the sinks write, read by the programs that people use.
+//! The output of the sinks, read by common tools.
 
 mod support;
 

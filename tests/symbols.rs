@@ -1,4 +1,4 @@
-//! What the shared library exports: the functions of the header, by the list in
+//! The exports of the shared library: the functions of the header, by the list in
 //! tests/symbols.txt, and nothing else.
 
 mod support;

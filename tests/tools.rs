@@ -82,7 +82,7 @@ fn read(layer: &Layer, mode: Mode) -> Vec<u8> {
     }
 }
 
-/// What must be the same in every form: the platform, the config's words, the tar streams.
+/// The parts that are the same in every form: the platform, the config's words, the tar streams.
 #[derive(Debug, PartialEq)]
 struct Seen {
     platform: String,
@@ -181,7 +181,7 @@ fn an_image_by_buildah_is_the_same_in_every_form() {
         at("storage").display(),
         at("run").display()
     );
-    // Where a container may not even mount, buildah has no way to work.
+    // buildah cannot work in a container that may not mount.
     let from = format!("{buildah} from --name made scratch");
     let words: Vec<_> = from.split_whitespace().collect();
     let made = Command::new(words[0]).args(&words[1..]).output().unwrap();

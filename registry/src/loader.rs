@@ -20,7 +20,7 @@ pub struct Loader {
 
 enum Root {
     Digest(String),
-    /// What the tag led to.
+    /// The manifest that the tag led to.
     Bytes(Arc<[u8]>),
 }
 

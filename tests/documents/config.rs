@@ -10,7 +10,7 @@ use ociimg::load::EntryKind;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What becomes of an image with this config.
+/// The outcome for an image with this config.
 fn config(document: impl AsRef<[u8]>) -> Result<Image, Error> {
     let Sound {
         mut memory,

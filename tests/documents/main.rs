@@ -1,4 +1,4 @@
-//! What is refused in a document and what is taken, one row a rule.
+//! Documents that are refused and documents that are accepted, one row a rule.
 
 mod child;
 mod config;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// What becomes of a root.
+/// The outcome for a root.
 fn root(document: impl AsRef<[u8]>) -> Result<Vec<EntryKind>, Error> {
     let index = load(&sound().memory.with_root(document))?;
     Ok(index.entries().iter().map(|entry| entry.kind).collect())

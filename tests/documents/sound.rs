@@ -60,7 +60,7 @@ pub fn before(document: &Value, member: &str) -> String {
     format!("{{{member},{}", &document.to_string()[1..])
 }
 
-/// What a row has for a document.
+/// The document of a row.
 pub trait Bytes {
     fn bytes(self) -> Vec<u8>;
 }

@@ -173,7 +173,7 @@ pub fn put_index(
     sink.put_root(&index.descriptor, &index.bytes, name, &ctx)
 }
 
-/// What index.json lists: the name (or "") and digest of each entry, in order. Everything
+/// The entries of index.json: the name (or "") and digest of each entry, in order. Everything
 /// that it leads to is there and right.
 pub fn check_layout(folder: &Path) -> Vec<(String, String)> {
     let marker = fs::read(folder.join("oci-layout")).expect("there is oci-layout");
@@ -215,7 +215,7 @@ fn check_tree(folder: &Path, descriptor: &Value) {
     }
 }
 
-/// That every file among the blobs has the content that its name says.
+/// Checks that the content of every blob file matches its name.
 pub fn check_blobs(folder: &Path) {
     let Ok(algorithms) = fs::read_dir(folder.join("blobs")) else {
         return;

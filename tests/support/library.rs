@@ -34,7 +34,7 @@ pub fn shared() -> PathBuf {
     library
 }
 
-/// What links a program to that library, and to no other.
+/// The arguments that link a program to that library, and to no other.
 ///
 /// Cargo lets tests look for libraries in target/debug, by LD_LIBRARY_PATH: a `cargo build`
 /// leaves one there that `cargo test` does not renew. Only the older kind of rpath counts

@@ -25,7 +25,7 @@ pub struct MemoryLoader {
     pub root_digest: Option<String>,
     pub root_is_index: bool,
     blobs: HashMap<String, Vec<u8>>,
-    /// What the loader was asked for, in order: "root", "manifest DIGEST", "blob DIGEST".
+    /// The requests to the loader, in order: "root", "manifest DIGEST", "blob DIGEST".
     asked: Mutex<Vec<String>>,
 }
 

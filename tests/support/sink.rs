@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What a hook sees of a call, "begin sha256:...", before the sink does anything.
+/// The call as a hook sees it, "begin sha256:...", before the sink does anything.
 type Hook = Box<dyn Fn(&str) -> Result<()> + Send + Sync>;
 
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Shared {
     pub forgetful: bool,
     pub hook: Option<Hook>,
     pub blobs: Mutex<HashMap<String, Vec<u8>>>,
-    /// What was written of blobs that were not committed.
+    /// The bytes of blobs that were not committed.
     pub partial: Mutex<HashMap<String, Vec<u8>>>,
     pub documents: Mutex<HashMap<String, Vec<u8>>>,
     pub roots: Mutex<Vec<(String, Option<String>)>>,
@@ -61,7 +61,7 @@ impl MemorySink {
             || self.0.documents.lock().unwrap().contains_key(digest)
     }
 
-    /// That every blob and document is what its digest says, and no stream is open.
+    /// Checks that every blob and document matches its digest, and that no stream is open.
     pub fn check(&self) {
         assert_eq!(self.0.open.load(Ordering::SeqCst), 0, "streams are open");
         for content in [&self.0.blobs, &self.0.documents] {

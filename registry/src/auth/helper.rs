@@ -17,7 +17,7 @@ const MAX_OUTPUT: usize = 1024 * 1024;
 /// How long a wait may last before the context is looked at.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What a helper says, and exits with failure, where it has no such login.
+/// The output of a helper without such a login, which also exits with failure.
 const NOT_FOUND: &str = "credentials not found";
 
 #[derive(Deserialize)]

@@ -39,7 +39,7 @@ pub struct Auth {
 /// A registry, and what is done there with which repositories.
 type Key = (String, String);
 
-/// What a login gave.
+/// The result of a login.
 #[derive(Clone)]
 struct Grant {
     /// The value of the Authorization field.
@@ -78,7 +78,7 @@ impl Auth {
         }
     }
 
-    /// What to send with a request: nothing before a login was asked for.
+    /// The credentials for a request: none before the server asked for a login.
     pub fn current(
         &self,
         web: &Web,
