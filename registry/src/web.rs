@@ -132,12 +132,24 @@ impl Web {
         let mut url = ask.url.clone();
         let mut is_direct = true;
         let mut status = 0;
-        for _ in 0..=MAX_REDIRECTS {
-            let mut transfer = self.start(ask, &url, is_direct)?;
-            let head = transfer
-                .head(ctx)
-                .map_err(|failure| self.unanswered(ask.method, &url, failure))?
-                .clone();
+        for redirects in 0..=MAX_REDIRECTS {
+            let started = self
+                .start(ask, &url, is_direct)
+                .and_then(|mut transfer| match transfer.head(ctx).cloned() {
+                    Ok(head) => Ok((transfer, head)),
+                    Err(failure) => Err(self.unanswered(ask.method, &url, failure)),
+                });
+            let (mut transfer, head) = match started {
+                Ok(started) => started,
+                // It says nothing about the scheme of the server that was asked.
+                Err(unanswered) if redirects > 0 => {
+                    return Err(Unanswered {
+                        failure: Failure::Broken(String::new()),
+                        ..unanswered
+                    });
+                }
+                Err(unanswered) => return Err(unanswered),
+            };
             if !may_follow(ask, head.status) {
                 return Ok(Answer {
                     method: ask.method,

@@ -406,6 +406,14 @@ fn redirects_have_limits() {
 
 /// A server that serves as a proxy answers for any name.
 #[test]
+fn a_redirect_to_nobody_says_nothing_of_the_scheme() {
+    let (server, _) =
+        server(|_, _| Some(Reply::new(307).header("Location", "http://127.0.0.1:1/x")));
+    let message = assert_fails(pull(&server), OCIIMG_STATUS_UNAVAILABLE);
+    assert!(message.contains("http://127.0.0.1:1/x"), "{message}");
+}
+
+#[test]
 fn a_public_registry_leads_nobody_into_a_private_network() {
     let inner = Server::start(|_, _| Reply::new(200));
     for target in [
