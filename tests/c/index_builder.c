@@ -203,14 +203,13 @@ static void from_an_index(void)
 /* The root of an index that was changed keeps the algorithm of its digest. */
 static void other_algorithm(void)
 {
-    const char *digest =
-        "sha512:9aae944bbf9b4ac0e315830fe8c71f9cb51d9d9f40551cc110542f30eccc8d24"
-        "d4a7dc45070ac288d5cbd766596fd852016cc45ac91a9ce61303c66197064913";
+    const char *digest = "sha512:9aae944bbf9b4ac0e315830fe8c71f9cb51d9d9f40551cc110542f30eccc8d24"
+                         "d4a7dc45070ac288d5cbd766596fd852016cc45ac91a9ce61303c66197064913";
     struct source *s = source_new();
-    s->root = put_text(
-        s, "%s",
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-        "\"manifests\":[]}");
+    s->root =
+        put_text(s, "%s",
+                 "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+                 "\"manifests\":[]}");
     s->root_digest = digest;
     ociimg_loader *loader = source_loader(s);
     ociimg_index *index, *made;
