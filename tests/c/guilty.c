@@ -12,30 +12,27 @@ static ociimg_platform *parsed(void)
     return platform;
 }
 
-/* Changes an image, which is for one thread at a time. */
-static void *change(void *image)
+/* Lets the library write to one place on two threads at once. */
+static ociimg_platform *shared;
+
+static void *parse(void *argument)
 {
-    char value[2] = "a";
     for (int i = 0; i < 100; i++) {
-        value[0] = (char)('a' + i % 26);
-        if (ociimg_image_set_label(image, "name", value, NULL) != OCIIMG_STATUS_OK) {
-            break; /* Two threads at once may also break the image. */
+        if (ociimg_platform_parse("linux/amd64", NULL, &shared, NULL) != OCIIMG_STATUS_OK) {
+            exit(2);
         }
     }
-    return NULL;
+    return argument;
 }
 
-static void race(const ociimg_platform *platform)
+static void race(void)
 {
-    ociimg_image *image;
     pthread_t other;
-    if (ociimg_image_new(OCIIMG_FORMAT_OCI, platform, &image, NULL) != OCIIMG_STATUS_OK ||
-        pthread_create(&other, NULL, change, image) != 0) {
+    if (pthread_create(&other, NULL, parse, NULL) != 0) {
         exit(2);
     }
-    change(image);
+    parse(NULL);
     pthread_join(other, NULL);
-    ociimg_image_free(image);
 }
 
 int main(int argc, char **argv)
@@ -53,7 +50,7 @@ int main(int argc, char **argv)
         ociimg_platform_free(platform);
         return ociimg_platform_format(platform) ? 0 : 3;
     } else if (strcmp(guilt, "race in the library") == 0) {
-        race(platform);
+        race();
     } else if (strcmp(guilt, "overflow") == 0) {
         largest = largest + 1;
     } else if (strcmp(guilt, "nothing") != 0) {
