@@ -271,9 +271,9 @@ OCIIMG_MUST_USE
 ociimg_status ociimg_error_status(const ociimg_error *err);
 
 /**
- * What was found and what was expected, in one line of UTF-8 without control characters
- * (text of documents and callbacks is escaped). Lives as long as the error. Never NULL:
- * "" for a NULL error.
+ * Returns what was found and what was expected, in one line of UTF-8 without control
+ * characters (text of documents and callbacks is escaped). Lives as long as the error.
+ * Never NULL: "" for a NULL error.
  */
 const char *ociimg_error_message(const ociimg_error *err);
 
@@ -354,8 +354,8 @@ void ociimg_context_free(ociimg_context *ctx);
  */
 
 /**
- * What a callback may do with the call that it serves. It is valid until the callback
- * returns, on the thread that runs it; the program never frees it.
+ * The call that a callback serves. It is valid until the callback returns, on the thread
+ * that runs it; the program never frees it.
  */
 typedef struct ociimg_call ociimg_call;
 
@@ -959,7 +959,7 @@ void ociimg_descriptor_free(ociimg_descriptor *descriptor);
  */
 
 /**
- * What an entry of an index is: one of the OCIIMG_ENTRY_KIND_ constants. More may be
+ * The kind of an entry of an index: one of the OCIIMG_ENTRY_KIND_ constants. More may be
  * added: take an unknown number as OCIIMG_ENTRY_KIND_UNKNOWN.
  */
 typedef int32_t ociimg_entry_kind;
@@ -988,7 +988,7 @@ enum ociimg_entry_kind_values OCIIMG_INT32_ENUM {
 typedef struct ociimg_index ociimg_index;
 
 /**
- * What a load may cost, and what it must find. A field that is 0 or NULL has its default.
+ * Limits of a load, and the digest of its root. A field that is 0 or NULL has its default.
  */
 typedef struct ociimg_load_options {
   /** sizeof(ociimg_load_options). */
@@ -1082,7 +1082,9 @@ const uint8_t *ociimg_index_root_json(const ociimg_index *index, size_t *len);
 /** Frees an index; NULL does nothing. Any thread, callbacks too. */
 void ociimg_index_free(ociimg_index *index);
 
-/** What the entry is; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end. */
+/**
+ * Returns the kind of the entry; it never changes. OCIIMG_ENTRY_KIND_NONE beyond the end.
+ */
 ociimg_entry_kind ociimg_index_entry_kind(const ociimg_index *index, size_t i);
 
 /**
@@ -1526,7 +1528,7 @@ void ociimg_layer_free(ociimg_layer *layer);
  * @{
  */
 
-/** What a reader gives: one of the OCIIMG_READ_MODE_ constants. */
+/** The bytes that a reader returns: one of the OCIIMG_READ_MODE_ constants. */
 typedef int32_t ociimg_read_mode;
 
 /** The values of ociimg_read_mode. */
@@ -2550,7 +2552,7 @@ ociimg_status ociimg_sink_open_archive_stream(int32_t (*write)(void *state, cons
  */
 
 /**
- * What a report of a copy is about: the values of ociimg_copy_progress.event. More may be
+ * The event of a report of a copy: the values of ociimg_copy_progress.event. More may be
  * added.
  */
 enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
@@ -2564,7 +2566,7 @@ enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
    */
   OCIIMG_COPY_BLOB_SKIPPED = 3,
   /**
-   * What was written of a blob is lost, since the sink asked for it again or an earlier
+   * The bytes written of a blob are lost, since the sink asked for it again or an earlier
    * run failed in the middle of it. The one report with which bytes_done and
    * bytes_skipped may fall.
    */
@@ -2609,7 +2611,9 @@ typedef struct ociimg_copy ociimg_copy;
 typedef struct ociimg_copy_progress {
   /** sizeof(ociimg_copy_progress), as the library knows it. */
   size_t struct_size;
-  /** What this is about. Valid until the callback returns; not to be freed. */
+  /**
+   * The content that the event concerns. Valid until the callback returns; not to be freed.
+   */
   const ociimg_descriptor *descriptor;
   /** Bytes of it that are in the sink so far. */
   uint64_t blob_bytes;
