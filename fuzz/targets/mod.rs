@@ -1,7 +1,7 @@
 //! What the fuzzers do with their input. `tests/fuzz_regressions.rs` runs the same functions on the
 //! inputs in `fuzz/regressions`, which once broke something.
 
-#![allow(dead_code)] // A fuzzer uses one of them.
+#![allow(dead_code, unused_imports)] // A fuzzer uses one of them.
 
 mod abi;
 mod documents;
