@@ -185,8 +185,8 @@ void ociimg_registry_free(struct ociimg_registry *registry);
  * and not kept; it may be NULL. Free the loader with ociimg_loader_free. It may be used on
  * several threads at once. Runs no callback of the program's.
  *
- * Nothing is sent to the registry that shows who you are before it asks for a login. Logins,
- * tokens and passwords stand in no error.
+ * Nothing is sent to the registry that shows who you are before it asks for a login. No
+ * error contains a login, a token or a password.
  *
  * OCIIMG_STATUS_INVALID_ARGUMENT: NULL, or no image name. OCIIMG_STATUS_NOT_FOUND: there is
  * no such tag or repository. OCIIMG_STATUS_DENIED: not logged in, or not allowed.

@@ -46,7 +46,7 @@ pub fn tar(data: &[u8]) {
     open_file(data);
 }
 
-/// A tar whose checksums are mended, so that what is behind them is reached.
+/// Corrects the checksums of a tar, so that the fuzzer gets past them.
 pub fn archive(data: &[u8]) {
     let mut archive = data.to_vec();
     let mut at = 0;

@@ -5,7 +5,7 @@ use ociimg::tar::{Found, Limits, Table, normalized, writer};
 use std::collections::HashMap;
 use std::io::Read;
 
-/// Names and contents, which a byte 0xff ends: what is written is what two readers find.
+/// Writes names and contents, separated by the byte 0xff, and compares them with what two readers find.
 pub fn tar_writer(data: &[u8]) {
     let mut files: HashMap<String, &[u8]> = HashMap::new();
     let mut archive = Vec::new();

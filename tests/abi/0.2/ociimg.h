@@ -233,7 +233,9 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_INTERNAL = 14,
   /** A sink has the blob already, or a target exists that must be new. */
   OCIIMG_STATUS_EXISTS = 15,
-  /** From callbacks of a sink only: what was written is lost and must be given again. */
+  /**
+   * From callbacks of a sink only: asks for the blob again, since its written bytes are lost.
+   */
   OCIIMG_STATUS_RESTART = 16,
   /** Somebody else changed the target meanwhile. */
   OCIIMG_STATUS_CONFLICT = 17,
