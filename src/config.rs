@@ -34,27 +34,49 @@ impl Config {
     /// The diff ID of each layer of a manifest. The config has one for each, or for each
     /// of a known layer type, or none at all; anything else is MALFORMED.
     pub fn layer_diff_ids(&self, layers: &[Arc<Descriptor>]) -> Result<Vec<Option<Digest>>> {
-        let has_diff_id: Vec<bool> = if self.diff_ids.is_empty() {
-            vec![false; layers.len()]
-        } else if self.diff_ids.len() == layers.len() {
-            vec![true; layers.len()]
-        } else {
-            let is_layer = |d: &Arc<Descriptor>| media_type::is_layer(&d.media_type);
-            layers.iter().map(is_layer).collect()
-        };
-        let known = has_diff_id.iter().filter(|has| **has).count();
-        if known != self.diff_ids.len() {
-            return Err(Error::malformed(format_args!(
-                "found {} diff IDs in the config, {} layers in the manifest and {known} of them \
-                 of a layer type, expected as many diff IDs as one of these",
-                self.diff_ids.len(),
-                layers.len(),
-            )));
-        }
+        let count = self.diff_ids.len();
+        LayerCounts::of(layers).expect_fit(count)?;
         let mut diff_ids = self.diff_ids.iter();
-        let diff_id = |has| if has { diff_ids.next() } else { None };
-        Ok(has_diff_id.into_iter().map(diff_id).collect())
+        let diff_id = |d: &Arc<Descriptor>| match count == layers.len() || is_layer(d) {
+            true => diff_ids.next(),
+            false => None,
+        };
+        Ok(layers.iter().map(diff_id).collect())
     }
+}
+
+/// How many layers a manifest has, by which a config's diff IDs are assigned to them.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerCounts {
+    all: usize,
+    of_layer_type: usize,
+}
+
+impl LayerCounts {
+    pub fn of(layers: &[Arc<Descriptor>]) -> Self {
+        Self {
+            all: layers.len(),
+            of_layer_type: layers.iter().filter(|d| is_layer(d)).count(),
+        }
+    }
+
+    /// MALFORMED unless a config with this many diff IDs has none at all, or one for each
+    /// layer or each of a known layer type.
+    pub fn expect_fit(self, diff_ids: usize) -> Result<()> {
+        let Self { all, of_layer_type } = self;
+        if [0, all, of_layer_type].contains(&diff_ids) {
+            return Ok(());
+        }
+        let error = Error::malformed(format_args!(
+            "found {all} of them, {of_layer_type} of a layer type, and {diff_ids} diff IDs in the \
+             config, expected as many diff IDs as one of these"
+        ));
+        Err(error.context("layers"))
+    }
+}
+
+fn is_layer(d: &Arc<Descriptor>) -> bool {
+    media_type::is_layer(&d.media_type)
 }
 
 /// Digests, each of which was parsed once, in few allocations.

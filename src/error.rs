@@ -138,6 +138,16 @@ impl Error {
         self
     }
 
+    /// As [`context`](Self::context), but adds nothing where the message begins with this
+    /// place already.
+    pub fn at(self, place: &str) -> Self {
+        let rest = self.0.message.strip_prefix(place);
+        match rest.is_some_and(|rest| rest.starts_with(": ")) {
+            true => self,
+            false => self.context(place),
+        }
+    }
+
     /// Records the digest of the content concerned. The innermost digest stays: it names
     /// the content that was being read.
     pub fn with_digest(mut self, digest: &Text) -> Self {

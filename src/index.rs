@@ -139,7 +139,7 @@ impl Index {
             None => config.content.platform.clone(),
             platform => platform.clone(),
         };
-        Image::new(manifest, config, platform, self.loader())
+        Image::new(manifest, config, platform, self.loader()).map_err(|e| self.tree.store.at(d, e))
     }
 
     /// The manifest of the entry at this place, whatever it is the manifest of.

@@ -28,6 +28,17 @@ pub trait Loader: Send + Sync {
         None
     }
 
+    /// The file that the root is read from, for messages; `None` where there is none.
+    fn root_file(&self) -> Option<String> {
+        None
+    }
+
+    /// The file with the content of this digest, for messages, be it there or not; `None`
+    /// where there is none.
+    fn file(&self, _digest: &Digest) -> Option<String> {
+        None
+    }
+
     /// The index or manifest to start from.
     fn open_root_manifest(&self, ctx: &Context) -> Result<Box<dyn Stream>>;
 

@@ -126,6 +126,98 @@ fn what_was_read_decides_for_entries_before_it_too() {
 }
 
 #[test]
+fn what_was_read_makes_an_image_of_what_a_descriptor_calls_an_artifact() {
+    let mut memory = MemoryLoader::default();
+    let image = memory.image(linux("arm"));
+    let mut typed = image.clone();
+    typed["artifactType"] = json!("a/b");
+    let mut attestation = image.clone();
+    attestation["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let described = on(image.clone(), "linux", "amd64");
+    let children = [typed.clone(), image, typed, attestation, described];
+    let memory = memory.with_index(&children[..1]);
+    let index = load(&memory).unwrap();
+    assert_eq!(index.entries()[0].kind, EntryKind::Artifact);
+    assert_eq!(memory.asked(), ["root"]);
+    drop(index);
+    let memory = Arc::into_inner(memory).expect("no index has it");
+    let memory = memory.with_index(&children);
+    let index = load(&memory).unwrap();
+    let kinds: Vec<_> = index.entries().iter().map(|entry| entry.kind).collect();
+    use EntryKind::{Attestation, Image};
+    assert_eq!(kinds, [Image, Image, Image, Attestation, Image]);
+    assert_eq!(
+        architectures(&index),
+        ["arm", "arm", "arm", "Attestation", "amd64"]
+    );
+    for i in [0, 1, 2, 4] {
+        assert!(index.image(i, &ctx()).is_ok(), "{i}");
+    }
+}
+
+#[test]
+fn diff_ids_that_do_not_fit_break_the_entry_whose_config_was_read() {
+    let mut memory = MemoryLoader::default();
+    let layer = memory.put(LAYER, "a layer");
+    let data = memory.put("application/wasm", "data");
+    let mut image = |layers: &[&Value], diff_ids: usize| {
+        let mut config = linux("arm");
+        let diff_ids = vec![&layer["digest"]; diff_ids];
+        config["rootfs"] = json!({"type": "layers", "diff_ids": diff_ids});
+        let config = memory.put_json(CONFIG, &config);
+        memory.put_json(
+            MANIFEST,
+            &json!({"schemaVersion": 2, "config": config, "layers": layers}),
+        )
+    };
+    let rows = [
+        (image(&[&layer], 1), true),
+        (image(&[&layer], 0), true),
+        (image(&[&layer, &data], 1), true),
+        (image(&[&layer, &data], 2), true),
+        (image(&[], 0), true),
+        (image(&[], 1), false),
+        (image(&[&layer], 2), false),
+        (image(&[&layer, &layer, &data], 1), false),
+        (image(&[&data], 2), false),
+    ];
+    let children: Vec<_> = rows.iter().map(|(child, _)| child.clone()).collect();
+    let described: Vec<_> = children
+        .iter()
+        .map(|child| on(child.clone(), "linux", "arm"))
+        .collect();
+    let memory = memory.with_index(&children);
+    let index = load(&memory).unwrap();
+    for (i, (child, fits)) in rows.iter().enumerate() {
+        let entry = &index.entries()[i];
+        let Err(e) = index.image(i, &ctx()) else {
+            assert!(fits, "{i}");
+            continue;
+        };
+        assert!(!fits, "{i}: {e}");
+        assert_eq!(entry.kind, EntryKind::Broken, "{i}");
+        assert_eq!(
+            (entry.platform.as_ref(), e.status()),
+            (None, Status::Malformed)
+        );
+        let digest = child["digest"].as_str().unwrap();
+        assert_eq!(e.digest().map(|d| &**d), Some(digest), "{e}");
+        let place = format!("document {digest}: layers: found ");
+        assert!(e.message().starts_with(&place), "{e}");
+    }
+    // Where the descriptor has a platform nothing is read at load, and the image fails.
+    drop(index);
+    let memory = Arc::into_inner(memory).expect("no index has it");
+    let memory = memory.with_index(&described);
+    let index = load(&memory).unwrap();
+    for (i, (_, fits)) in rows.iter().enumerate() {
+        assert_eq!(index.entries()[i].kind, EntryKind::Image, "{i}");
+        let status = index.image(i, &ctx()).map(drop).map_err(|e| e.status());
+        assert_eq!(status.err(), (!fits).then_some(Status::Malformed), "{i}");
+    }
+}
+
+#[test]
 fn only_what_was_read_counts_to_the_size_of_all_documents() {
     let mut memory = MemoryLoader::default();
     let [missing, shorter, sound] = ["1", "2", "3"].map(|arch| memory.image(linux(arch)));

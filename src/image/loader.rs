@@ -62,6 +62,10 @@ impl Loader for ImageLoader {
         }
     }
 
+    fn file(&self, digest: &Digest) -> Option<String> {
+        self.layers.get(digest)?.loader().file(digest)
+    }
+
     fn open_blob(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>> {
         if *digest == self.config.digest {
             return Ok(self.config.open());
@@ -85,6 +89,13 @@ pub struct WithBlob {
 }
 
 impl Loader for WithBlob {
+    fn file(&self, digest: &Digest) -> Option<String> {
+        match *digest == self.blob.digest {
+            true => None,
+            false => self.loader.file(digest),
+        }
+    }
+
     fn open_root_manifest(&self, ctx: &Context) -> Result<Box<dyn Stream>> {
         self.loader.open_root_manifest(ctx)
     }

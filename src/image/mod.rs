@@ -80,10 +80,7 @@ impl Image {
         loader: &Arc<dyn Loader>,
     ) -> Result<Self> {
         let descriptors = &manifest.content.layers;
-        let diff_ids = config
-            .content
-            .layer_diff_ids(descriptors)
-            .map_err(|e| e.with_digest(manifest.digest.text()))?;
+        let diff_ids = config.content.layer_diff_ids(descriptors)?;
         let layers = descriptors
             .iter()
             .zip(diff_ids)

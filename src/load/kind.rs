@@ -8,18 +8,15 @@ use crate::platform::Platform;
 use crate::text::Text;
 
 /// The error for a document of another kind than its descriptor says.
-pub fn other_kind(d: &Descriptor, found: Kind, expected: Kind) -> Error {
+pub fn other_kind(found: Kind, expected: Kind) -> Error {
     Error::malformed(format_args!(
-        "document {}: found {found}, expected {expected}, as its descriptor says",
-        d.digest
+        "found {found}, expected {expected}, as its descriptor says"
     ))
-    .with_digest(d.digest.text())
 }
 
 /// The error for a manifest of Docker's first schema.
-pub fn schema1(d: &Descriptor) -> Error {
+pub fn schema1() -> Error {
     Error::unsupported("found a Docker schema 1 manifest, expected an OCI or Docker schema 2 one")
-        .with_digest(d.digest.text())
 }
 
 /// Whether a manifest with this type of its own and this config is an image's.

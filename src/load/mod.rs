@@ -5,6 +5,7 @@ mod entry;
 mod kind;
 mod known;
 mod memo;
+mod node;
 mod options;
 mod root;
 mod store;
@@ -16,7 +17,8 @@ pub use entry::{Entry, EntryKind, Way};
 pub use kind::{is_image, other_kind, schema1};
 pub use known::{Findings, Known};
 pub use options::LoadOptions;
-pub use store::{Store, parse};
+pub use root::place as root_place;
+pub use store::Store;
 pub use stream::open;
 pub use verified::Verified;
 
@@ -56,7 +58,8 @@ pub fn load_knowing(
     ctx: &Context,
 ) -> Result<Loaded> {
     let (root, root_is_verified) = root::read_root(&*loader, options, ctx)?;
-    let concern = |e: Error| e.context("root").with_digest(root.digest.text());
+    let place = root::place(&*loader);
+    let concern = |e: Error| e.at(&place).with_digest(root.digest.text());
     let must_be_index = loader.root_is_index();
     let document = match must_be_index {
         true => Document::parse(&root.bytes, options.max_entries).map(Root::Document),

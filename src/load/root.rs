@@ -36,6 +36,7 @@ pub fn read_root(
         Some(digest) => e.with_digest(digest.text()),
         None => e,
     };
+    let at_root = |e: Error| e.at(&place(loader));
     ctx.check()?;
     let mut stream = loader.open_root_manifest(ctx).map_err(concern)?;
     let max = options.max_document_size.min(options.max_total_size);
@@ -43,14 +44,14 @@ pub fn read_root(
     drop(stream);
     end.map_err(concern)?;
     if pieces.len() > max {
-        return Err(concern(Error::limit_exceeded(format_args!(
-            "root has more than {max} bytes, expected at most that many"
-        ))));
+        return Err(at_root(concern(Error::limit_exceeded(format_args!(
+            "found more than {max} bytes, expected at most that many"
+        )))));
     }
     let bytes = pieces.join();
     let digest = Digest::of(algorithm, &bytes);
     if let Some(known) = &known {
-        known.expect(&digest).map_err(|e| e.context("root"))?;
+        known.expect(&digest).map_err(at_root)?;
     }
     let root = Verified {
         bytes,
@@ -58,4 +59,9 @@ pub fn read_root(
         content: (),
     };
     Ok((root, known.is_some()))
+}
+
+/// The root's name in messages: its file, where the source has files.
+pub fn place(loader: &dyn Loader) -> String {
+    loader.root_file().unwrap_or_else(|| "root".to_owned())
 }

@@ -70,15 +70,17 @@ impl Store {
 
     /// The manifest that a descriptor names.
     pub fn manifest(&self, d: &Descriptor, ctx: &Context) -> Result<Verified<ManifestDocument>> {
-        self.document(Role::Manifest, d, ctx, |bytes| match parse(d, bytes, 0)? {
-            Document::Manifest(manifest) => Ok(manifest),
-            Document::Index(_) => Err(other_kind(d, Kind::Index, Kind::Manifest)),
+        self.document(Role::Manifest, d, ctx, |bytes| {
+            match Document::parse(bytes, 0)? {
+                Document::Manifest(manifest) => Ok(manifest),
+                Document::Index(_) => Err(other_kind(Kind::Index, Kind::Manifest)),
+            }
         })
     }
 
     /// The image config that a descriptor names.
     pub fn config(&self, d: &Descriptor, ctx: &Context) -> Result<Verified<Config>> {
-        self.document(Role::Config, d, ctx, |bytes| parse_config(d, bytes))
+        self.document(Role::Config, d, ctx, Config::parse)
     }
 
     fn document<T>(
@@ -92,7 +94,7 @@ impl Store {
         let is_kept = kept.is_some();
         let bytes = match kept {
             Some(bytes) => {
-                expect_size(d, bytes.len() as u64)?;
+                expect_size(d, bytes.len() as u64).map_err(|e| self.at(d, e))?;
                 bytes
             }
             None => {
@@ -103,7 +105,7 @@ impl Store {
                 self.read(d, kind, ctx, &mut { u64::MAX })?
             }
         };
-        let content = parse(&bytes)?;
+        let content = parse(&bytes).map_err(|e| self.at(d, e))?;
         if !is_kept {
             self.keep(role, &d.digest, &bytes);
         }
@@ -119,9 +121,19 @@ impl Store {
     pub fn bytes(&self, d: &Descriptor, ctx: &Context) -> Result<Arc<[u8]>> {
         let kept = self.lock().manifests.get(&d.digest).cloned();
         match kept {
-            Some(bytes) => expect_size(d, bytes.len() as u64).map(|()| bytes),
+            Some(bytes) => expect_size(d, bytes.len() as u64)
+                .map(|()| bytes)
+                .map_err(|e| self.at(d, e)),
             None => self.read(d, Kind::Manifest, ctx, &mut { u64::MAX }),
         }
+    }
+
+    /// Begins the message of an error with the document concerned: its file, where the
+    /// source has files, else its digest.
+    pub fn at(&self, d: &Descriptor, e: Error) -> Error {
+        let file = self.loader.file(&d.digest);
+        let place = file.unwrap_or_else(|| format!("document {}", d.digest));
+        e.at(&place).with_digest(d.digest.text())
     }
 
     /// The bytes of a manifest that is kept.
@@ -169,10 +181,11 @@ impl Store {
     ) -> Result<Arc<[u8]>> {
         let concern = |e: Error| e.with_digest(d.digest.text());
         if d.size > self.max_document_size {
-            return Err(concern(Error::limit_exceeded(format_args!(
-                "document of {} bytes, expected at most {}",
+            let e = Error::limit_exceeded(format_args!(
+                "found a size of {} bytes, expected at most {}",
                 d.size, self.max_document_size
-            ))));
+            ));
+            return Err(self.at(d, e));
         }
         let algorithm = d.digest.algorithm()?;
         let mut stream = open(&*self.loader, d, kind, ctx)?;
@@ -190,7 +203,7 @@ impl Store {
         end.map_err(concern)?;
         let bytes = pieces.join();
         let digest = Digest::of(algorithm, &bytes);
-        check(d, bytes.len() as u64, &digest)?;
+        check(d, bytes.len() as u64, &digest).map_err(|e| self.at(d, e))?;
         Ok(bytes)
     }
 
@@ -220,18 +233,4 @@ fn check(d: &Descriptor, size: u64, digest: &Digest) -> Result<()> {
 pub fn expect_size(d: &Descriptor, found: u64) -> Result<()> {
     d.expect_size(found)
         .map_err(|e| e.context("the digest is right, but the size in the descriptor is not"))
-}
-
-pub fn parse(d: &Descriptor, bytes: &[u8], max_children: u32) -> Result<Document> {
-    Document::parse(bytes, max_children).map_err(|e| {
-        e.context(format_args!("document {}", d.digest))
-            .with_digest(d.digest.text())
-    })
-}
-
-pub fn parse_config(d: &Descriptor, bytes: &[u8]) -> Result<Config> {
-    Config::parse(bytes).map_err(|e| {
-        e.context(format_args!("config {}", d.digest))
-            .with_digest(d.digest.text())
-    })
 }

@@ -4,48 +4,19 @@ use super::entry::{Entry, EntryKind, Way};
 use super::kind::{is_image, is_unknown, marked_kind, other_kind, schema1};
 use super::known::Findings;
 use super::memo::Memo;
+use super::node::{ConfigFacts, Node};
 use super::options::LoadOptions;
-use super::store::{Store, parse, parse_config};
+use super::store::Store;
+use crate::config::Config;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::document::{BadChild, Document, IndexDocument, ManifestDocument};
 use crate::error::{Error, Result, Status};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
-use crate::text::Text;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The document of a digest.
-#[derive(Clone)]
-enum Node {
-    Index(Arc<IndexDocument>),
-    /// The fields of a manifest that a walk needs.
-    Manifest {
-        media_type: Option<Text>,
-        config: Arc<Descriptor>,
-    },
-}
-
-impl From<ManifestDocument> for Node {
-    fn from(manifest: ManifestDocument) -> Self {
-        let ManifestDocument {
-            media_type, config, ..
-        } = manifest;
-        let data = config.data().cloned();
-        let config = Descriptor::new(
-            config.media_type.clone(),
-            config.digest.clone(),
-            config.size,
-        )
-        .with_data(data);
-        Self::Manifest {
-            media_type,
-            config: Arc::new(config),
-        }
-    }
-}
 
 /// The result of visiting a descriptor.
 #[derive(Clone)]
@@ -82,8 +53,8 @@ pub struct Walk<'a> {
     /// texts.
     seen: HashMap<*const Descriptor, Visited>,
     nodes: Memo<Node>,
-    /// Of configs that were read for nothing else.
-    platforms: Memo<Option<Arc<Platform>>>,
+    /// Of configs that were read for their platforms.
+    configs: Memo<ConfigFacts>,
 }
 
 impl<'a> Walk<'a> {
@@ -106,7 +77,7 @@ impl<'a> Walk<'a> {
             entries: Vec::new(),
             seen: HashMap::new(),
             nodes: Memo::default(),
-            platforms: Memo::default(),
+            configs: Memo::default(),
         }
     }
 
@@ -146,7 +117,7 @@ impl<'a> Walk<'a> {
                 });
             }
         }
-        self.decide_by_what_was_read();
+        self.decide_by_what_was_read()?;
         self.entries.shrink_to_fit();
         Ok(self.entries)
     }
@@ -235,24 +206,33 @@ impl<'a> Walk<'a> {
 
     /// A manifest that was read for one entry decides between image and artifact for all
     /// that name it, those before it too.
-    fn decide_by_what_was_read(&mut self) {
-        let is_manifest = |node: &Node| matches!(node, Node::Manifest { .. });
+    fn decide_by_what_was_read(&mut self) -> Result<()> {
+        let is_manifest = |node: &Node| matches!(node, Node::Manifest(_));
         if !self.nodes.contents().any(is_manifest) {
-            return;
+            return Ok(());
         }
         for at in 0..self.entries.len() {
             let entry = &self.entries[at];
-            let (EntryKind::Image, Some(d)) = (entry.kind, entry.descriptor.clone()) else {
+            let is_undecided = matches!(entry.kind, EntryKind::Image | EntryKind::Artifact);
+            let Some(d) = entry.descriptor.clone().filter(|_| is_undecided) else {
                 continue;
             };
-            // Nothing is read for this. What does not fit this descriptor shows when its
-            // image is asked for, as where nothing was known of it.
-            if self.nodes.has(&d.digest)
-                && let Ok((kind, _)) = self.classify(&d)
-            {
-                self.entries[at].kind = kind;
+            if !self.nodes.has(&d.digest) {
+                continue;
+            }
+            // Reads at most the config of what was taken for an artifact, for its platform.
+            match self.classify(&d) {
+                Ok((kind, platform)) => {
+                    self.entries[at].kind = kind;
+                    self.entries[at].platform = platform;
+                }
+                // What does not fit this descriptor shows when its image is asked for, as
+                // where nothing was known of it.
+                Err(e) if is_of_entry(&e) => {}
+                Err(e) => return Err(e),
             }
         }
+        Ok(())
     }
 
     /// The entry of a child that is no index.
@@ -272,7 +252,10 @@ impl<'a> Walk<'a> {
     fn index(&mut self, d: &Descriptor) -> Result<Arc<IndexDocument>> {
         match self.node(d, Kind::Index)? {
             Node::Index(index) => Ok(index),
-            Node::Manifest { .. } => Err(other_kind(d, Kind::Manifest, Kind::Index)),
+            Node::Manifest(_) => {
+                let e = other_kind(Kind::Manifest, Kind::Index);
+                Err(self.store.at(d, e))
+            }
         }
     }
 
@@ -280,7 +263,7 @@ impl<'a> Walk<'a> {
     fn classify(&mut self, d: &Descriptor) -> Result<(EntryKind, Option<Arc<Platform>>)> {
         let as_described = |kind| Ok((kind, d.platform().cloned()));
         match media_type::kind(&d.media_type) {
-            Kind::Schema1 => return Err(schema1(d)),
+            Kind::Schema1 => return Err(self.store.at(d, schema1())),
             Kind::Other => return as_described(EntryKind::Unknown),
             Kind::Index | Kind::Manifest => {}
         }
@@ -288,12 +271,15 @@ impl<'a> Walk<'a> {
         // A mark on a descriptor with a platform is ignored: containerd and skopeo look at the
         // platform alone, and would run content that a scanner skipped because of the mark.
         let own = d.platform().filter(|p| !is_unknown(p));
-        if let (Some(kind), None) = (marked, own) {
+        // A manifest that was read already decides between image and artifact.
+        let was_read = self.nodes.has(&d.digest);
+        if let (Some(kind), None) = (marked, own)
+            && (kind == EntryKind::Attestation || !was_read)
+        {
             return as_described(kind);
         }
-        // Otherwise a manifest is asked for only for its platform; one that was read
-        // already decides.
-        if marked.is_none() && d.platform().is_some() && !self.nodes.has(&d.digest) {
+        // Otherwise a manifest is asked for only for its platform.
+        if marked.is_none() && d.platform().is_some() && !was_read {
             return as_described(EntryKind::Image);
         }
         if marked.is_none()
@@ -304,17 +290,25 @@ impl<'a> Walk<'a> {
         {
             return Ok((known.kind, known.platform.clone()));
         }
-        let (media_type, config) = match self.node(d, Kind::Manifest)? {
-            Node::Manifest { media_type, config } => (media_type, config),
-            Node::Index(_) => return Err(other_kind(d, Kind::Index, Kind::Manifest)),
+        let manifest = match self.node(d, Kind::Manifest)? {
+            Node::Manifest(manifest) => manifest,
+            Node::Index(_) => {
+                let e = other_kind(Kind::Index, Kind::Manifest);
+                return Err(self.store.at(d, e));
+            }
         };
-        if !is_image(media_type.as_ref(), &config, d) {
+        if !is_image(manifest.media_type.as_ref(), &manifest.config, d) {
             return as_described(EntryKind::Artifact);
         }
         let platform = match d.platform() {
             Some(platform) => Some(platform.clone()),
             None if d.has_incomplete_platform() => None,
-            None => self.platform(&config)?,
+            None => {
+                let config = self.config(&manifest.config)?;
+                let fit = manifest.layers.expect_fit(config.diff_ids);
+                fit.map_err(|e| self.store.at(d, e))?;
+                config.platform
+            }
         };
         Ok((EntryKind::Image, platform))
     }
@@ -327,7 +321,8 @@ impl<'a> Walk<'a> {
         let left = u64::from(self.options.max_entries).saturating_sub(self.visited + self.pending);
         let max_children = u32::try_from(left).unwrap_or(u32::MAX);
         let node = self.read(d, kind).and_then(|bytes| {
-            Ok(match parse(d, &bytes, max_children)? {
+            let document = Document::parse(&bytes, max_children);
+            Ok(match document.map_err(|e| self.store.at(d, e))? {
                 Document::Index(index) => Node::Index(Arc::new(index)),
                 Document::Manifest(manifest) => {
                     self.store.keep_manifest(&d.digest, &bytes);
@@ -338,23 +333,24 @@ impl<'a> Walk<'a> {
         self.nodes.remember(d, node)
     }
 
-    fn platform(&mut self, d: &Descriptor) -> Result<Option<Arc<Platform>>> {
-        if let Some(known) = self.platforms.recall(d) {
+    fn config(&mut self, d: &Descriptor) -> Result<ConfigFacts> {
+        if let Some(known) = self.configs.recall(d) {
             return known;
         }
-        let platform = self
+        let config = self
             .read(d, Kind::Other)
-            .and_then(|bytes| Ok(parse_config(d, &bytes)?.platform));
-        self.platforms.remember(d, platform)
+            .and_then(|bytes| Config::parse(&bytes).map_err(|e| self.store.at(d, e)))
+            .map(ConfigFacts::from);
+        self.configs.remember(d, config)
     }
 
     fn read(&mut self, d: &Descriptor, kind: Kind) -> Result<Arc<[u8]>> {
         if d.data().is_none() && d.size > self.bytes_left {
-            return Err(Error::limit_exceeded(format_args!(
-                "document of {} bytes, expected at most the {} left of {} in all",
+            let e = Error::limit_exceeded(format_args!(
+                "found a size of {} bytes, expected at most the {} left of {} in all",
                 d.size, self.bytes_left, self.options.max_total_size
-            ))
-            .with_digest(d.digest.text()));
+            ));
+            return Err(self.store.at(d, e));
         }
         self.store.read(d, kind, self.ctx, &mut self.bytes_left)
     }
@@ -389,11 +385,15 @@ fn broken(descriptor: &Arc<Descriptor>, error: Error, way: &Way) -> Entry {
 
 /// A failure of the content breaks its entry alone, any other the whole load.
 fn of_content(d: &Arc<Descriptor>, error: Error, way: &Way) -> Result<Entry> {
-    // One file of a layout that may not be read concerns nothing else.
-    let is_denied_file =
-        error.status() == Status::Io && error.errno() == Errno::ACCESS.raw_os_error();
-    match error.status().is_of_content() || is_denied_file {
+    match is_of_entry(&error) {
         true => Ok(broken(d, error, way)),
         false => Err(error),
     }
+}
+
+fn is_of_entry(error: &Error) -> bool {
+    // One file of a layout that may not be read concerns nothing else.
+    let is_denied_file =
+        error.status() == Status::Io && error.errno() == Errno::ACCESS.raw_os_error();
+    error.status().is_of_content() || is_denied_file
 }

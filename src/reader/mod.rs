@@ -44,8 +44,8 @@ pub struct Reader {
     ctx: Arc<Context>,
     progress: Arc<Progress>,
     state: State,
-    /// Keeps the loader alive until the reader is freed, so that no read destroys it midway.
-    _loader: Option<Arc<dyn Loader>>,
+    /// Kept until the reader is freed, so that no read destroys it midway.
+    loader: Option<Arc<dyn Loader>>,
 }
 
 enum State {
@@ -84,14 +84,14 @@ impl Reader {
             ctx,
             progress,
             state,
-            _loader: None,
+            loader: None,
         })
     }
 
     /// The same reader, holding the loader that its stream came from.
     pub fn holding(self, loader: Arc<dyn Loader>) -> Self {
         Self {
-            _loader: Some(loader),
+            loader: Some(loader),
             ..self
         }
     }
@@ -135,7 +135,7 @@ impl Reader {
             }
             Ok(n) => Ok(n),
             Err(e) => {
-                let e = e.with_digest(self.digest.text());
+                let e = self.at_file(e).with_digest(self.digest.text());
                 self.state = State::Failed(e.clone());
                 Err(e)
             }
@@ -152,6 +152,17 @@ impl Reader {
         let mut unused = vec![0; blob::PIECE];
         while self.read(&mut unused)? > 0 {}
         Ok(())
+    }
+
+    /// Begins the message of an error of the content with its file, where the source has
+    /// files.
+    fn at_file(&self, e: Error) -> Error {
+        let loader = self.loader.as_ref();
+        let file = loader.filter(|_| e.status().is_of_content());
+        match file.and_then(|loader| loader.file(&self.digest)) {
+            Some(file) => e.at(&file),
+            None => e,
+        }
     }
 
     pub fn progress(&self) -> &Arc<Progress> {

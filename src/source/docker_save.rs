@@ -32,6 +32,8 @@ const DEFINED: &[&str] = &["Config", "RepoTags", "Layers", "Parent", "LayerSourc
 const MAX_NAMED: usize = 1 << 14;
 
 pub struct DockerSave {
+    /// manifest.json, for messages.
+    place: String,
     root: Arc<[u8]>,
     names: Vec<Option<Text>>,
     saved: Saved,
@@ -139,6 +141,7 @@ impl DockerSave {
             return Err(name.not_found(&tags).context(archive.place(MANIFEST)));
         }
         Ok(Self {
+            place: archive.place(MANIFEST),
             root: index_of(root).into_bytes().into(),
             names,
             saved: images.into_saved(),
@@ -153,6 +156,15 @@ impl Loader for DockerSave {
 
     fn entry_name(&self, i: usize) -> Option<Text> {
         self.names.get(i)?.clone()
+    }
+
+    fn root_file(&self) -> Option<String> {
+        Some(self.place.clone())
+    }
+
+    fn file(&self, digest: &Digest) -> Option<String> {
+        let blob = self.saved.blob_file(digest);
+        Some(blob.unwrap_or_else(|| self.place.clone()))
     }
 
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
@@ -664,9 +676,22 @@ mod tests {
                 "0 diff IDs",
             ),
             (r#"{"Config":"no","Layers":["l"]}"#, NotFound, ": no: "),
-            (r#"{"Config":"","Layers":["l"]}"#, NotFound, "no such entry"),
+            (
+                r#"{"Config":"","Layers":["l"]}"#,
+                Malformed,
+                "Config: found the empty path \"\"",
+            ),
+            (
+                r#"{"Config":"./x/..","Layers":["l"]}"#,
+                Malformed,
+                "Config: found the empty path \"./x/..\"",
+            ),
             (r#"{"Config":"c","Layers":["no"]}"#, NotFound, ": no: "),
-            (r#"{"Config":"c","Layers":[""]}"#, NotFound, "no such entry"),
+            (
+                r#"{"Config":"c","Layers":[""]}"#,
+                Malformed,
+                "Layers[0]: found the empty path \"\"",
+            ),
             (
                 r#"{"Config":"c","Layers":["../l"]}"#,
                 Malformed,

@@ -151,6 +151,22 @@ impl Loader for Hybrid {
         self.names.get(i)?.clone()
     }
 
+    fn root_file(&self) -> Option<String> {
+        Some(self.archive.place(INDEX))
+    }
+
+    fn file(&self, digest: &Digest) -> Option<String> {
+        if self.saved.has_manifest(digest) {
+            return Some(self.archive.place(MANIFEST));
+        }
+        let path = blob_path(digest);
+        let saved = match self.archive.has(&path) {
+            true => None,
+            false => self.saved.blob_file(digest),
+        };
+        Some(saved.unwrap_or_else(|| self.archive.place(&path)))
+    }
+
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
         Ok(match &self.root {
             Some(root) => Box::new(Cursor::new(root.clone())),

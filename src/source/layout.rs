@@ -48,6 +48,14 @@ impl<F: Files> Loader for Layout<F> {
         true
     }
 
+    fn root_file(&self) -> Option<String> {
+        Some(self.files.place(INDEX))
+    }
+
+    fn file(&self, digest: &Digest) -> Option<String> {
+        Some(self.files.place(&blob_path(digest)))
+    }
+
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
         Ok(match &self.chosen {
             Some(index) => Box::new(Cursor::new(index.clone())),

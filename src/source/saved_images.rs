@@ -11,6 +11,7 @@ use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
 use crate::tar::{self, Found};
+use crate::text::Escaped;
 use oci_spec::image::MediaType;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -70,6 +71,15 @@ impl Saved {
 
     pub fn open_blob(&self, digest: &Digest) -> Option<Box<dyn Stream>> {
         Some(Box::new(self.blobs.get(digest)?.clone().stream()))
+    }
+
+    /// The file of a blob, for messages.
+    pub fn blob_file(&self, digest: &Digest) -> Option<String> {
+        Some(self.blobs.get(digest)?.place().to_owned())
+    }
+
+    pub fn has_manifest(&self, digest: &Digest) -> bool {
+        self.manifests.contains_key(digest)
     }
 }
 
@@ -159,7 +169,8 @@ impl<'a> SavedImages<'a> {
         }
         let mut layers = Vec::new();
         let mut stored = Vec::new();
-        for (name, diff_id) in item.layers.iter().zip(config.diff_ids.iter()) {
+        for (i, (name, diff_id)) in item.layers.iter().zip(config.diff_ids.iter()).enumerate() {
+            expect_path(name).map_err(|e| e.context(format_args!("Layers[{i}]")))?;
             let layer = self.layer(name)?;
             let (kind, digest) = match &layer.compressed {
                 None => (LayerKind::Plain, diff_id.clone()),
@@ -207,6 +218,7 @@ impl<'a> SavedImages<'a> {
 
     /// The config of an image, hashed.
     pub fn config(&mut self, item: &Item<'_>) -> Result<Arc<SavedConfig>> {
+        expect_path(&item.config).map_err(|e| e.context("Config"))?;
         let named = digest_in_name(&item.config);
         let algorithm = named
             .as_ref()
@@ -304,6 +316,17 @@ impl<'a> SavedImages<'a> {
 /// (SIZE_MISMATCH) concerns the whole archive.
 pub fn breaks_image(e: &Error) -> bool {
     e.status().is_of_content() && e.status() != Status::SizeMismatch
+}
+
+/// MALFORMED for a path without a name, which no file can have.
+fn expect_path(path: &str) -> Result<()> {
+    match tar::normalized(path.as_bytes()) {
+        Some(name) if name.is_empty() => Err(Error::malformed(format_args!(
+            "found the empty path \"{}\", expected that of a file",
+            Escaped(path)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// An offset that no other file of the archive has.

@@ -365,15 +365,23 @@ fn a_mark_counts_only_without_a_platform_of_its_own() {
             c["platform"] = platform_of;
             c["annotations"] = attestation();
         }));
-        let typed = child(Box::new(move |c: &mut Value| {
-            c["platform"] = platform;
+        let spoil = |c: &mut Value| {
+            c["platform"] = platform.clone();
             c["artifactType"] = json!("x/y");
-        }));
+        };
+        // Alone, so that nobody reads the manifest.
+        let Sound {
+            memory, mut index, ..
+        } = sound();
+        spoil(&mut index["manifests"][0]);
+        let alone = load(&memory.with_root(index.to_string())).unwrap();
         assert_eq!(
-            (attested.kind, typed.kind),
+            (attested.kind, alone.entries()[0].kind),
             (Attestation, Artifact),
             "{rule}"
         );
+        // Beside an entry of the same digest that had to be read.
+        assert_eq!(child(spoil).kind, Image, "{rule}");
     }
     // The manifest's config is an image config, whatever the mark says.
     taken("an artifact type", set("artifactType", json!("x/y")), Image);

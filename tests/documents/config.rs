@@ -120,7 +120,7 @@ fn a_config_that_breaks_a_rule_fails_the_image() {
             "/rootfs/diff_ids",
             json!([format!("sha256:{}", "0".repeat(64))]),
         ),
-        "1 diff IDs in the config, 0 layers",
+        "layers: found 0 of them, 0 of a layer type, and 1 diff IDs",
     );
 }
 

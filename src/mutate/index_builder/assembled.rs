@@ -86,6 +86,11 @@ impl Loader for AssembledLoader {
         self.names.get(i)?.clone()
     }
 
+    fn file(&self, digest: &Digest) -> Option<String> {
+        let home = lock(&self.homes).get(digest).copied()?;
+        self.sources[home].file(digest)
+    }
+
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
         Ok(Box::new(Cursor::new(self.root.clone())))
     }

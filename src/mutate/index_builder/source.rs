@@ -51,6 +51,10 @@ impl Source {
         }
     }
 
+    pub fn file(&self, digest: &Digest) -> Option<String> {
+        self.loader.file(digest)
+    }
+
     pub fn open_blob(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>> {
         let loaded = self.loaded.as_ref();
         match loaded.and_then(|loaded| loaded.store.kept_config(digest)) {

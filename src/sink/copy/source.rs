@@ -4,7 +4,7 @@ use super::step::Document;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::{self, Manifest};
+use crate::document::{self, BadChild, Manifest};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::index::Index;
@@ -139,6 +139,42 @@ impl Source {
         }
     }
 
+    pub fn parse_manifest(&self, document: &Document) -> Result<Manifest> {
+        let d = &document.descriptor;
+        let parsed = match document::Document::parse(&document.bytes, u32::MAX) {
+            Ok(document::Document::Manifest(manifest)) => Ok(manifest),
+            Ok(document::Document::Index(_)) => Err(load::other_kind(Kind::Index, Kind::Manifest)),
+            Err(e) => Err(e),
+        };
+        parsed.map_err(|e| self.at(d, e))
+    }
+
+    /// The children of an index.
+    pub fn parse_index(
+        &self,
+        document: &Document,
+    ) -> Result<Vec<Result<Arc<Descriptor>, BadChild>>> {
+        let d = &document.descriptor;
+        let parsed = match document::Document::parse(&document.bytes, u32::MAX) {
+            Ok(document::Document::Index(index)) => Ok(index.children),
+            Ok(document::Document::Manifest(_)) => {
+                Err(load::other_kind(Kind::Manifest, Kind::Index))
+            }
+            Err(e) => Err(e),
+        };
+        parsed.map_err(|e| self.at(d, e))
+    }
+
+    /// Begins the message of an error with the document concerned.
+    pub fn at(&self, d: &Descriptor, e: Error) -> Error {
+        match &self.content {
+            Content::Index(documents) => documents.at(d, e),
+            Content::Image { .. } => e
+                .at(&format!("document {}", d.digest))
+                .with_digest(d.digest.text()),
+        }
+    }
+
     /// Opens a config, a layer or another blob.
     pub fn open_blob(&self, d: &Descriptor, ctx: &Context) -> Result<Box<dyn Stream>> {
         match &self.content {
@@ -165,12 +201,8 @@ impl Source {
         }
         let manifest = documents.manifest(d, ctx)?;
         let config = documents.config(&manifest.content.config, ctx)?;
-        Ok(diff_ids(&Image::new(
-            manifest,
-            config,
-            None,
-            &documents.loader,
-        )?))
+        let image = Image::new(manifest, config, None, &documents.loader);
+        Ok(diff_ids(&image.map_err(|e| self.at(d, e))?))
     }
 }
 
@@ -181,7 +213,8 @@ fn diff_ids(image: &Image) -> Vec<Option<Digest>> {
 
 fn root_of(index: &Index, is_list: bool) -> Result<(Document, RootKind)> {
     let root = index.root();
-    let concern = |e: Error| e.context("root").with_digest(root.digest.text());
+    let place = load::root_place(&**index.loader());
+    let concern = |e: Error| e.at(&place).with_digest(root.digest.text());
     let parsed = match is_list {
         true => document::Document::parse(&root.bytes, u32::MAX).map(document::Root::Document),
         false => document::Root::parse(&root.bytes, u32::MAX),

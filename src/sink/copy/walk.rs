@@ -81,7 +81,7 @@ impl Walk {
     /// INVALID_ARGUMENT where names are given for several roots.
     pub fn new(source: Arc<Source>, options: &CopyOptions) -> Result<Self> {
         if source.root_kind == RootKind::List && source.selected.is_none() {
-            let children = parse_index(&source.root)?;
+            let children = source.parse_index(&source.root)?;
             let names = children.iter().enumerate().map(|(i, child)| match child {
                 Ok(d) => source.name(i, d),
                 Err(_) => None,
@@ -141,7 +141,7 @@ impl Walk {
             RootKind::List => {
                 self.open.push(Open {
                     document: None,
-                    children: parse_index(root)?,
+                    children: source.parse_index(root)?,
                     next: 0,
                     kept: true,
                 });
@@ -278,7 +278,7 @@ impl Walk {
         let mut steps = Vec::new();
         match kind {
             Kind::Index => {
-                let children = parse_index(&document)?;
+                let children = self.source.parse_index(&document)?;
                 self.open.push(Open {
                     document: Some((document, place)),
                     children,
@@ -288,19 +288,14 @@ impl Walk {
                 return Ok(Visit::Opened);
             }
             Kind::Manifest if is_selected => {
-                let manifest = match parse(&document)? {
-                    document::Document::Manifest(manifest) => manifest,
-                    document::Document::Index(_) => {
-                        return Err(load::other_kind(d, Kind::Index, Kind::Manifest));
-                    }
-                };
+                let manifest = self.source.parse_manifest(&document)?;
                 let diff_ids = match self.options.check_diff_ids {
                     true => self.diff_ids(d, &manifest, ctx)?,
                     false => Vec::new(),
                 };
                 steps = self.met.blobs(manifest, diff_ids)?;
             }
-            Kind::Schema1 => return Err(load::schema1(d)),
+            Kind::Schema1 => return Err(self.source.at(d, load::schema1())),
             Kind::Manifest | Kind::Other => {}
         }
         if is_selected {
@@ -369,19 +364,5 @@ impl Walk {
             bytes: bytes.clone(),
             name,
         }));
-    }
-}
-
-fn parse(document: &Document) -> Result<document::Document> {
-    load::parse(&document.descriptor, &document.bytes, u32::MAX)
-}
-
-fn parse_index(document: &Document) -> Result<Vec<Result<Arc<Descriptor>, BadChild>>> {
-    match parse(document)? {
-        document::Document::Index(index) => Ok(index.children),
-        document::Document::Manifest(_) => {
-            let d = &document.descriptor;
-            Err(load::other_kind(d, Kind::Manifest, Kind::Index))
-        }
     }
 }
