@@ -299,6 +299,9 @@ fn logins_come_from_files_and_helpers() {
     helper("silent", "sleep 1000");
     helper("loud", "exec cat /dev/zero");
     helper("odd", "echo hello");
+    helper("bare", "echo '{}'");
+    helper("half", "echo '{\"Username\":\"alice\"}'");
+    helper("nobody", "echo '{\"Username\":\"\",\"Secret\":\"\"}'");
     // SAFETY: no other test of this file reads the environment.
     unsafe {
         let old = std::env::var("PATH").unwrap();
@@ -346,7 +349,15 @@ fn logins_come_from_files_and_helpers() {
     )
     .unwrap();
     with(r#"{"credsStore":"alice"}"#.into(), NO_CREDENTIAL_HELPERS).unwrap_err();
-    for name in ["failing", "silent", "loud", "odd", "absent", "a/b", "../x"] {
+    // It has no login, so the next place counts.
+    with(
+        format!(r#"{{"credHelpers":{{"{host}":"nobody"}},"auths":{{"{host}":{login}}}}}"#),
+        0,
+    )
+    .unwrap();
+    for name in [
+        "failing", "silent", "loud", "odd", "bare", "half", "absent", "a/b", "../x",
+    ] {
         let message = with(format!(r#"{{"credsStore":"{name}"}}"#), 0).unwrap_err();
         assert!(
             message.contains(&format!("docker-credential-{name}")),
@@ -355,4 +366,14 @@ fn logins_come_from_files_and_helpers() {
     }
     let message = with("{\"auths\": secret".into(), 0).unwrap_err();
     assert!(message.contains("config.json"), "{message}");
+    // Not base64, no UTF-8, no colon.
+    for auth in ["!", "gIA6gA==", "YWxpY2U="] {
+        let message = with(
+            format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#),
+            0,
+        );
+        let message = message.unwrap_err();
+        assert!(message.contains("config.json: found an auth"), "{message}");
+        assert!(!message.contains(auth), "{message}");
+    }
 }

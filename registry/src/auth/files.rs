@@ -128,7 +128,9 @@ impl Entry {
             .and_then(|pair| String::from_utf8(pair).ok());
         let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
         let (username, password) = pair.ok_or_else(|| {
-            Error::denied("a login in the auth file is not the base64 of NAME:PASSWORD")
+            Error::denied(
+                "found an auth that is not base64 of a name and a password, expected NAME:PASSWORD",
+            )
         })?;
         Ok(Credentials::Password {
             username: username.to_owned(),

@@ -22,9 +22,9 @@ const NOT_FOUND: &str = "credentials not found";
 
 #[derive(Deserialize)]
 struct Answer {
-    #[serde(rename = "Username", default)]
+    #[serde(rename = "Username")]
     username: String,
-    #[serde(rename = "Secret", default)]
+    #[serde(rename = "Secret")]
     secret: String,
 }
 

@@ -219,7 +219,11 @@ impl Auth {
             if let Some(found) = self.ask(file.helper(registry, repository), registry, ctx)? {
                 return Ok(Some(found));
             }
-            if let Some(found) = file.credentials(registry, repository)? {
+            let found = file.credentials(registry, repository).map_err(|e| {
+                let name = crate::text::escaped(&path.to_string_lossy());
+                Error::denied(format!("{name}: {}", e.message()))
+            })?;
+            if let Some(found) = found {
                 return Ok(Some(found));
             }
             if let Some(found) = self.ask(file.store.as_deref(), registry, ctx)? {
