@@ -181,6 +181,109 @@ fn a_layer_with_a_flipped_byte_is_bad() {
     assert_eq!(inspect(&["--all"], &layout).0, 1);
 }
 
+/// Makes a manifest of these layers the only one of the layout.
+fn list_layers(layout: &Path, layers: &[String], diff_ids: &[String]) {
+    let diff_ids = serde_json::to_string(diff_ids).unwrap();
+    let config = put(
+        layout,
+        &format!(
+            r#"{{"os":"linux","architecture":"arm64","rootfs":{{"type":"layers","diff_ids":{diff_ids}}}}}"#
+        ),
+    );
+    let manifest = put(
+        layout,
+        &format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
+        "config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},
+        "layers":[{}]}}"#,
+            layers.join(",")
+        ),
+    );
+    list(layout, &manifest);
+}
+
+#[test]
+fn verify_reads_every_entry_of_a_good_image() {
+    let (status, stdout, stderr) = inspect(&["--verify"], &sample());
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    for i in 0..3 {
+        assert!(
+            stdout.contains(&format!("entry {i}: verified\n")),
+            "{stdout}"
+        );
+    }
+    let (status, stdout, _) = inspect(&["--verify", "--json"], &sample());
+    let shown: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(status, 0);
+    let verified = shown["verified"].as_array().unwrap();
+    assert_eq!(verified.len(), 3);
+    assert!(verified.iter().all(|entry| entry["verified"] == true));
+}
+
+#[test]
+fn verify_finds_a_wrong_byte_in_a_layer() {
+    let layout = copy("inspect-verify-flipped");
+    flip_last_byte(&blob(&layout, ARM64_LAYER));
+    let (status, stdout, stderr) = inspect(&["--verify"], &layout);
+    assert_eq!(status, 1);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("inspect: "), "{stderr}");
+    assert!(stderr.contains(ARM64_LAYER), "{stderr}");
+    assert!(stdout.contains("entry 0: verified\n"), "{stdout}");
+    assert!(!stdout.contains("entry 1: verified\n"), "{stdout}");
+
+    let (status, stdout, _) = inspect(&["--verify", "--json"], &layout);
+    let shown: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(status, 1);
+    assert_eq!(shown["verified"][0]["verified"], true);
+    assert_eq!(shown["verified"][1]["verified"], false);
+    assert_eq!(shown["verified"][1]["error"]["digest"], ARM64_LAYER);
+
+    // A layer that is missing is as bad.
+    fs::remove_file(blob(&layout, ARM64_LAYER)).unwrap();
+    let (status, _, stderr) = inspect(&["--verify"], &layout);
+    assert_eq!(status, 1);
+    assert!(stderr.starts_with("inspect: NOT_FOUND: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+/// Encrypted layers are verified as they are stored; layers that are kept elsewhere may be absent,
+/// but must be right where they are there.
+#[test]
+fn verify_knows_encrypted_and_foreign_layers() {
+    let layout = copy("inspect-verify-foreign");
+    let plain = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    let encrypted = put(&layout, "not readable without a key");
+    let kept_elsewhere = put(&layout, "a layer of another company");
+    let digest = kept_elsewhere.split('"').nth(3).unwrap().to_owned();
+    let layers = [
+        format!(r#"{{"mediaType":"{plain}+encrypted",{encrypted}}}"#),
+        format!(
+            r#"{{"mediaType":"{foreign}","urls":["https://example.org/layer"],{kept_elsewhere}}}"#
+        ),
+    ];
+    let diff_ids = ["1", "2"].map(|c| format!("sha256:{}", c.repeat(64)));
+    list_layers(&layout, &layers, &diff_ids);
+    fs::remove_file(blob(&layout, &digest)).unwrap();
+    let (status, stdout, stderr) = inspect(&["--verify"], &layout);
+    assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(stdout.contains("entry 0: verified"), "{stdout}");
+
+    fs::write(blob(&layout, &digest), "other bytes than they should be").unwrap();
+    let (status, _, stderr) = inspect(&["--verify"], &layout);
+    assert_eq!(status, 1);
+    assert!(stderr.contains(&digest), "{stderr}");
+
+    fs::remove_file(blob(&layout, &digest)).unwrap();
+    let digest = encrypted.split('"').nth(3).unwrap();
+    flip_last_byte(&blob(&layout, digest));
+    let (status, _, stderr) = inspect(&["--verify"], &layout);
+    assert_eq!(status, 1);
+    assert!(stderr.starts_with("inspect: DIGEST_MISMATCH: "), "{stderr}");
+    assert!(stderr.contains(digest), "{stderr}");
+}
+
 #[test]
 fn a_manifest_with_a_flipped_byte_is_bad() {
     let layout = copy("inspect-flipped-manifest");
