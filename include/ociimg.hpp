@@ -30,6 +30,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <streambuf>
 #include <string>
 #include <string_view>
@@ -451,12 +452,32 @@ std::string_view bytes(const T *of, const std::uint8_t *(*read)(const T *, std::
     return view(at, size);
 }
 
+/* A list of static texts, which ends with nullptr. */
+inline auto media_types(const char *(*at)(std::size_t))
+{
+    std::size_t size = 0;
+    while (at(size) != nullptr)
+        ++size;
+    return sequence(size, [at](std::size_t i) { return view(at(i)); });
+}
+
 /* Options of C with their struct_size, and all else at its default. */
 template <class T> struct options : T {
     options() noexcept : T() { this->struct_size = sizeof(T); }
 };
 
 } // namespace detail
+
+/** The media types of indexes that the library reads, OCI's first. */
+inline auto supported_index_media_types()
+{
+    return detail::media_types(ociimg_supported_index_media_type_at);
+}
+/** The media types of manifests that the library reads, OCI's first. */
+inline auto supported_manifest_media_types()
+{
+    return detail::media_types(ociimg_supported_manifest_media_type_at);
+}
 
 /* Text in options is that of C: pointers to what lives as long as the call. */
 using source_options = detail::options<ociimg_source_options>;
@@ -510,6 +531,50 @@ class call {
 
   private:
     ociimg_call *get_;
+};
+
+/* ---- references ------------------------------------------------------------------------- */
+
+/** The name of an image by its parts, by Docker's rules. */
+class reference : public detail::handle<ociimg_reference, ociimg_reference_free> {
+  public:
+    using handle::handle;
+
+    /** Parses "busybox" or "localhost:5000/a/b:tag@sha256:..."; no tag is added. */
+    static returns<reference> parse(const text &name)
+    {
+        return detail::make<reference, ociimg_reference *>(
+            [&](ociimg_reference **out, ociimg_error **err) {
+                return ociimg_reference_parse(name.c_str(), out, err);
+            });
+    }
+
+    /** Host, and port if it has one; empty where the first part of the name cannot be a host. */
+    std::string_view registry() const noexcept
+    {
+        return detail::view(ociimg_reference_registry(get()));
+    }
+    std::string_view repository() const noexcept
+    {
+        return detail::view(ociimg_reference_repository(get()));
+    }
+    /** Empty where it has none. */
+    std::string_view tag() const noexcept { return detail::view(ociimg_reference_tag(get())); }
+    /** Empty where it has none. */
+    std::string_view digest() const noexcept
+    {
+        return detail::view(ociimg_reference_digest(get()));
+    }
+    /** The full name: "docker.io/library/busybox:1" */
+    std::string_view format() const noexcept
+    {
+        return detail::view(ociimg_reference_format(get()));
+    }
+    /** The name as people write it: "busybox:1" */
+    std::string_view familiar() const noexcept
+    {
+        return detail::view(ociimg_reference_familiar(get()));
+    }
 };
 
 /* ---- platforms and matchers ------------------------------------------------------------- */
@@ -1642,6 +1707,34 @@ class sink_base {
     virtual returns<void> finish(const call &) { return returns<void>(); }
 };
 
+/** Takes the bytes of an archive in order: for pipes, sockets, and whatever else is written. */
+class archive_output_base {
+  public:
+    virtual ~archive_output_base() = default;
+    /** Takes all of it. */
+    virtual returns<void> write(const std::uint8_t *bytes, std::size_t size, const call &c) = 0;
+};
+
+/** Writes to a std::ostream, which must outlive the sink. */
+class ostream_output : public archive_output_base {
+  public:
+    explicit ostream_output(std::ostream &out) noexcept : out_(out) {}
+
+    returns<void> write(const std::uint8_t *bytes, std::size_t size, const call &) override
+    {
+        if (out_.write(reinterpret_cast<const char *>(bytes), static_cast<std::streamsize>(size)))
+            return returns<void>();
+#ifdef OCIIMG_NO_EXCEPTIONS
+        return error(status::io, "the std::ostream failed");
+#else
+        throw error(status::io, "the std::ostream failed");
+#endif
+    }
+
+  private:
+    std::ostream &out_;
+};
+
 namespace detail {
 
 struct sink_callbacks {
@@ -1724,6 +1817,16 @@ struct sink_callbacks {
     {
         delete static_cast<sink_base *>(state);
     }
+    static std::int32_t write_archive(void *state, const std::uint8_t *buf, std::size_t len,
+                                      ociimg_call *c) noexcept
+    {
+        return run(
+            c, [&] { return static_cast<archive_output_base *>(state)->write(buf, len, call(c)); });
+    }
+    static void destroy_output(void *state) noexcept
+    {
+        delete static_cast<archive_output_base *>(state);
+    }
 };
 
 } // namespace detail
@@ -1771,6 +1874,27 @@ class sink : public detail::handle<ociimg_sink, ociimg_sink_free> {
         return detail::make<sink, ociimg_sink *>([&](ociimg_sink **out, ociimg_error **err) {
             return ociimg_sink_open_archive(path.c_str(), &opts, out, err);
         });
+    }
+    /** An archive whose bytes go to an output of the program's own: destroyed when nothing needs
+        it any more. */
+    static returns<sink> open_archive_stream(std::unique_ptr<archive_output_base> own,
+                                             const sink_options &opts = {})
+    {
+        using callbacks = detail::sink_callbacks;
+        return detail::make<sink, ociimg_sink *>([&](ociimg_sink **out, ociimg_error **err) {
+            const ociimg_status s = ociimg_sink_open_archive_stream(
+                own != nullptr ? callbacks::write_archive : nullptr, callbacks::destroy_output,
+                own.get(), &opts, out, err);
+            /* Owned by the library on success only. */
+            if (s == OCIIMG_STATUS_OK)
+                static_cast<void>(own.release());
+            return s;
+        });
+    }
+    /** An archive that is written to a std::ostream, which must outlive the sink. */
+    static returns<sink> open_archive_stream(std::ostream &to, const sink_options &opts = {})
+    {
+        return open_archive_stream(std::make_unique<ostream_output>(to), opts);
     }
 
     returns<void> finish(context_ref ctx = {})

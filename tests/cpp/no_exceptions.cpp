@@ -2,6 +2,8 @@
 
 #include "check.hpp"
 
+#include <sstream>
+
 namespace {
 
 class own_loader : public ociimg::loader_base {
@@ -78,4 +80,17 @@ int main(int, char **argv)
         CHECK(refused.error().callback_code() == 403);
     }
     CHECK(read > 0);
+
+    auto name = ociimg::reference::parse("busybox");
+    CHECK(name && name->familiar() == "busybox");
+    CHECK(!ociimg::reference::parse("A"));
+    std::ostringstream archive, broken;
+    broken.setstate(std::ios::badbit);
+    for (std::ostringstream *out : {&archive, &broken}) {
+        auto sink = ociimg::sink::open_archive_stream(*out);
+        CHECK(sink);
+        const bool written = sink->write(good) && sink->finish();
+        CHECK(written == (out == &archive));
+    }
+    CHECK(archive.str().size() > 1024 && broken.str().empty());
 }

@@ -3,6 +3,7 @@
 #include "check.hpp"
 
 #include <map>
+#include <sstream>
 #include <stdexcept>
 
 namespace {
@@ -217,6 +218,75 @@ void files(const std::string &folder, const ociimg::image &image)
     }
 }
 
+/// An output that fails.
+class failing_output : public ociimg::archive_output_base {
+  public:
+    explicit failing_output(int &destroyed) : destroyed_(destroyed) {}
+    ~failing_output() override { ++destroyed_; }
+    void write(const std::uint8_t *bytes, std::size_t size, const ociimg::call &) override
+    {
+        CHECK(bytes != nullptr && size > 0);
+        throw trouble("the pipe is closed");
+    }
+
+  private:
+    int &destroyed_;
+};
+
+void streams(const std::string &folder, const ociimg::image &image)
+{
+    const std::string path = folder + "/of-a-file.tar";
+    std::ostringstream out;
+    ociimg::sink file = ociimg::sink::open_archive(path);
+    ociimg::sink stream = ociimg::sink::open_archive_stream(out);
+    for (ociimg::sink *sink : {&file, &stream}) {
+        sink->write(image, "test:1");
+        sink->finish();
+    }
+    CHECK(read_file(path) == out.str());
+
+    int destroyed = 0;
+    {
+        ociimg::sink failing =
+            ociimg::sink::open_archive_stream(std::make_unique<failing_output>(destroyed));
+        const trouble e = thrown<trouble>([&] {
+            failing.write(image);
+            failing.finish();
+        });
+        CHECK(e.what() == std::string("the pipe is closed"));
+        CHECK(destroyed == 0);
+    }
+    CHECK(destroyed == 1);
+
+    std::ostringstream bad;
+    bad.setstate(std::ios::badbit);
+    ociimg::sink refused = ociimg::sink::open_archive_stream(bad);
+    const ociimg::error e = thrown([&] {
+        refused.write(image);
+        refused.finish();
+    });
+    CHECK(e.status() == ociimg::status::io || e.status() == ociimg::status::callback);
+    CHECK(e.message().find("the std::ostream failed") != std::string_view::npos);
+    std::unique_ptr<ociimg::archive_output_base> none;
+    CHECK(thrown([&] { ociimg::sink::open_archive_stream(std::move(none)); }).status() ==
+          ociimg::status::invalid_argument);
+}
+
+void references()
+{
+    const ociimg::reference name = ociimg::reference::parse("busybox:1");
+    CHECK(name.registry() == "docker.io" && name.repository() == "library/busybox");
+    CHECK(name.tag() == "1" && name.digest().empty());
+    CHECK(name.format() == "docker.io/library/busybox:1" && name.familiar() == "busybox:1");
+    CHECK(ociimg::reference::parse(std::string("localhost:5000/a")).registry() == "localhost:5000");
+    CHECK(thrown([] { ociimg::reference::parse("A"); }).status() ==
+          ociimg::status::invalid_argument);
+    const auto indexes = ociimg::supported_index_media_types();
+    CHECK(indexes.size() > 1 && indexes[0] == "application/vnd.oci.image.index.v1+json");
+    for (std::string_view type : ociimg::supported_manifest_media_types())
+        CHECK(type.find("manifest") != std::string_view::npos);
+}
+
 } // namespace
 
 int main(int, char **argv)
@@ -224,4 +294,6 @@ int main(int, char **argv)
     const ociimg::image image = edits();
     an_own_sink(image);
     files(argv[1], image);
+    streams(argv[1], image);
+    references();
 }
