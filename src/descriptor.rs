@@ -1,4 +1,4 @@
-//! Descriptors: what names a piece of content, and says how large it is.
+//! Descriptors: media type, digest and size of a piece of content.
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md>
 
@@ -23,7 +23,7 @@ pub struct Descriptor {
     /// Bytes.
     pub size: u64,
     platform: Written,
-    /// Most descriptors have none of these. `Some` only where one of them is there.
+    /// The fields that most descriptors lack; `None` if all of them are absent.
     rare: Option<Box<Rare>>,
 }
 
@@ -64,10 +64,13 @@ impl Descriptor {
         self
     }
 
+    pub fn set_platform(&mut self, platform: Arc<Platform>) {
+        self.platform = Written::Platform(platform);
+    }
+
     /// Sets that the document has a platform without os or architecture.
-    pub fn with_incomplete_platform(mut self) -> Self {
+    pub fn set_incomplete_platform(&mut self) {
         self.platform = Written::Incomplete;
-        self
     }
 
     pub fn with_urls(self, urls: TextList) -> Self {
@@ -119,7 +122,7 @@ impl Descriptor {
     }
 
     pub fn annotation(&self, key: &str) -> Option<TextRef<'_>> {
-        self.annotations().find(key)
+        self.rare.as_ref()?.annotations.find(key)
     }
 
     /// The content itself, decoded; see [`check_data`](Self::check_data).
@@ -139,8 +142,8 @@ impl Descriptor {
         .with_digest(self.digest.text()))
     }
 
-    /// A mismatch where there is embedded data that is not of this size or digest. What
-    /// cannot be checked, since the algorithm is unknown, fails when it is wanted.
+    /// Checks embedded data against size and digest. Data whose algorithm is unknown cannot
+    /// be checked, and fails when it is used.
     pub fn check_data(&self) -> Result<()> {
         let Some(data) = self.data() else {
             return Ok(());

@@ -32,15 +32,15 @@ const PLATFORM: Defined = Defined::exactly(&[
     "features",
 ]);
 
-/// Of what is defined and that nobody reads: it has any type, but no key twice and no
-/// U+0000, like all that is read.
+/// The checks of defined fields that are not read: they may have any type, but no duplicate
+/// key and no U+0000.
 pub const UNREAD: Checks = Checks {
     keys: true,
     nul: true,
 };
 
-/// Reads the descriptors of a document. What many of them have in common is kept once: an
-/// index names a handful of media types and platforms thousands of times.
+/// Reads the descriptors of a document. Equal media types and platforms are kept once: a
+/// large index repeats a handful of them thousands of times.
 #[derive(Default)]
 pub struct DescriptorReader {
     media_types: Interner<Text>,
@@ -90,16 +90,16 @@ impl DescriptorReader {
             }
             Ok(())
         })?;
-        let d = Descriptor::new(
+        let mut d = Descriptor::new(
             media_type.ok_or_else(|| missing("mediaType", media_type_is_null))?,
             digest.ok_or_else(|| missing("digest", digest_is_null))?,
             size.ok_or_else(|| missing("size", size_is_null))?,
         );
-        let d = match platform {
-            None => d,
-            Some(None) => d.with_incomplete_platform(),
-            Some(platform) => d.with_platform(platform),
-        };
+        match platform {
+            None => {}
+            Some(None) => d.set_incomplete_platform(),
+            Some(Some(platform)) => d.set_platform(platform),
+        }
         if artifact_type.is_none() && urls.is_none() && annotations.is_none() && data.is_none() {
             return Ok(d);
         }
@@ -109,7 +109,7 @@ impl DescriptorReader {
             .with_data(data))
     }
 
-    /// As [`read`](Self::read); a mismatch where embedded data is not what it should be.
+    /// As [`read`](Self::read), and checks embedded data.
     pub fn read_checked(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
         checked_data(self.read(p)?)
     }
@@ -190,9 +190,9 @@ impl<'a> PlatformFields<'a> {
     }
 }
 
-/// The platform that readers in Go see in a descriptor which is refused here: keys in any case
-/// count, and of members that are there twice the last. Choosing an image stops at such a
-/// descriptor where they would run it, instead of choosing another.
+/// The platform that readers in Go see in a descriptor which is refused here: they match keys
+/// in any case and take the last of duplicate members. Where they would run such a descriptor,
+/// choosing an image fails instead of choosing another.
 pub fn platform_as_in_go(descriptor: &str) -> Option<Platform> {
     let mut fields = PlatformFields::default();
     let mut p = Parser::new(descriptor);
@@ -213,9 +213,9 @@ pub fn platform_as_in_go(descriptor: &str) -> Option<Platform> {
     fields.is_complete().then(|| fields.build().ok())?
 }
 
-/// Values of which each is kept once.
+/// Keeps equal values once.
 struct Interner<T> {
-    /// The first few as they are written, which are recognized before anything is parsed.
+    /// The first few as written, which are recognised without parsing.
     first: Vec<(Box<str>, T)>,
     all: HashSet<T>,
 }
@@ -233,7 +233,7 @@ impl<T: Clone + Eq + Hash> Interner<T> {
     const FIRST: usize = 8;
     const MAX_RAW: usize = 256;
 
-    /// Takes the next value if it is written like one of the first.
+    /// Reads the next value if it is written exactly like one of the first.
     fn recall(&self, p: &mut Parser<'_>) -> Option<T> {
         let known = |(raw, _): &&(Box<str>, T)| p.take_raw(raw);
         self.first
@@ -250,7 +250,7 @@ impl<T: Clone + Eq + Hash> Interner<T> {
                 value
             }
         };
-        // Flat ones alone: they may stand at any depth.
+        // Only flat values: they are valid at any depth.
         let is_flat = !raw[1..].contains(['{', '[']);
         if self.first.len() < Self::FIRST && is_flat && raw.len() <= Self::MAX_RAW {
             self.first.push((raw.into(), value.clone()));

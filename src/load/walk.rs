@@ -36,7 +36,7 @@ struct Open {
     way: Option<Way>,
 }
 
-/// One walk over a tree of indexes: iterative, since the depth is the caller's to set.
+/// One walk over a tree of indexes. Iterative, since the caller's options set the depth.
 pub struct Walk<'a> {
     options: &'a LoadOptions,
     store: &'a Store,
@@ -90,31 +90,31 @@ impl<'a> Walk<'a> {
             next: 0,
             way: None,
         }];
-        while let Some(top) = open.last_mut() {
+        while let Some(mut top) = open.pop() {
+            let depth = open.len() + 1;
             let at = top.next;
-            top.next += 1;
-            let index = top.index.clone();
-            let Some(child) = index.children.get(at) else {
-                open.pop();
+            let Some(child) = top.index.children.get(at) else {
                 continue;
             };
+            top.next += 1;
             let has_platform = platform_of(child).is_some();
             let mut way = top.way.clone().unwrap_or_else(|| Way {
                 root_child: at as u32,
                 begins_with_platform: has_platform,
                 ..Way::default()
             });
-            if open.len() == 2 && self.store.loader.root_is_index() {
+            if depth == 2 && self.store.loader.root_is_index() {
                 way.goes_on_with_platform = has_platform;
             }
-            if let Some(nested) = self.visit(child, open.len(), &way)? {
-                self.pending += nested.children.len() as u64;
-                let way = descriptor_of(child).map(|d| way.through(d));
-                open.push(Open {
-                    index: nested,
-                    next: 0,
-                    way,
-                });
+            let nested = self.visit(child, depth, &way)?.map(|index| Open {
+                index,
+                next: 0,
+                way: descriptor_of(child).map(|d| way.through(d)),
+            });
+            open.push(top);
+            if let Some(nested) = nested {
+                self.pending += nested.index.children.len() as u64;
+                open.push(nested);
             }
         }
         self.decide_by_what_was_read()?;
@@ -136,15 +136,15 @@ impl<'a> Walk<'a> {
         Ok(self.entries)
     }
 
-    /// Visits a child at this depth below the root; an index is given back, to be walked
-    /// in its place, anything else becomes an entry.
+    /// Visits a child at this depth below the root. Returns an index, to be walked in its
+    /// place; anything else becomes an entry.
     fn visit(
         &mut self,
         child: &Result<Arc<Descriptor>, BadChild>,
         depth: usize,
         way: &Way,
     ) -> Result<Option<Arc<IndexDocument>>> {
-        // A tree may be large without anything to be read.
+        // A large tree may need no reads, which check the context too.
         self.ctx.check()?;
         self.visited += 1;
         self.pending -= 1;
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
     }
 
     fn remember(&mut self, d: &Arc<Descriptor>, depth: usize, visited: Visited) {
-        // No index can name the root, whose children are visited once.
+        // No index can name the root, so its children are visited once.
         if depth > 1 {
             self.seen.entry(Arc::as_ptr(d)).or_insert(visited);
         }
@@ -317,7 +317,7 @@ impl<'a> Walk<'a> {
         if let Some(known) = self.nodes.recall(d) {
             return known;
         }
-        // What an index has beyond this can't be visited: the load fails before.
+        // Further children of an index cannot be visited: the load fails before.
         let left = u64::from(self.options.max_entries).saturating_sub(self.visited + self.pending);
         let max_children = u32::try_from(left).unwrap_or(u32::MAX);
         let node = self.read(d, kind).and_then(|bytes| {
@@ -363,7 +363,8 @@ fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descr
     }
 }
 
-/// The platform by which a child is chosen, also by other readers where it is refused here.
+/// The platform that selects a child; for a refused descriptor, the one that other readers
+/// see.
 fn platform_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Platform>> {
     match (descriptor_of(child), child) {
         (Some(d), _) => d.platform(),
@@ -383,7 +384,7 @@ fn broken(descriptor: &Arc<Descriptor>, error: Error, way: &Way) -> Entry {
     }
 }
 
-/// A failure of the content breaks its entry alone, any other the whole load.
+/// Returns a broken entry for a failure of the content; any other fails the whole load.
 fn of_content(d: &Arc<Descriptor>, error: Error, way: &Way) -> Result<Entry> {
     match is_of_entry(&error) {
         true => Ok(broken(d, error, way)),
