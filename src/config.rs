@@ -101,7 +101,7 @@ impl DigestList {
     }
 }
 
-/// A [`DigestList`] in the making.
+/// Builds a [`DigestList`].
 #[derive(Default)]
 pub struct DigestListBuilder(TextListBuilder);
 
@@ -125,11 +125,11 @@ pub struct HistoryStep<'a> {
     pub empty_layer: bool,
 }
 
-/// The steps of a history: four bytes for a step, and what it says.
+/// The steps of a history: four bytes for a step, and its texts.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Of each step that is not empty: a character whose bits tell which texts follow,
-    /// and those texts, each with a NUL behind it.
+    /// For each step that is not empty a character whose bits say which texts follow, then
+    /// those texts, each followed by a NUL.
     steps: Box<str>,
     /// The end of each step in `steps`.
     ends: Box<[u32]>,
@@ -182,7 +182,7 @@ impl History {
     }
 }
 
-/// A [`History`] in the making.
+/// Builds a [`History`].
 #[derive(Default)]
 pub struct HistoryBuilder {
     steps: String,

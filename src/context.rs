@@ -20,7 +20,7 @@ impl Context {
         }
     }
 
-    /// Cancels for good. It is an atomic store alone, so a signal handler may do it.
+    /// Cancels permanently. It is only an atomic store, so a signal handler may call it.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }

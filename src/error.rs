@@ -3,7 +3,7 @@
 use crate::text::{Text, visible};
 use std::fmt;
 
-/// Lists the statuses once: each with its name on the C surface and in words.
+/// Lists the statuses once, each with its name on the C surface and its message.
 macro_rules! statuses {
     ($($status:ident $name:literal $words:literal,)*) => {
         /// How a call failed.
@@ -23,7 +23,7 @@ macro_rules! statuses {
             }
         }
 
-        /// In words: the message of a failure that brings none.
+        /// The message of a failure without one of its own.
         impl fmt::Display for Status {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
@@ -57,7 +57,7 @@ statuses! {
 }
 
 impl Status {
-    /// Whether it concerns the content rather than the way to it: below the root of an
+    /// Whether it concerns the content rather than the access to it. Below the root of an
     /// index such a failure breaks one entry; any other fails the whole call.
     pub fn is_of_content(self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! Indexes: what a loader offers, as a list of images and other things.
+//! Indexes: the content of a loader as a list of images and other entries.
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
@@ -16,7 +16,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 /// All entries below a root, or those of them that were selected. Immutable and shared:
-/// several threads may ask one index at once.
+/// several threads may use one index at once.
 #[derive(Clone)]
 pub struct Index {
     tree: Arc<Tree>,
@@ -29,7 +29,7 @@ struct Tree {
     root: Verified<()>,
     root_is_verified: bool,
     root_is_index: bool,
-    /// All of them, whatever was selected.
+    /// All entries, whatever was selected.
     entries: Arc<[Entry]>,
     /// The names of the root's descriptors, by their place.
     names: HashMap<u32, Text>,
@@ -41,7 +41,7 @@ impl Index {
         Ok(Self::of(load::load(loader, options, ctx)?))
     }
 
-    /// Loads without reading manifests of which enough is known.
+    /// Loads without reading manifests whose `known` findings suffice.
     pub fn load_knowing(
         loader: Arc<dyn Loader>,
         options: &LoadOptions,
@@ -71,7 +71,7 @@ impl Index {
         &self.tree.root
     }
 
-    /// Whether somebody knew the root's digest beforehand.
+    /// Whether the root was checked against a digest known beforehand.
     pub fn root_is_verified(&self) -> bool {
         self.tree.root_is_verified
     }
@@ -142,7 +142,7 @@ impl Index {
         Image::new(manifest, config, platform, self.loader()).map_err(|e| self.tree.store.at(d, e))
     }
 
-    /// The manifest of the entry at this place, whatever it is the manifest of.
+    /// The manifest of the entry at this place, also of an artifact or attestation.
     pub fn manifest(
         &self,
         at: usize,
@@ -176,7 +176,7 @@ impl Index {
         }
     }
 
-    /// Any content of the same source. The root is not asked for again.
+    /// Opens any content of the same source. The root is served from memory.
     pub fn open_blob(
         &self,
         d: &Descriptor,
@@ -193,7 +193,7 @@ impl Index {
         expected.check(mode)?;
         ctx.check()?;
         let kind = match media_type::kind(&d.media_type) {
-            // An entry is a manifest for its source, whatever its media type.
+            // A source serves entries as manifests, whatever their media type.
             Kind::Other if self.lists(d) => Kind::Manifest,
             kind => kind,
         };
@@ -227,7 +227,7 @@ impl Index {
             (EntryKind::Artifact, Some(named), _) => {
                 not_an_image("an artifact", of_type(named), entry)
             }
-            // Its manifest was read for its kind, and is at hand.
+            // Its manifest was read to find its kind, and is kept.
             (EntryKind::Artifact, None, Some(d)) => {
                 let manifest = self.tree.store.manifest(d, ctx);
                 let named = manifest.map_or(String::new(), |m| config_type(&m.content));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// URLs of a foreign layer that an error names; a descriptor may have any number.
 const MAX_URLS_NAMED: usize = 3;
 
-/// A layer: the blob that a manifest names, and the diff ID that the config has for it.
+/// A layer: a blob of the manifest, and its diff ID from the config.
 #[derive(Clone)]
 pub struct Layer {
     descriptor: Arc<Descriptor>,
@@ -55,7 +55,7 @@ impl Layer {
         &self.loader
     }
 
-    /// `None` where the config has none for it.
+    /// `None` if the config has none for it.
     pub fn diff_id(&self) -> Option<&Digest> {
         self.diff_id.as_ref()
     }
@@ -88,8 +88,8 @@ impl Layer {
     }
 }
 
-/// Gives `layers` their chain IDs, which depend on the layers below: the first lies on the
-/// layer with chain ID `below`. Layers without a diff ID are passed over.
+/// Sets the chain IDs of `layers`, which depend on the layers below; `below` is the chain
+/// ID under the first. Layers without a diff ID are skipped.
 pub fn stack(layers: &mut [Layer], below: Option<&Digest>) {
     let mut below = below.cloned();
     for layer in layers {
@@ -118,7 +118,7 @@ pub fn refuse_encrypted(d: &Descriptor, mode: Mode) -> Result<()> {
     .with_digest(d.digest.text()))
 }
 
-/// Adds where a foreign layer may be found that the source doesn't have.
+/// Adds the URLs of a foreign layer that the source does not have.
 pub fn name_urls(e: Error, d: &Descriptor) -> Error {
     if e.status() != Status::NotFound || d.urls().is_empty() {
         return e;

@@ -1,9 +1,9 @@
 //! Loads OCI and Docker container images from any source a program can offer, verifies
 //! every byte, picks the right platform and reads layers as pull streams.
 //!
-//! The library is made for its C surface, `include/ociimg.h`, which `ffi` lays over the
-//! safe core in the other modules. The core is public for the crate's own tests and
-//! benches; its Rust interface carries no promise of stability.
+//! The library is used through its C surface, `include/ociimg.h`: `ffi` exports the safe
+//! core in the other modules. The core is public for the crate's own tests and benches; its
+//! Rust interface carries no promise of stability.
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Where images come from, as the rest of the library sees it.
+//! The loader trait: where images come from.
 
 use crate::context::Context;
 use crate::digest::Digest;
@@ -6,18 +6,18 @@ use crate::error::{Error, Result};
 use crate::text::Text;
 
 /// A source of manifests and blobs. A program's table of callbacks is one, the built-in
-/// sources are others; nothing that reads through it knows which it has, and nothing it
-/// gives is believed before it was verified.
+/// sources are others; no reader depends on which it is, and all content is verified before
+/// it is trusted.
 ///
-/// A missing thing is NOT_FOUND. Calls come from several threads at once.
+/// Missing content is NOT_FOUND. Calls come from several threads at once.
 pub trait Loader: Send + Sync {
     /// The digest that the root must have, where the source knows it.
     fn root_digest(&self, _ctx: &Context) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// Whether the source's own format says that its root is an index: a manifest there
-    /// is MALFORMED then.
+    /// Whether the source's own format requires its root to be an index; a manifest there
+    /// is MALFORMED.
     fn root_is_index(&self) -> bool {
         false
     }
@@ -49,7 +49,7 @@ pub trait Loader: Send + Sync {
     fn open_blob(&self, digest: &Digest, ctx: &Context) -> Result<Box<dyn Stream>>;
 }
 
-/// Bytes on their way out of a loader. Dropping it closes it.
+/// A stream of bytes from a loader. Dropping it closes it.
 pub trait Stream: Send {
     /// Up to `buf.len()` (more than 0) bytes into `buf` and their number; 0 is the end.
     fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize>;

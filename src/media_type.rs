@@ -1,4 +1,4 @@
-//! Media types: what a descriptor says that its content is.
+//! Media types: the declared kind of a descriptor's content.
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md>, and of
 //! Docker's <https://distribution.github.io/distribution/spec/manifest-v2-2/>.
@@ -39,7 +39,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The media types of a kind of document that are understood, OCI's first.
+/// The supported media types of a kind of document, OCI's first.
 pub fn supported(kind: Kind) -> Vec<String> {
     let (oci, docker) = match kind {
         Kind::Index => (MediaType::ImageIndex, DOCKER_MANIFEST_LIST),
@@ -60,15 +60,15 @@ pub fn kind(media_type: &str) -> Kind {
     }
 }
 
-/// Compared as texts: to make a [`MediaType`] of one copies it, which may be megabytes.
+/// Compares as text: making a [`MediaType`] copies it, which may be megabytes.
 fn is(media_type: &str, name: MediaType) -> bool {
     media_type == name.as_ref()
 }
 
 /// Whether it is the type of an image's config, in a manifest of type `manifest`.
 ///
-/// Old Docker daemons and registries wrote configs of other types. In an OCI manifest
-/// those types say nothing at all.
+/// Old Docker daemons and registries wrote configs of other types. In an OCI manifest those
+/// types have no meaning.
 pub fn is_image_config(media_type: &str, manifest: &str) -> bool {
     const OF_OLD_DAEMONS: [&str; 4] = [
         "application/octet-stream",

@@ -18,11 +18,11 @@ const DEFAULT_TAG: &str = "latest";
 const MAX_REPOSITORY: usize = 255;
 const MAX_TAG: usize = 128;
 
-/// The full name of an image: where `busybox` is short for `docker.io/library/busybox`.
+/// The full name of an image: `docker.io/library/busybox` for `busybox`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// Host, and port if there is one. Empty in a name like `my_host.local/a`, whose first
-    /// part cannot be a host: Docker then takes all of it for the repository.
+    /// part cannot be a host: Docker then treats all of it as the repository.
     pub registry: String,
     pub repository: String,
     pub tag: Option<String>,
@@ -91,8 +91,8 @@ impl Reference {
         self
     }
 
-    /// The name as people write it: without Docker's registry and `library/`, unless that
-    /// would be another name.
+    /// The short form: without Docker's registry and `library/`, unless that would be
+    /// another name.
     pub fn familiar(&self) -> String {
         let whole = self.to_string();
         let short = whole.strip_prefix(HUB).and_then(|s| s.strip_prefix('/'));
@@ -280,7 +280,7 @@ mod tests {
         assert!(docker_name(&id[1..]).is_some());
     }
 
-    /// Host, repository, tag and digest, each of the grammar but for a few that are not.
+    /// Host, repository, tag and digest, mostly valid by the grammar.
     fn some_name() -> impl Strategy<Value = String> {
         let host = "(([a-zA-Z0-9]{1,3}(-[a-z0-9]|[.][a-z]{1,3}){0,2}|localhost|\\[[0-9a-f]{0,4}:[0-9a-f:]{0,4}\\]|docker[.]io|index[.]docker[.]io)(:[0-9]{1,3})?/)?";
         let path = "[a-z0-9]{1,3}((__?|[.]|-{1,2}|/)[a-z0-9]{1,3}){0,3}";

@@ -1,4 +1,4 @@
-//! Selecting: the entries of an index that a platform can run, and the one that it runs.
+//! Selection: the entries of an index that a platform can run, and the one that it runs.
 
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -13,9 +13,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 const MAX_NAMED: usize = 16;
 
 impl Index {
-    /// The images that the matcher takes, best first; ties keep the order of the document.
-    /// Those whose platform the root itself tells come before all others, as containerd and
-    /// skopeo see no other.
+    /// The images that the matcher accepts, best first; ties keep the order of the
+    /// document. Those whose platform is in the root itself come before all others, since
+    /// containerd and skopeo see only those.
     pub fn select(&self, matcher: &Matcher) -> Self {
         let is_image = |entry: &Entry| entry.kind == EntryKind::Image;
         let entries = self.entries();
@@ -23,7 +23,7 @@ impl Index {
         self.selection(chosen.into_iter().map(|i| entries[i].clone()).collect())
     }
 
-    /// The places of the entries that the matcher takes, best first.
+    /// The places of the entries that the matcher accepts, best first.
     fn ranked(&self, matcher: &Matcher, is_wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
         let mut known = HashMap::new();
         let mut is_reached = |entry: &Entry| {
@@ -56,9 +56,9 @@ impl Index {
     /// The image that a machine of this platform runs: the first by its default matcher
     /// that is really an image.
     ///
-    /// Fails with the error of a BROKEN entry in whose place one would have been chosen,
-    /// with NOT_FOUND, and, where a layout or archive offers several different images that
-    /// fit equally well, with INVALID_ARGUMENT.
+    /// Fails with the error of a BROKEN entry that would have been chosen, with NOT_FOUND,
+    /// and, where a layout or archive offers several different images that fit equally
+    /// well, with INVALID_ARGUMENT.
     pub fn image_for(&self, platform: &Platform, ctx: &Context) -> Result<Image> {
         ctx.check()?;
         if let [entry] = self.entries()
@@ -86,9 +86,8 @@ impl Index {
         Err(self.no_image_for(platform, &no_images))
     }
 
-    /// INVALID_ARGUMENT where a layout or archive offers another image than that of entry
-    /// `chosen` which fits as well. (Within one root descriptor the first counts, as it
-    /// does for registries.)
+    /// INVALID_ARGUMENT if a layout or archive offers an image that fits as well as that of
+    /// entry `chosen`. (Within one root descriptor the first counts, as for registries.)
     fn expect_no_other(
         &self,
         chosen: usize,
@@ -107,7 +106,7 @@ impl Index {
                 && platforms.is_some_and(|(a, b)| !matcher.less(a, b) && !matcher.less(b, a))
         };
         let digest = |entry: &Entry| entry.descriptor.as_ref().map(|d| d.digest.clone());
-        // Without names, an index.json that tells platforms is an index like any other.
+        // Without names, an index.json with platforms is an index like any other.
         let is_nameless = |entry: &Entry| self.name(entry).is_none();
         let is_index = is_nameless(first) && first.way.begins_with_platform;
         let is_other = |i: &&usize| {
@@ -149,7 +148,7 @@ impl Index {
         }
     }
 
-    /// NOT_FOUND, with the platforms that there are.
+    /// NOT_FOUND, naming the available platforms.
     fn no_image_for(&self, platform: &Platform, no_images: &HashSet<usize>) -> Error {
         let images = self.entries().iter().enumerate();
         let images = images.filter(|(i, e)| e.kind == EntryKind::Image && !no_images.contains(i));

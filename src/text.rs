@@ -1,4 +1,4 @@
-//! Text as the library's users can take it.
+//! Text that can be passed to C.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 
 /// UTF-8 text without U+0000, kept with a NUL behind it; clones share it.
 ///
-/// A C string ends at its first NUL: a document that has one inside a text would be
-/// read differently by a C program and by everybody else. This type is the proof that
-/// the text was checked, and the NUL behind it lets the text be lent to C without a copy.
+/// A C string ends at its first NUL: a document with a NUL inside a text would be read
+/// differently by C programs and others. This type proves that the text was checked, and
+/// the NUL after it allows lending the text to C without a copy.
 #[derive(Clone)]
 pub struct Text(Arc<str>);
 
@@ -26,7 +26,7 @@ impl Text {
         if text.is_empty() {
             return Some(EMPTY.clone());
         }
-        // Most texts are short, and then cost this one allocation.
+        // Most texts are short, and need only this one allocation.
         let mut short = [0; 96];
         if let Some(room) = short.get_mut(..text.len() + 1) {
             room[..text.len()].copy_from_slice(text.as_bytes());
@@ -181,12 +181,12 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Characters of a foreign text that an error message repeats.
+/// The most characters of a foreign text in an error message.
 const MAX_QUOTE: usize = 256;
 
-/// Writes text that came from a document, a callback or a file name so that it stays on
-/// one line and does nothing to a terminal: see [`visible`]. What goes on for longer than
-/// 256 characters is cut, since an error is no place for a string of 4 MiB.
+/// Writes text that came from a document, a callback or a file name so that it stays on one
+/// line and does nothing to a terminal: see [`visible`]. Text longer than 256 characters is
+/// truncated, since a message should not contain a string of 4 MiB.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -205,7 +205,7 @@ pub fn visible(text: &str) -> String {
     for c in text.chars() {
         match c {
             ' '..='~' => visible.push(c),
-            // Behind another character: a combining mark is only escaped on its own.
+            // After another character, since a combining mark is only escaped on its own.
             _ => visible.extend(String::from_iter(['x', c]).escape_debug().skip(1)),
         }
     }

@@ -1,7 +1,7 @@
 //! Lists and maps of texts, each in few allocations whatever its length.
 //!
 //! A hostile document may hold a list of a million texts of one byte. As a `Vec<Text>` it
-//! would take twelve times the memory of the JSON that wrote it.
+//! would take twelve times the memory of its JSON.
 
 use crate::text::{Text, TextRef};
 use std::fmt;
@@ -67,7 +67,7 @@ impl fmt::Debug for TextList {
     }
 }
 
-/// A [`TextList`] in the making.
+/// Builds a [`TextList`].
 #[derive(Default)]
 pub struct TextListBuilder {
     joined: String,
@@ -163,7 +163,7 @@ impl fmt::Debug for TextMap {
     }
 }
 
-/// A [`TextMap`] in the making.
+/// Builds a [`TextMap`].
 #[derive(Default)]
 pub struct TextMapBuilder(TextListBuilder);
 

@@ -9,14 +9,14 @@ pub struct Step {
     pub written: usize,
 }
 
-/// Undoes a compression over any number of members or frames.
+/// Decompresses any number of members, streams or frames.
 pub trait Decoder: Send {
-    /// Goes on with `input` and writes to `out`, which has room. A step with input reads
-    /// or writes at least a byte; one that leaves input unread or has filled `out` may
-    /// have more to give.
+    /// Decompresses from `input` into `out`, which has room. A step with input reads or
+    /// writes at least one byte; after a step that left input unread or filled `out` there
+    /// may be more output.
     fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step>;
 
-    /// A step that is known to be one: no loop over steps goes on forever.
+    /// Runs a step and checks that it made progress, so that no loop over steps is endless.
     fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step> {
         let step = self.step(input, out)?;
         if step == Step::default() && !input.is_empty() {
@@ -28,8 +28,8 @@ pub trait Decoder: Send {
     /// Ends the input: MALFORMED within a member, frame or stream.
     fn finish(&mut self) -> Result<()>;
 
-    /// Bytes to unpack at once. The more, the less often the thread that unpacks and the
-    /// one that hashes wait for each other; but some chunks of that size, with what the
-    /// decoder holds beside its window, are to stay below 1 MiB.
+    /// Bytes unpacked at once. Larger chunks make the decompressing and the hashing thread
+    /// wait for each other less often; but several chunks and the decoder's memory beside
+    /// its window must stay below 1 MiB together.
     fn room(&self) -> usize;
 }

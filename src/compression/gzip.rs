@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress};
 /// Any number of members, one after the other. zlib checks what each says about itself:
 /// method, reserved flags, header CRC, and at its end CRC and length.
 pub struct Gzip {
-    /// The member that is being read; none between two.
+    /// The member that is being read; `None` between two.
     member: Option<Decompress>,
 }
 
@@ -39,7 +39,8 @@ impl Decoder for Gzip {
             .decompress(input, out, FlushDecompress::None)
             .map_err(|e| {
                 let found = match e.message() {
-                    // The message of zlib-rs if it continued after the first fault.
+                    // The message that zlib-rs gives if it is called again after the first
+                    // fault.
                     None | Some("repeated call with bad state") => "invalid compressed data",
                     Some(found) => found,
                 };
@@ -78,7 +79,7 @@ mod tests {
             (0..len).for_each(|i| self.bit(value >> i & 1));
         }
 
-        /// Huffman codes stand the other way round.
+        /// Huffman codes are packed with their highest bit first.
         fn code(&mut self, code: u32, len: u32) {
             (0..len).rev().for_each(|i| self.bit(code >> i & 1));
         }
@@ -94,8 +95,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_deflate_is_told_as_such() {
-        // A block of fixed codes in which, among letters enough for the fast way, a match
-        // looks back 32 KiB where there are 300 bytes.
+        // A block of fixed codes, long enough for zlib's fast path, with a match that
+        // refers 32 KiB back when there are only 300 bytes.
         let mut bits = Bits::default();
         bits.number(0b011, 3);
         let letters = |bits: &mut Bits, count| (0..count).for_each(|_| bits.code(0x30 + 97, 8));

@@ -1,7 +1,7 @@
 //! How a blob is compressed, detected by its content, and decoders for it.
 //!
-//! Media types are ignored: they are often wrong, and a reader that believes them would
-//! see other content than one that goes by the bytes.
+//! Media types are ignored: they are often wrong, and a reader that trusts them would see
+//! other content than one that looks at the bytes.
 
 mod bzip2;
 mod decoder;
@@ -155,8 +155,8 @@ mod tests {
             let fits = Compression::of(header.as_bytes());
             assert_eq!(fits, Compression::None, "{magic:x?}");
 
-            // Another byte in the name, and it is no longer a tar header; nor is what
-            // ends before its header does.
+            // With another byte in the name the checksum is wrong; a header that is cut off
+            // is none either.
             let whole = *header.as_bytes();
             header.as_mut_bytes()[50] ^= 1;
             for head in [&header.as_bytes()[..], &whole[..511]] {
@@ -170,7 +170,7 @@ mod tests {
     fn tar_checksums_over_signed_bytes_fit_too() {
         let mut header = tar_header(b"\x1F\x8B\x08");
         let unsigned = header.cksum().unwrap();
-        // Two bytes of the name are 0x80 or more or, as here, one: 0x8B is 256 less.
+        // One byte of the name is 0x80 or more: read as signed, 0x8B is 256 less.
         let signed = format!("{:06o}\0 ", unsigned - 256);
         header.as_old_mut().cksum.copy_from_slice(signed.as_bytes());
         assert_eq!(Compression::of(header.as_bytes()), Compression::None);

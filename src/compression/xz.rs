@@ -12,12 +12,12 @@ use std::sync::LazyLock;
 pub struct Xz {
     streams: Stream,
     max_dictionary: u64,
-    /// A failure behind bytes that were decoded, and are handed out before it.
+    /// A failure after decoded bytes, which are handed out first.
     failure: Option<Error>,
 }
 
 impl Xz {
-    /// Takes dictionaries of up to `max_dictionary` bytes.
+    /// A decoder that accepts dictionaries of up to `max_dictionary` bytes.
     pub fn new(max_dictionary: u64) -> Result<Self> {
         Ok(Self {
             streams: decoder(memory_limit(max_dictionary))
@@ -86,9 +86,10 @@ fn memory_limit(max_dictionary: u64) -> u64 {
     too_large.map_or(u64::MAX, |size| size + *OVERHEAD - 1)
 }
 
-/// The least memory that liblzma says a block needs beside its dictionary. It depends on
-/// the version and on the machine, and nothing asks for it safely: the smallest limit
-/// under which liblzma takes a block with the smallest dictionary is searched for.
+/// The least memory that a block needs beside its dictionary, according to liblzma. It
+/// depends on the version and on the machine, and no safe function returns it, so this
+/// searches for the smallest limit under which liblzma accepts a block with the smallest
+/// dictionary.
 static OVERHEAD: LazyLock<u64> = LazyLock::new(|| {
     let takes = |limit| {
         decoder(limit)
@@ -191,7 +192,7 @@ mod tests {
     fn the_limit_holds_for_each_block() {
         let stored = [with_dictionary(4096, |_| {}), with_dictionary(8192, |_| {})].concat();
         assert_eq!(unpack(&stored, 8192).unwrap(), b"contentcontent");
-        // What comes before the large dictionary is handed out.
+        // The content before the large dictionary is handed out.
         let mut xz = Xz::new(4096).unwrap();
         let mut out = [0; 100];
         assert_eq!(xz.decode(&stored, &mut out).unwrap().written, 7);

@@ -1,5 +1,5 @@
-//! Reads image configurations. Keys count in any case, as they do for Go: published
-//! Windows base images say `rootfS`.
+//! Reads image configurations. Keys match in any case, as in Go: published Windows base
+//! images have `rootfS`.
 
 use super::descriptor::{PlatformFields, UNREAD, read_digest};
 use crate::config::{Config, DigestList, DigestListBuilder, HistoryBuilder};
@@ -97,7 +97,7 @@ fn read_execution(p: &mut Parser<'_>, config: &mut Config) -> Result<(), Fault> 
     })
 }
 
-/// A list of words; one word may stand for itself, as in Docker.
+/// A list of words; a string counts as a list of one word, as in Docker.
 fn words(p: &mut Parser<'_>) -> Result<TextList, Fault> {
     if p.peek() != Some(b'"') {
         return p.texts();

@@ -19,7 +19,8 @@ pub const INDEX: &str = "index.json";
 
 /// The annotation with an entry's name.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The annotation of containerd and docker with the full name, [`REF_NAME`] being the tag alone.
+/// The annotation of containerd and docker with the full name; their [`REF_NAME`] is the tag
+/// alone.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// Checks the content of [`MARKER`]; UNSUPPORTED for another version.

@@ -1,4 +1,4 @@
-//! Reads indexes and manifests, as what they are by their fields.
+//! Reads indexes and manifests; the fields decide which it is.
 
 use super::descriptor::{DescriptorReader, UNREAD, no_media_type, platform_as_in_go};
 use super::types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
@@ -9,7 +9,8 @@ use crate::media_type::{self, Kind};
 use crate::text::{Escaped, Text};
 use std::sync::Arc;
 
-/// Of both kinds: a key that Go would take for one of the other kind is as misleading.
+/// The keys of both kinds: one that Go would match with a key of the other kind is just as
+/// misleading.
 const DEFINED: Defined = Defined::exactly(&[
     "schemaVersion",
     "mediaType",
@@ -44,16 +45,16 @@ struct Fields {
 }
 
 impl Document {
-    /// Reads an index or manifest. Of an index at most `max_children` and one more are
-    /// kept: nobody may visit more.
+    /// Reads an index or manifest. Keeps at most `max_children` + 1 children of an index: a
+    /// walk visits no more.
     pub fn parse(document: &[u8], max_children: u32) -> Result<Self> {
         Ok(json::document(document, |p| Fields::read(p, max_children))?.document()?)
     }
 }
 
 impl Root {
-    /// As [`Document::parse`], but a document with a media type of its own that is none of
-    /// an index or manifest is unknown, whatever its fields.
+    /// As [`Document::parse`], but a document whose own media type is not that of an index
+    /// or manifest is unknown, whatever its fields.
     pub fn parse(document: &[u8], max_children: u32) -> Result<Self> {
         let media_type = |p: &mut Parser<'_>| {
             let mut media_type = None;

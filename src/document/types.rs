@@ -14,17 +14,17 @@ pub enum Document {
     Manifest(ManifestDocument),
 }
 
-/// A document to start from.
+/// A root document.
 #[derive(Debug)]
 pub enum Root {
     Document(Document),
-    /// Its own media type, which is none of an index or manifest.
+    /// Its own media type, which is not that of an index or manifest.
     Unknown(Text),
 }
 
 #[derive(Debug, Default)]
 pub struct IndexDocument {
-    /// As written, if it was.
+    /// As written; `None` if absent.
     pub media_type: Option<Text>,
     /// The manifests and indexes named, in order; an invalid one does not affect the others.
     pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
@@ -33,16 +33,16 @@ pub struct IndexDocument {
 /// A child of an index that cannot be followed.
 #[derive(Debug)]
 pub struct BadChild {
-    /// `None` where it could not even be read; there where its embedded data does not fit.
+    /// `None` if it could not be read; present if only its embedded data is wrong.
     pub descriptor: Option<Arc<Descriptor>>,
-    /// The platform that other readers may see where there is no descriptor.
+    /// The platform that other readers may see, if there is no descriptor.
     pub platform: Option<Arc<Platform>>,
     pub error: Error,
 }
 
 #[derive(Debug)]
 pub struct ManifestDocument {
-    /// As written, if it was.
+    /// As written; `None` if absent.
     pub media_type: Option<Text>,
     pub artifact_type: Option<Text>,
     pub config: Arc<Descriptor>,

@@ -1,5 +1,5 @@
-//! The one writer of new documents: the same content gives the same bytes, whenever and
-//! wherever it is written. Loaded documents are never rewritten here.
+//! The only writer of new documents: the same content always gives the same bytes. Loaded
+//! documents are never rewritten here.
 
 use crate::descriptor::{Annotations, Descriptor};
 use crate::platform::Platform;
@@ -8,7 +8,7 @@ use crate::text_list::TextList;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A JSON object whose members stand in the order in which they were written.
+/// A JSON object that keeps its members in the order of writing.
 #[derive(Default)]
 pub struct ObjectWriter(String);
 

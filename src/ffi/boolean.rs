@@ -1,4 +1,5 @@
 //! Truth values.
 
-/// 1 or 0. C's own bool is one byte, which the bindings of several languages read as four.
+/// A truth value: 1 or 0. C's own bool is one byte, which the bindings of several languages
+/// read as four.
 pub type ociimg_bool = i32;

@@ -1,9 +1,9 @@
-//! Callbacks: what they may do with the call they serve, and how the library runs them.
+//! Callbacks: the call object that they receive, and how the library runs them.
 //!
-//! [`run`] is the one way to call back into the program: for the tables of loaders and of
-//! sinks alike. It checks for cancellation first, clears the stack, and translates what the
-//! callback returned and recorded. The caller fills in outputs before with values that no
-//! callback can mean (NULL, `usize::MAX`) and checks them after, with [`broke_contract`].
+//! [`run`] is the only way to call back into the program, for the tables of both loaders
+//! and sinks. It checks for cancellation first, clears the stack, and translates what the
+//! callback returned and recorded. The caller first sets outputs to values that no callback
+//! can return (NULL, `usize::MAX`) and checks them afterwards, with [`broke_contract`].
 //!
 //! ```text
 //! let mut stream = ptr::null_mut();
@@ -51,20 +51,20 @@ impl ociimg_call {
     }
 }
 
-/// Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
-/// that a callback can end with
+/// Records the failure of the callback, and returns `status` (OCIIMG_STATUS_CALLBACK for
+/// 0), so that a callback can end with
 ///
 ///     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
 ///
-/// The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
+/// The last record counts; all are ignored if the callback then returns OCIIMG_STATUS_OK.
 /// The returned status decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
 /// OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
 /// a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
 /// OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
 /// else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
-/// ociimg_error_callback_code returns, and message part of ociimg_error_message.
-/// message is copied and may be NULL; bytes that are not UTF-8 are replaced, characters that
-/// are not printable are escaped. For a NULL call nothing is recorded.
+/// ociimg_error_callback_code returns, and message part of ociimg_error_message. message is
+/// copied and may be NULL; bytes that are not UTF-8 are replaced, characters that are not
+/// printable are escaped. A NULL call records nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_call_fail(
     call: *mut ociimg_call,
@@ -119,7 +119,7 @@ pub extern "C" fn ociimg_call_user_data(call: Option<&ociimg_call>) -> *mut c_vo
     })
 }
 
-/// Whose callback runs: decides which statuses it may return to the caller.
+/// The owner of a callback, which decides the statuses that it may return to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Loader,
@@ -141,7 +141,7 @@ impl Role {
     }
 }
 
-/// Runs one callback, and makes an error of what it returned and recorded.
+/// Runs one callback, and makes an error from its status and its record.
 pub(super) fn run(
     role: Role,
     name: &str,
@@ -167,19 +167,19 @@ pub(super) fn run(
     Err(Error::new(status, format_args!("{name}: {message}")).with_callback_code(callback_code))
 }
 
-/// The error of a callback that returned OK with outputs that cannot be.
+/// The error of a callback that returned OK with invalid outputs.
 pub(super) fn broke_contract(name: &str, found: impl fmt::Display) -> Error {
     Error::callback_contract(format_args!("{name} returned OK, but {found}"))
 }
 
 /// Clears the stack that a callback is about to run on.
 ///
-/// Callbacks of other languages are often closures of libffi. One that raises before it has
-/// a result (Python's ctypes) returns stale stack bytes, which may happen to be a valid
-/// status such as 2 (NOT_FOUND). Zeroing the stack makes that value 0, and the pre-filled
-/// outputs then reveal that nothing was written. The arguments of the callback are computed
-/// before, so that they leave nothing there. Such a closure keeps its result within a few
-/// hundred bytes.
+/// Callbacks of other languages are often closures of libffi. One that raises before it
+/// sets a result (Python's ctypes) returns stale stack bytes, which may happen to be a
+/// valid status such as 2 (NOT_FOUND). Zeroing the stack makes that value 0, and the
+/// pre-filled outputs then reveal that nothing was written. The arguments of the callback
+/// are computed earlier, so they leave nothing on the stack. Such a closure keeps its
+/// result within a few hundred bytes.
 #[inline(never)]
 fn clear_stack() {
     black_box(&mut [0u8; 1024]);

@@ -1,6 +1,6 @@
-//! How layers and archives are compressed.
+//! The compression of layers and archives.
 
-/// How something is compressed: one of the OCIIMG_COMPRESSION_ constants.
+/// A compression: one of the OCIIMG_COMPRESSION_ constants.
 pub type ociimg_compression = i32;
 
 /// cbindgen:prefix-with-name=false
@@ -11,7 +11,7 @@ pub type ociimg_compression = i32;
 pub enum ociimg_compression_values {
     /// gzip for a layer, none for an archive as a whole.
     OCIIMG_COMPRESSION_DEFAULT = 0,
-    /// Not at all.
+    /// No compression.
     OCIIMG_COMPRESSION_NONE = 1,
     /// gzip (RFC 1952).
     OCIIMG_COMPRESSION_GZIP = 2,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
 pub struct ociimg_config {
     document: Arc<Verified<Config>>,
-    /// The places of the image's layers that the history can speak of.
+    /// The places of the image's layers to which history steps can refer.
     layers: Box<[u32]>,
 }
 
@@ -78,7 +78,7 @@ pub extern "C" fn ociimg_config_stop_signal(config: Option<&ociimg_config>) -> *
     get_text(config, |c| c.content().stop_signal.as_ref())
 }
 
-/// How many environment variables; 0 for NULL.
+/// The number of environment variables; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_env_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().env.len())
@@ -90,7 +90,7 @@ pub extern "C" fn ociimg_config_env_at(config: Option<&ociimg_config>, i: size_t
     get_item(config, |c| c.content().env.get(i))
 }
 
-/// How many words of the entrypoint; 0 for NULL.
+/// The number of words of the entrypoint; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_entrypoint_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().entrypoint.len())
@@ -105,7 +105,8 @@ pub extern "C" fn ociimg_config_entrypoint_at(
     get_item(config, |c| c.content().entrypoint.get(i))
 }
 
-/// How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
+/// The number of words of the command (arguments of the entrypoint, if there is one); 0 for
+/// NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_cmd_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().cmd.len())
@@ -117,7 +118,7 @@ pub extern "C" fn ociimg_config_cmd_at(config: Option<&ociimg_config>, i: size_t
     get_item(config, |c| c.content().cmd.get(i))
 }
 
-/// How many ports the image exposes; 0 for NULL.
+/// The number of ports that the image exposes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_exposed_port_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().exposed_ports.len())
@@ -132,7 +133,7 @@ pub extern "C" fn ociimg_config_exposed_port_at(
     get_item(config, |c| c.content().exposed_ports.get(i))
 }
 
-/// How many volumes the image has; 0 for NULL.
+/// The number of volumes of the image; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_volume_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().volumes.len())
@@ -147,14 +148,15 @@ pub extern "C" fn ociimg_config_volume_at(
     get_item(config, |c| c.content().volumes.get(i))
 }
 
-/// How many labels; 0 for NULL.
+/// The number of labels; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_label_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().labels.len())
 }
 
-/// The label at a place, in the order of the document: true, with key and value, either of
-/// which may be NULL where it is not wanted; false beyond the end, both NULL.
+/// Returns true and sets key and value for the label at a place, in the order of the
+/// document; either pointer may be NULL. Beyond the end it returns false and sets both to
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_label_at(
     config: Option<&ociimg_config>,
@@ -176,7 +178,7 @@ pub unsafe extern "C" fn ociimg_config_label(
     unsafe { get_annotation(config, key, |c| &c.content().labels) }
 }
 
-/// How many steps the history has, which need not fit the layers; 0 for NULL.
+/// The number of steps of the history, which need not fit the layers; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_history_count(config: Option<&ociimg_config>) -> size_t {
     get(config, 0, |c| c.content().history.len())
@@ -229,9 +231,9 @@ pub extern "C" fn ociimg_config_history_empty_layer(
     })
 }
 
-/// Tells the layer that the step at a place made: true, with its place in the image; false,
-/// with 0, where it made none, and where the history does not fit the layers. layer may be
-/// NULL.
+/// Returns true and sets *layer to the place in the image of the layer that the step at a
+/// place made. Returns false and sets it to 0 if the step made none, or if the history does
+/// not fit the layers. layer may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_history_layer(
     config: Option<&ociimg_config>,
@@ -247,8 +249,8 @@ pub unsafe extern "C" fn ociimg_config_history_layer(
     place.is_some().into()
 }
 
-/// Returns the platform that the config says it is for, whatever an index says; NULL where
-/// it lacks os or architecture. The caller frees it with ociimg_platform_free.
+/// Returns the platform in the config, whatever an index has; NULL if os or architecture is
+/// absent. The caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_config_platform(config: Option<&ociimg_config>) -> *mut ociimg_platform {
     get_new(config, |c| Some(c.content().platform.clone()?.into()))
@@ -256,7 +258,7 @@ pub extern "C" fn ociimg_config_platform(config: Option<&ociimg_config>) -> *mut
 
 /// Returns the value at a JSON pointer (RFC 6901: "/config/Healthcheck"; "" is the whole
 /// document) as written in the config, and its length in bytes; len may be NULL. Not
-/// NUL-terminated. NULL and 0 where there is nothing, and for a pointer that is none.
+/// NUL-terminated. NULL and 0 if there is nothing, and for an invalid pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_config_json_at(
     config: Option<&ociimg_config>,

@@ -93,7 +93,8 @@ unsafe fn json_of_caller<'a>(json: *const u8, len: size_t) -> Result<Option<&'a 
     }
 }
 
-/// Sets when the config was made, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or "" removes it. Runs no callback.
+/// Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or ""
+/// removes it. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -168,8 +169,8 @@ pub unsafe extern "C" fn ociimg_image_set_stop_signal(
     unsafe { set_text(image, value, err, Image::set_stop_signal) }
 }
 
-/// Sets the words that the command starts with; NULL removes it, words with a count of 0 write an empty list. The command (Cmd)
-/// stays. Words may be "". Runs no callback.
+/// Sets the entrypoint; NULL removes it, words with a count of 0 write an empty list. The command
+/// (Cmd) stays. Words may be "". Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -185,8 +186,9 @@ pub unsafe extern "C" fn ociimg_image_set_entrypoint(
     unsafe { set_words(image, words, count, err, Image::set_entrypoint) }
 }
 
-/// Sets the command, or the arguments of the entrypoint; NULL removes it, words with a count of 0 write an empty list. The entrypoint
-/// stays. Words may be "". Runs no callback.
+/// Sets the command, which is the arguments of the entrypoint if there is one; NULL removes it,
+/// words with a count of 0 write an empty list. The entrypoint stays. Words may be "". Runs no
+/// callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -202,8 +204,8 @@ pub unsafe extern "C" fn ociimg_image_set_cmd(
     unsafe { set_words(image, words, count, err, Image::set_cmd) }
 }
 
-/// Sets a variable of the environment; NULL as value removes it. One that is there keeps its
-/// place; if it is named twice, the first place gets the value and the others go. Runs no
+/// Sets a variable of the environment; NULL as value removes it. An existing variable keeps
+/// its place; of duplicates the first gets the value and the others are removed. Runs no
 /// callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or holds "=",
@@ -221,7 +223,7 @@ pub unsafe extern "C" fn ociimg_image_set_env(
     unsafe { set_pair(image, (name, "name"), value, err, Image::set_env) }
 }
 
-/// Sets a label of the config; NULL as value removes it. One that is there keeps its place, a
+/// Sets a label of the config; NULL as value removes it. An existing label keeps its place, a
 /// new one goes last. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
@@ -239,8 +241,8 @@ pub unsafe extern "C" fn ociimg_image_set_label(
     unsafe { set_pair(image, (key, "key"), value, err, Image::set_label) }
 }
 
-/// Sets an annotation of the manifest; NULL as value removes it. One that is there keeps its
-/// place, a new one goes last. Runs no callback.
+/// Sets an annotation of the manifest; NULL as value removes it. An existing annotation
+/// keeps its place, a new one goes last. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
 /// not UTF-8), OCIIMG_STATUS_UNSUPPORTED (a Docker image) or OCIIMG_STATUS_BUSY (the image is in
@@ -257,7 +259,8 @@ pub unsafe extern "C" fn ociimg_image_set_annotation(
     unsafe { set_pair(image, (key, "key"), value, err, Image::set_annotation) }
 }
 
-/// Adds a port that a container exposes ("80", "80/tcp"), or removes it if present is 0. Runs no callback.
+/// Adds a port that a container exposes ("80", "80/tcp"); removes it if present is 0. Runs no
+/// callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, port is NULL, "" or not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -277,7 +280,8 @@ pub unsafe extern "C" fn ociimg_image_set_exposed_port(
     }
 }
 
-/// Adds a directory that a container mounts a volume at, or removes it if present is 0. Runs no callback.
+/// Adds a directory at which a container mounts a volume; removes it if present is 0. Runs no
+/// callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, path is NULL, "" or not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -298,11 +302,11 @@ pub unsafe extern "C" fn ociimg_image_set_volume(
 }
 
 /// Sets one member of the config's "config" object ("Healthcheck") to a JSON value of len
-/// bytes; NULL removes it. The value is held to the rules of loading. Runs no callback.
+/// bytes; NULL removes it. The value must follow the rules of loading. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or not UTF-8),
-/// OCIIMG_STATUS_MALFORMED (no JSON, or not what a config may have there) or OCIIMG_STATUS_BUSY
-/// (the image is in use on another thread). The image stays as it was then.
+/// OCIIMG_STATUS_MALFORMED (invalid JSON, or a value that a config may not have there) or
+/// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_image_set_config_member(
     image: *mut ociimg_image,
@@ -321,13 +325,13 @@ pub unsafe extern "C" fn ociimg_image_set_config_member(
     }
 }
 
-/// Replaces the config by a document of len bytes, which is held to the rules of loading. Its
-/// diff IDs must be those of the layers. The image's platform is the document's from then on.
-/// Runs no callback.
+/// Replaces the config with a document of len bytes, which must follow the rules of loading.
+/// Its diff IDs must be those of the layers. The image then has the document's platform. Runs
+/// no callback.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, other diff IDs), OCIIMG_STATUS_MALFORMED (no
-/// JSON, or no image config) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The
-/// image stays as it was then.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, other diff IDs), OCIIMG_STATUS_MALFORMED
+/// (invalid JSON, or no image config) or OCIIMG_STATUS_BUSY (the image is in use on another
+/// thread). The image stays as it was then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_image_set_config_json(
     image: *mut ociimg_image,

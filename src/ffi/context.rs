@@ -8,15 +8,15 @@ use crate::context::Context;
 use libc::c_void;
 use std::sync::Arc;
 
-/// Cancellation, and a pointer that callbacks find again. Any number of threads may use
-/// one context, and any number of calls run under it. Freed with ociimg_context_free.
+/// Cancellation, and a user pointer for callbacks. Any number of threads may use one
+/// context, and any number of calls run under it. Freed with ociimg_context_free.
 ///
 /// Cancellation is checked before every callback and before every chunk of a reader; calls
-/// and readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+/// and readers under a cancelled context end with OCIIMG_STATUS_CANCELLED, permanently.
 #[derive(Clone)]
 pub struct ociimg_context(Arc<Context>);
 
-/// The program's own pointer, and what it wants called at the end.
+/// The program's own pointer and its destructor.
 pub(super) struct UserData {
     pointer: *mut c_void,
     destroy: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
@@ -43,7 +43,7 @@ impl Drop for UserData {
     }
 }
 
-/// The context of a call; one of its own that nobody cancels for NULL.
+/// The context of a call; for NULL a new one, which is never cancelled.
 ///
 /// # Safety
 /// `ctx` is NULL or a context that is not freed yet.
@@ -52,9 +52,9 @@ pub(super) unsafe fn context(ctx: *const ociimg_context) -> Arc<Context> {
     unsafe { ctx.as_ref() }.map_or_else(Arc::default, |ctx| ctx.0.clone())
 }
 
-/// Makes a context. user_data is never looked into and may be NULL; callbacks get it from
+/// Makes a context. user_data is never dereferenced and may be NULL; callbacks get it from
 /// ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
-/// context, its clones and all that was opened with it are gone, on whichever thread that
+/// context, its clones and everything opened with it are gone, on the thread where that
 /// happens. The caller owns the context and frees it with ociimg_context_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_context_new(
@@ -68,15 +68,15 @@ pub extern "C" fn ociimg_context_new(
     give_some(|| Some(ociimg_context(Arc::new(Context::with_user_data(user_data)))))
 }
 
-/// Returns another handle for the same context, for the one who cancels; it is freed by itself
-/// with ociimg_context_free. NULL for NULL. Any thread.
+/// Returns another handle for the same context, for the code that cancels; it is freed
+/// separately with ociimg_context_free. NULL for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_context_clone(ctx: Option<&ociimg_context>) -> *mut ociimg_context {
     get_new(ctx, |ctx| Some(ctx.clone()))
 }
 
-/// Cancels everything under the context, for good. Any thread, signal handlers too. A second
-/// call does nothing more, NULL nothing at all.
+/// Cancels everything under the context, permanently. Any thread, signal handlers too. A
+/// second call and NULL do nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_context_cancel(ctx: Option<&ociimg_context>) {
     get(ctx, (), |ctx| ctx.0.cancel())
@@ -88,7 +88,7 @@ pub extern "C" fn ociimg_context_is_cancelled(ctx: Option<&ociimg_context>) -> o
     get_bool(ctx, |ctx| ctx.0.is_cancelled())
 }
 
-/// Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
+/// Frees this handle of a context; NULL does nothing. Calls and readers under it continue.
 /// Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_context_free(ctx: *mut ociimg_context) {

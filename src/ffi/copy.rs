@@ -33,11 +33,11 @@ pub enum ociimg_copy_event_values {
     /// A blob was copied: read, verified, written and committed.
     OCIIMG_COPY_BLOB_DONE = 2,
     /// A blob was not copied: the sink has it already (blob_bytes is its size), or it is
-    /// left out (blob_bytes is 0).
+    /// skipped (blob_bytes is 0).
     OCIIMG_COPY_BLOB_SKIPPED = 3,
     /// The bytes written of a blob are lost, since the sink asked for it again or an earlier
-    /// run failed in the middle of it. The one report with which bytes_done and
-    /// bytes_skipped may fall.
+    /// run failed in the middle of it. The only report with which bytes_done and
+    /// bytes_skipped may decrease.
     OCIIMG_COPY_RESTARTED = 4,
     /// A manifest or index below a root was put.
     OCIIMG_COPY_MANIFEST = 5,
@@ -51,21 +51,22 @@ pub enum ociimg_copy_event_values {
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_copy_flag_values {
-    /// Of a selection: copies its root as it is, and below it only what was selected.
+    /// Copies the root of a selection unchanged, and below it only the selected entries.
     OCIIMG_COPY_SPARSE = 1,
-    /// Goes on without content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and without
-    /// BROKEN entries. Content that is there and wrong still fails.
+    /// Skips content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and BROKEN entries.
+    /// Content that is present but wrong still fails.
     OCIIMG_COPY_LEAVE_OUT_MISSING = 2,
-    /// Leaves nondistributable ("foreign") layers out. By default those that the source has
-    /// are copied.
+    /// Skips nondistributable ("foreign") layers. By default those that the source has are
+    /// copied.
     OCIIMG_COPY_SKIP_FOREIGN = 4,
     /// Unpacks the layers of images on the way, and checks their diff IDs. Layers that the
     /// sink has already are not read.
     OCIIMG_COPY_CHECK_DIFF_IDS = 8,
 }
 
-/// How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
-/// manifests), each digest once; when it is done, done and skipped together are the total.
+/// The progress of a copy. bytes_ and blobs_ count all blobs of the copy (configs and
+/// layers, not manifests), each digest once; when it is done, done and skipped together are
+/// the total.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_copy_progress {
@@ -77,13 +78,13 @@ pub struct ociimg_copy_progress {
     pub blob_bytes: u64,
     /// Bytes that were written.
     pub bytes_done: u64,
-    /// Bytes that the sink had already, and those of blobs that are left out.
+    /// Bytes that the sink had already, and those of skipped blobs.
     pub bytes_skipped: u64,
     /// Bytes of all blobs that are known; grows while documents are read.
     pub bytes_total: u64,
     /// Blobs that were copied.
     pub blobs_done: u32,
-    /// Blobs that the sink had already, or that are left out.
+    /// Blobs that the sink had already, and skipped blobs.
     pub blobs_skipped: u32,
     /// All blobs that are known; grows while documents are read.
     pub blobs_total: u32,
@@ -98,25 +99,25 @@ pub struct ociimg_copy_progress {
 pub struct ociimg_copy_options {
     /// sizeof(ociimg_copy_options).
     pub struct_size: size_t,
-    /// The names under which the root is put; copied. A layout or archive that is copied
-    /// from must list exactly one root then. Default: the names that a layout or archive has
-    /// for its roots; of other sources none.
+    /// The names under which the root is put; copied. A layout or archive as the source must
+    /// then list exactly one root. Default: the names that a layout or archive has for its
+    /// roots; of other sources none.
     pub names: *const *const c_char,
-    /// How many names there are.
+    /// The number of names.
     pub name_count: size_t,
     /// OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
     /// OCIIMG_COPY_CHECK_DIFF_IDS, or'ed. Other bits are OCIIMG_STATUS_UNSUPPORTED.
     pub flags: u32,
     /// How often a sink may ask for one blob again (OCIIMG_STATUS_RESTART). Default: 3.
     pub max_restarts: u32,
-    /// Called with user_data as the copy goes on, on the threads that run it: one call at a
-    /// time, in the order in which the counters change. A thread may report what another did.
-    /// No lock is held meanwhile; it may free handles and cancel the context, but not run
-    /// the copy. p is valid until it returns. The function must stay callable until the copy
-    /// is freed and runs no more.
+    /// Called with user_data during the copy, on the threads that run it: one call at a time,
+    /// in the order in which the counters change. A thread may report the work of another. No
+    /// lock is held meanwhile; it may free handles and cancel the context, but not run the
+    /// copy. p is valid until it returns. The function must stay callable until the copy is
+    /// freed and no longer runs.
     pub progress:
         Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, p: *const ociimg_copy_progress)>,
-    /// Handed to progress; never looked into.
+    /// Passed to progress; never dereferenced.
     pub user_data: *mut c_void,
 }
 
@@ -127,8 +128,8 @@ unsafe impl options::Published for ociimg_copy_options {
     const NAME: &'static str = "ociimg_copy_options";
 }
 
-/// A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
-/// any time: runs go on.
+/// A copy from a source to a sink, with its progress. Freed with ociimg_copy_free, at any
+/// time: running calls continue.
 pub struct ociimg_copy(Copy);
 
 /// The observer of a program.
@@ -245,16 +246,16 @@ fn copy_of_image(
     Copy::new(Source::of_image(&image.snapshot()?), sink.clone(), options)
 }
 
-/// A copy of an index with all that is below its root: nested indexes, images, artifacts,
-/// attestations, and unknown content as it is. Nothing is read or written before
-/// ociimg_copy_run, and no callback runs. What index.json of a layout or archive lists are
-/// roots of their own, each put under its name. index, sink and options may be freed
+/// Makes a copy of an index with everything below its root: nested indexes, images,
+/// artifacts, attestations and unknown content. Nothing is read or written before
+/// ociimg_copy_run, and no callback runs. The entries of a layout's or archive's index.json
+/// are separate roots, each put under its name. index, sink and options may be freed
 /// afterwards. opts may be NULL. The caller frees *out with ociimg_copy_free.
 ///
-/// Bytes and digests never change. Blobs come first, then each manifest after all that it
-/// names; the roots come last. Each digest is written once, however often it is named, and
-/// every blob is verified on the way. A manifest that the sink has already says nothing
-/// about what it names: that is looked for nevertheless.
+/// Bytes and digests never change. Blobs come first, then each manifest after everything
+/// that it names; the roots come last. Each digest is written once, however often it is
+/// named, and every blob is verified on the way. Content that a manifest names is checked
+/// even if the sink has the manifest already.
 ///
 /// Fails with the statuses of options, and with OCIIMG_STATUS_INVALID_ARGUMENT for a name
 /// that is "", for a selection without OCIIMG_COPY_SPARSE, since it has no document of its
@@ -279,8 +280,8 @@ pub unsafe extern "C" fn ociimg_copy_new(
     }
 }
 
-/// As ociimg_copy_new, of a single image as it is now: what is changed afterwards does not
-/// show. Its manifest is the root.
+/// As ociimg_copy_new, for a snapshot of a single image: later changes have no effect. Its
+/// manifest is the root.
 ///
 /// Fails as ociimg_copy_new does.
 #[unsafe(no_mangle)]
@@ -303,26 +304,25 @@ pub unsafe extern "C" fn ociimg_copy_new_image(
     }
 }
 
-/// Works until all is copied. Any number of the program's threads may run one copy at once:
-/// each takes the next blob, and all return when everything is copied or one of them failed.
-/// The library starts no thread; callbacks of loader, sink and progress run on the threads
-/// that run the copy, under the context of their thread. ctx may be NULL; cancelling that of
-/// one thread ends the run of all with OCIIMG_STATUS_CANCELLED. Memory does not grow with
-/// the sizes of blobs.
+/// Works until everything is copied. Any number of the program's threads may run one copy at
+/// once: each takes the next blob, and all return when everything is copied or one of them
+/// failed. The library starts no thread; callbacks of loader, sink and progress run on the
+/// threads that run the copy, under the context of their thread. ctx may be NULL; cancelling
+/// that of one thread ends the run of all with OCIIMG_STATUS_CANCELLED. Memory does not grow
+/// with the sizes of blobs.
 ///
-/// After a failure the next call goes on where it stopped: what was committed is not copied
-/// again. A call when everything is copied does nothing.
+/// After a failure the next call continues: committed content is not copied again. A call
+/// after everything is copied does nothing.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
 /// OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
-/// another copy to the same sink while max_streams blobs are open.
-/// With the statuses of a source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with
-/// OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED
-/// for the load's max_document_size and for more than 1048576 blobs; and with the error of a
-/// BROKEN entry. With the statuses of a sink's callbacks, OCIIMG_STATUS_IO,
-/// OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where
-/// a sink asks for a blob more than max_restarts times. When one thread fails, all give its
-/// error.
+/// another copy to the same sink while max_streams blobs are open. With the statuses of a
+/// source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with OCIIMG_COPY_CHECK_DIFF_IDS,
+/// a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED for the load's
+/// max_document_size and for more than 1048576 blobs; and with the error of a BROKEN entry.
+/// With the statuses of a sink's callbacks, OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS and
+/// OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where a sink asks for a blob
+/// more than max_restarts times. When one thread fails, all return its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_copy_run(
     copy: *const ociimg_copy,
@@ -333,17 +333,17 @@ pub unsafe extern "C" fn ociimg_copy_run(
     unsafe { status(err, || hold(copy, "copy")?.0.run(&context(ctx))) }
 }
 
-/// Frees this handle of a copy; NULL does nothing. A run that is going on is not ended. Any
-/// thread, callbacks too.
+/// Frees this handle of a copy; NULL does nothing. A running call continues. Any thread,
+/// callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_copy_free(copy: *mut ociimg_copy) {
     // SAFETY: a copy of ours or NULL, given back once.
     unsafe { free(copy) }
 }
 
-/// Copies an index on this thread, running the callbacks of loader and sink: ociimg_copy_new
-/// with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
-/// an archive is only there after ociimg_sink_finish.
+/// Copies an index on this thread and runs the callbacks of loader and sink: ociimg_copy_new with
+/// this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as
+/// NULL. The sink is not finished: an archive appears only after ociimg_sink_finish.
 ///
 /// Fails as ociimg_copy_new and ociimg_copy_run do.
 #[unsafe(no_mangle)]
@@ -366,9 +366,10 @@ pub unsafe extern "C" fn ociimg_index_write(
     }
 }
 
-/// Copies an image as it is now on this thread, running the callbacks of loader and sink:
-/// ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
-/// sink is not finished: an archive is only there after ociimg_sink_finish.
+/// Copies a snapshot of an image on this thread and runs the callbacks of loader and sink:
+/// ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx
+/// may be NULL; "" counts as NULL. The sink is not finished: an archive is only there after
+/// ociimg_sink_finish.
 ///
 /// Fails as ociimg_copy_new_image and ociimg_copy_run do.
 #[unsafe(no_mangle)]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
 pub struct ociimg_descriptor(pub(super) Arc<Descriptor>);
 
-/// A digest that a caller gives: what is none is his mistake, not a document's.
+/// A caller's digest: an invalid one is INVALID_ARGUMENT, not MALFORMED.
 pub(super) fn digest_argument(text: &str, name: &str) -> Result<Digest> {
     Digest::parse(text).map_err(|e| invalid(format_args!("{name}: {e}")))
 }
@@ -67,7 +67,7 @@ pub extern "C" fn ociimg_descriptor_platform(
     })
 }
 
-/// How many URLs the descriptor names; 0 for NULL. They are handed over, never followed.
+/// The number of URLs of the descriptor; 0 for NULL. The library never follows them.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_descriptor_url_count(descriptor: Option<&ociimg_descriptor>) -> size_t {
     get(descriptor, 0, |d| d.0.urls().len())
@@ -82,7 +82,7 @@ pub extern "C" fn ociimg_descriptor_url_at(
     get_item(descriptor, |d| d.0.urls().get(i))
 }
 
-/// How many annotations the descriptor has; 0 for NULL.
+/// The number of annotations of the descriptor; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_descriptor_annotation_count(
     descriptor: Option<&ociimg_descriptor>,
@@ -90,9 +90,9 @@ pub extern "C" fn ociimg_descriptor_annotation_count(
     get(descriptor, 0, |d| d.0.annotations().len())
 }
 
-/// The annotation at a place, in the order of the document: true, with key and value,
-/// either of which may be NULL where it is not wanted; false beyond the end, both NULL.
-/// The texts live as long as the descriptor.
+/// Returns true and sets key and value for the annotation at a place, in the order of the
+/// document; either pointer may be NULL. Beyond the end it returns false and sets both to
+/// NULL. The texts live as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_annotation_at(
     descriptor: Option<&ociimg_descriptor>,
@@ -114,10 +114,10 @@ pub unsafe extern "C" fn ociimg_descriptor_annotation(
     unsafe { get_annotation(descriptor, key, |d| d.0.annotations()) }
 }
 
-/// The content itself where the document embeds it, decoded, and its length in bytes; len
-/// may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
-/// the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
-/// empty content is a pointer and 0. Lives as long as the descriptor.
+/// The content itself if the document embeds it, decoded, and its length in bytes; len may
+/// be NULL. It was verified, unless the entry is BROKEN because of it, or the digest's
+/// algorithm cannot be checked. NULL and 0 where there is none; empty content is a pointer
+/// and 0. Lives as long as the descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_descriptor_data(
     descriptor: Option<&ociimg_descriptor>,
@@ -127,8 +127,8 @@ pub unsafe extern "C" fn ociimg_descriptor_data(
     unsafe { get_bytes(descriptor, len, |d| d.0.data().map(|data| &**data)) }
 }
 
-/// A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
-/// size is in bytes. The caller frees *out with ociimg_descriptor_free.
+/// Makes a descriptor, for ociimg_index_open_blob. The texts are copied; size is in bytes.
+/// The caller frees *out with ociimg_descriptor_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
 /// algorithm:encoded, a size above 2^63 - 1.

@@ -19,7 +19,7 @@ pub type ociimg_entry_kind = i32;
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_entry_kind_values {
-    /// No entry: beyond the end, or of no index.
+    /// No entry: beyond the end, or index NULL.
     OCIIMG_ENTRY_KIND_NONE = 0,
     /// An image.
     OCIIMG_ENTRY_KIND_IMAGE = 1,

@@ -20,8 +20,8 @@ pub type ociimg_status = i32;
 pub enum ociimg_status_values {
     /// Success.
     OCIIMG_STATUS_OK = 0,
-    /// NULL where it must not be, an index beyond the end, a text that is not UTF-8, a
-    /// platform or digest that can't be parsed, a struct_size that can't be right.
+    /// NULL where it must not be, an index beyond the end, a text that is not UTF-8, an
+    /// invalid platform or digest, an impossible struct_size.
     OCIIMG_STATUS_INVALID_ARGUMENT = 1,
     /// The source has no such file, blob or manifest.
     OCIIMG_STATUS_NOT_FOUND = 2,
@@ -30,9 +30,9 @@ pub enum ociimg_status_values {
     OCIIMG_STATUS_UNSUPPORTED = 3,
     /// JSON, an archive or compressed data breaks its format.
     OCIIMG_STATUS_MALFORMED = 4,
-    /// Content is not what its digest or diff ID says.
+    /// Content does not match its digest or diff ID.
     OCIIMG_STATUS_DIGEST_MISMATCH = 5,
-    /// Content is longer or shorter than its descriptor says.
+    /// Content is longer or shorter than the size in its descriptor.
     OCIIMG_STATUS_SIZE_MISMATCH = 6,
     /// A limit of the options (size of a document or of all, index depth, entries, unpacked
     /// and uncompressed size, window), or one of those that ociimg_loader_open_archive
@@ -44,20 +44,20 @@ pub enum ociimg_status_values {
     OCIIMG_STATUS_CALLBACK = 9,
     /// A callback broke the rules of ociimg_loader_vtable.
     OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
-    /// The operating system failed a built-in source.
+    /// An operation of the operating system failed.
     OCIIMG_STATUS_IO = 11,
-    /// The entry is an artifact, an attestation or an unknown thing.
+    /// The entry is an artifact, an attestation or unknown content.
     OCIIMG_STATUS_NOT_AN_IMAGE = 12,
     /// The reader is in use by the call that runs this callback.
     OCIIMG_STATUS_BUSY = 13,
-    /// A bug in the library, contained: the handle concerned is of no more use, all
-    /// others are. What went wrong is also written to stderr.
+    /// A bug in the library, contained: the handle concerned can no longer be used, all
+    /// others can. Details are also written to stderr.
     OCIIMG_STATUS_INTERNAL = 14,
     /// A sink has the blob already, or a target exists that must be new.
     OCIIMG_STATUS_EXISTS = 15,
     /// From callbacks of a sink only: asks for the blob again, since its written bytes are lost.
     OCIIMG_STATUS_RESTART = 16,
-    /// Somebody else changed the target meanwhile.
+    /// Another program changed the target meanwhile.
     OCIIMG_STATUS_CONFLICT = 17,
     /// Not logged in, or not allowed.
     OCIIMG_STATUS_DENIED = 18,
@@ -65,7 +65,7 @@ pub enum ociimg_status_values {
     OCIIMG_STATUS_UNAVAILABLE = 19,
 }
 
-/// The number that C has for a status.
+/// The number of a status in C.
 pub(super) fn code(status: Status) -> ociimg_status {
     use ociimg_status_values::*;
     let value = match status {
@@ -92,7 +92,7 @@ pub(super) fn code(status: Status) -> ociimg_status {
     value as ociimg_status
 }
 
-/// The status that has this number, if one has.
+/// The status with this number, if there is one.
 pub(super) fn status_of(code: i32) -> Option<Status> {
     Status::ALL
         .into_iter()
@@ -100,8 +100,8 @@ pub(super) fn status_of(code: i32) -> Option<Status> {
 }
 
 /// The name of a status without its prefix, "DIGEST_MISMATCH" for
-/// OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for a number that is none. Static text, never
-/// NULL. Any thread.
+/// OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for any other number. Static text, never NULL.
+/// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_status_name(status: ociimg_status) -> *const c_char {
     static NAMES: LazyLock<Vec<CString>> = LazyLock::new(|| {
@@ -121,7 +121,7 @@ pub extern "C" fn ociimg_status_name(status: ociimg_status) -> *const c_char {
 /// ociimg_error_free.
 pub struct ociimg_error {
     error: Error,
-    /// Usually that of `error`; an error of the program's own may have a number that this
+    /// Usually that of `error`; an error made by the program may have a number that this
     /// version does not know.
     status: ociimg_status,
 }
@@ -137,9 +137,9 @@ impl From<Error> for ociimg_error {
 
 /// Makes an error of the program's own, for companion libraries and bindings: it has this
 /// status, callback_code and message. status is kept as it is, also where this version does
-/// not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
-/// UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
-/// with ociimg_error_free. Any thread.
+/// not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; bytes that
+/// are not UTF-8 are replaced, unprintable characters are escaped. The caller frees the
+/// error with ociimg_error_free. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_error_new(
     status: ociimg_status,
@@ -185,14 +185,14 @@ pub extern "C" fn ociimg_error_digest(err: Option<&ociimg_error>) -> *const c_ch
     get_text(err, |err| err.error.digest())
 }
 
-/// The callback_code that a callback gave to ociimg_call_fail, else 0.
+/// The callback_code passed to ociimg_call_fail, else 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_error_callback_code(err: Option<&ociimg_error>) -> i64 {
     get(err, 0, |err| err.error.callback_code())
 }
 
-/// The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
-/// OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
+/// The operating system's error number (ENOENT, ENOSPC, ...) that caused an
+/// OCIIMG_STATUS_IO or OCIIMG_STATUS_NOT_FOUND; 0 for other errors, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_error_errno(err: Option<&ociimg_error>) -> i32 {
     get(err, 0, |err| err.error.errno())

@@ -1,4 +1,4 @@
-//! Images, as they are read.
+//! Images: reading.
 
 use super::boolean::ociimg_bool;
 use super::config::ociimg_config;
@@ -14,14 +14,14 @@ use std::ffi::CStr;
 use std::ptr;
 use std::sync::{RwLock, TryLockError};
 
-/// An image: a manifest, its config and its layers. Several threads may read one at once;
-/// a function that changes it needs it for itself alone. Owned by the caller and freed with
-/// ociimg_image_free. Layers, configs and clones that came from it stay as they are when it
-/// is changed or freed.
+/// An image: a manifest, its config and its layers. Several threads may read one at once; a
+/// function that changes it needs exclusive use. Owned by the caller and freed with
+/// ociimg_image_free. Layers, configs and clones made from it do not change when it is
+/// changed or freed.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
 pub struct ociimg_image {
-    // Nobody waits for it, and no callback runs under it. It is taken only where a program
+    // Never waited for, and no callback runs under it. It is contended only if a program
     // uses the image on another thread during an edit.
     image: RwLock<Image>,
 }
@@ -35,7 +35,7 @@ impl From<Image> for ociimg_image {
 }
 
 impl ociimg_image {
-    /// A copy of the image as it is now.
+    /// A snapshot of the image.
     pub(super) fn snapshot(&self) -> Result<Image> {
         match self.image.try_read() {
             Ok(image) => Ok(image.clone()),
@@ -110,14 +110,14 @@ pub extern "C" fn ociimg_image_clone(image: Option<&ociimg_image>) -> *mut ociim
     read_new(image, |image| Some(image.clone().into()))
 }
 
-/// The platform that the image is for: the index's for it, as written there, else the
-/// config's; NULL where it has none. The caller frees it with ociimg_platform_free.
+/// The platform of the image: the one in its index, as written, else the config's; NULL if
+/// it has none. The caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_platform(image: Option<&ociimg_image>) -> *mut ociimg_platform {
     read_new(image, |image| Some(image.platform()?.clone().into()))
 }
 
-/// How many layers the image has; 0 for NULL.
+/// The number of layers of the image; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_layer_count(image: Option<&ociimg_image>) -> size_t {
     read(image, 0, Image::layer_count)
@@ -133,15 +133,15 @@ pub extern "C" fn ociimg_image_layer(image: Option<&ociimg_image>, i: size_t) ->
     })
 }
 
-/// How many annotations the manifest has; 0 for NULL.
+/// The number of annotations of the manifest; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_annotation_count(image: Option<&ociimg_image>) -> size_t {
     read(image, 0, |image| image.annotations().len())
 }
 
-/// The manifest's annotation at a place, in the order of the document: true, with key and
-/// value, either of which may be NULL where it is not wanted; false beyond the end, both
-/// NULL. The texts live as long as the image is neither freed nor changed.
+/// Returns true and sets key and value for the manifest's annotation at a place, in the
+/// order of the document; either pointer may be NULL. Beyond the end it returns false and
+/// sets both to NULL. The texts live as long as the image is neither freed nor changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_image_annotation_at(
     image: Option<&ociimg_image>,
@@ -181,9 +181,9 @@ pub unsafe extern "C" fn ociimg_image_annotation(
     })
 }
 
-/// The manifest, and its length in bytes; len may be NULL. Of an image that was not
-/// changed these are the very bytes that were loaded. Not NUL-terminated. NULL and 0 for
-/// NULL. Live as long as the image is neither freed nor changed.
+/// The manifest, and its length in bytes; len may be NULL. For an unchanged image these are
+/// exactly the bytes that were loaded. Not NUL-terminated. NULL and 0 for NULL. Live as
+/// long as the image is neither freed nor changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_image_manifest_json(
     image: Option<&ociimg_image>,

@@ -1,4 +1,4 @@
-//! Images, as they are made, and changes of their layers.
+//! Images: making them, and changing their layers.
 
 use super::error::{ociimg_error, ociimg_status};
 use super::image::ociimg_image;
@@ -29,14 +29,13 @@ pub enum ociimg_format_values {
     OCIIMG_FORMAT_DOCKER = 2,
 }
 
-/// cbindgen:prefix-with-name=false
-/// cbindgen:rename-all=None
-/// Whether a layer that is appended gets a step of history.
+/// cbindgen:prefix-with-name=false cbindgen:rename-all=None Whether an appended layer gets
+/// a step of history.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_history_values {
-    /// If the steps that made layers were as many as the layers before: a base without
-    /// history stays without.
+    /// If the history had one step for each layer before: a base without history stays
+    /// without.
     OCIIMG_HISTORY_BY_RULE = 0,
     OCIIMG_HISTORY_ALWAYS = 1,
     OCIIMG_HISTORY_NEVER = 2,
@@ -52,8 +51,8 @@ pub(super) fn format_of(format: ociimg_format) -> Result<Format> {
     }
 }
 
-/// How a layer is appended, and what its step of history says. A field that is 0, NULL or
-/// "" has its default.
+/// How a layer is appended, and its step of history. A field that is 0, NULL or "" has its
+/// default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_append_options {
@@ -64,11 +63,11 @@ pub struct ociimg_append_options {
     pub created: *const c_char,
     /// The command that made it.
     pub created_by: *const c_char,
-    /// Who made it.
+    /// The person or tool that made it.
     pub author: *const c_char,
     /// A comment on it.
     pub comment: *const c_char,
-    /// Media type of the layer in the manifest, taken as it is; by default that of the
+    /// Media type of the layer in the manifest, used unchanged; by default that of the
     /// manifest's family for the layer's compression.
     pub media_type: *const c_char,
     /// One of the OCIIMG_HISTORY_ constants.
@@ -163,11 +162,11 @@ pub unsafe extern "C" fn ociimg_image_new(
     }
 }
 
-/// Puts a layer on top of an image: its descriptor with annotations and URLs into the
-/// manifest, its diff ID into the config, and a step into the history if opts->history says
-/// so. The layer is read from where it came; the same layer may stand twice. It gets the
-/// media type that the image's family has for it; on an OCI image encrypted layers and those
-/// of unknown types keep theirs. opts may be NULL. Runs no callback.
+/// Puts a layer on top of an image: its descriptor with annotations and URLs goes into the
+/// manifest, its diff ID into the config, and a step into the history as opts->history says.
+/// The layer is read from its own source; the same layer may be appended twice. It gets the
+/// media type of the image's family; on an OCI image encrypted layers and those of unknown
+/// types keep theirs. opts may be NULL. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a layer without diff ID, a bad option),
 /// OCIIMG_STATUS_UNSUPPORTED (a zstd, encrypted or unknown layer on a Docker image, a layer
@@ -191,7 +190,7 @@ pub unsafe extern "C" fn ociimg_image_append_layer(
     }
 }
 
-/// Puts a layer in the place of another, by the rules of ociimg_image_append_layer without
+/// Replaces a layer with another, by the rules of ociimg_image_append_layer without
 /// options. The history stays. May run callbacks: the destroy of a loader that nothing else
 /// uses any more.
 ///
@@ -252,8 +251,8 @@ pub unsafe extern "C" fn ociimg_image_add_history(
 }
 
 /// Sets os, architecture, variant, os.version and os.features of the config, and removes those
-/// that the platform lacks. It is the image's platform from then on, whatever its index says.
-/// Os and architecture are required. Runs no callback.
+/// that the platform lacks. It is then the image's platform, whatever its index has. Os and
+/// architecture are required. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no os or architecture) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.

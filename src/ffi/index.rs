@@ -37,8 +37,8 @@ pub struct ociimg_load_options {
     /// Descriptors visited in the whole tree, indexes too, each as often as it is named.
     /// Default: 16384.
     pub max_entries: u32,
-    /// The root must have this digest, whatever the loader knows of it. Default: what
-    /// the loader's root_digest says, if it does.
+    /// The digest that the root must have, whatever the loader returns. Default: the digest
+    /// from the loader's root_digest, if it returns one.
     pub root_digest: *const c_char,
 }
 
@@ -63,13 +63,13 @@ fn or_default<T: PartialEq + Default>(given: T, default: T) -> T {
 /// with ociimg_index_free; images and other handles made from it stay usable.
 pub struct ociimg_index(pub(super) Index);
 
-/// Loads the root and all indexes below it. Manifests are read only where the index does
-/// not say which platform they are for. A single manifest is an index of one entry. opts
-/// and ctx may be NULL. The caller frees *out with ociimg_index_free.
+/// Loads the root and all indexes below it. Manifests are read only if the index does not
+/// have their platform. A single manifest is an index of one entry. opts and ctx may be
+/// NULL. The caller frees *out with ociimg_index_free.
 ///
-/// A fault of the root, a failing callback, cancelling and max_entries fail the
-/// load; content that is missing, wrong, too large or not understood below the root makes
-/// its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
+/// A fault of the root, a failing callback, cancelling and max_entries fail the load;
+/// content below the root that is missing, wrong, too large or unsupported makes its entry
+/// OCIIMG_ENTRY_KIND_BROKEN and does not affect the rest. Runs callbacks of the loader.
 ///
 /// Fails with the statuses of options, also for an invalid root_digest, and with those
 /// of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
@@ -107,17 +107,17 @@ pub unsafe extern "C" fn ociimg_index_load(
     }
 }
 
-/// How many entries the index has; 0 for NULL.
+/// The number of entries of the index; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_index_entry_count(index: Option<&ociimg_index>) -> size_t {
     get(index, 0, |index| index.0.entries().len())
 }
 
 /// The images that a machine of this platform can run, best first, by
-/// ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
-/// no images or have no platform are left out; nothing found is success with 0 entries.
-/// The new index has the root of the old one, and shares its loaded documents. Runs no
-/// callback. The caller frees *out with ociimg_index_free.
+/// ociimg_matcher_only(platform); ties keep the order of the document. Entries that are no
+/// images or have no platform are skipped; no match is success with 0 entries. The new
+/// index has the root of the old one, and shares its loaded documents. Runs no callback.
+/// The caller frees *out with ociimg_index_free.
 ///
 /// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
@@ -164,8 +164,8 @@ pub extern "C" fn ociimg_index_root_digest(index: Option<&ociimg_index>) -> *con
     get_text(index, |index| Some(index.0.root().digest.text()))
 }
 
-/// Whether the root was checked against a digest that the loader or the caller knew. Otherwise
-/// only the source vouches for it.
+/// Whether the root was checked against a digest from the loader or the caller. Otherwise only
+/// the source vouches for it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_index_root_is_verified(index: Option<&ociimg_index>) -> ociimg_bool {
     get_bool(index, |index| index.0.root_is_verified())
@@ -183,14 +183,14 @@ pub unsafe extern "C" fn ociimg_index_root_json(
 }
 
 /// The image at a place of the list: its manifest and config are loaded and verified, or
-/// taken from what was loaded before (nothing is asked of the loader then). Several
-/// threads may ask one index at once. ctx may be NULL. May run callbacks of the loader. The
-/// caller frees *out with ociimg_image_free.
+/// taken from documents loaded before (then the loader is not called). Several threads may
+/// use one index at once. ctx may be NULL. May run callbacks of the loader. The caller
+/// frees *out with ociimg_image_free.
 ///
 /// Fails with the statuses of arguments and of a source (OCIIMG_STATUS_LIMIT_EXCEEDED for
-/// max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also where that shows
-/// only now, and with the error of a BROKEN entry. A failure is not kept: the next call
-/// tries again.
+/// max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also if only the
+/// manifest shows it, and with the error of a BROKEN entry. A failure is not kept: the next
+/// call tries again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_index_image(
     index: *const ociimg_index,
@@ -266,11 +266,11 @@ pub unsafe extern "C" fn ociimg_index_manifest(
 }
 
 /// Opens any other content of the same source by its descriptor: layers of artifacts,
-/// configs, attestations. Manifest and index media types, and what the index lists, are
-/// asked of open_manifest, all else of open_blob; embedded data is used without asking, and
-/// so is the root. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff
-/// ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out with
-/// ociimg_reader_free.
+/// configs, attestations. Manifests, indexes and entries of this index come from
+/// open_manifest, everything else from open_blob; embedded data and the root are used
+/// without a callback. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no
+/// diff ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out
+/// with ociimg_reader_free.
 ///
 /// Fails as ociimg_layer_open does.
 #[unsafe(no_mangle)]

@@ -17,13 +17,13 @@ use crate::mutate::IndexBuilder;
 use libc::{c_char, size_t};
 use std::sync::{RwLock, TryLockError};
 
-/// An index in the making: entries that are added, replaced and removed. A function that
-/// changes it needs it for itself alone; the others may run on several threads at once.
-/// Owned by the caller and freed with ociimg_index_builder_free.
+/// Builds an index: entries are added, replaced and removed. A function that changes it
+/// needs exclusive use; the others may run on several threads at once. Owned by the caller
+/// and freed with ociimg_index_builder_free.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 pub struct ociimg_index_builder {
-    // Nobody waits for it, and no callback runs under it.
+    // Never waited for, and no callback runs under it.
     builder: RwLock<IndexBuilder>,
 }
 
@@ -85,8 +85,8 @@ pub unsafe extern "C" fn ociimg_index_builder_new(
 
 /// Makes a builder with the entries of an index's own root, as they are written: nested
 /// indexes, attestations and broken ones too. The root of a selection is that of the index
-/// that it was selected from; ociimg_index_builder_keep leaves only what matches. Members of
-/// the root that this library does not know are kept. Runs no callback. The caller frees
+/// that it was selected from; ociimg_index_builder_keep keeps only matching images. Members
+/// of the root that this library does not know are kept. Runs no callback. The caller frees
 /// *out with ociimg_index_builder_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest).
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn ociimg_index_builder_from(
     }
 }
 
-/// How many entries the index has; 0 for NULL, and during a change on another thread.
+/// The number of entries of the index; 0 for NULL, and during a change on another thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_index_builder_count(builder: Option<&ociimg_index_builder>) -> size_t {
     get(builder, 0, |builder| {
@@ -127,8 +127,8 @@ pub extern "C" fn ociimg_index_builder_descriptor(
     })
 }
 
-/// Adds an image as it is now: changing it later changes nothing here. platform may be NULL
-/// for the image's own. Its layers are read from where they came. Runs no callback.
+/// Adds a snapshot of an image: later changes have no effect here. platform may be NULL for
+/// the image's own. Its layers are read from their own sources. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a platform without os or architecture),
 /// OCIIMG_STATUS_UNSUPPORTED (an OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY
@@ -169,9 +169,9 @@ pub unsafe extern "C" fn ociimg_index_builder_add_index(
     }
 }
 
-/// Puts an image, as it is now, in the place of an entry. Annotations and unknown members of
-/// the entry stay, its platform is the image's. Attestations of the replaced entry are
-/// removed, unless another entry has the same digest. Runs no callback.
+/// Replaces an entry with a snapshot of an image. Annotations and unknown members of the
+/// entry stay, its platform is the image's. Attestations of the replaced entry are removed,
+/// unless another entry has the same digest. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i), OCIIMG_STATUS_UNSUPPORTED (an
 /// OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY (builder or image is in use on
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn ociimg_index_builder_remove(
 }
 
 /// Removes the images whose platform (the descriptor's, else the config's) does not match, with
-/// their attestations, and nested indexes without an image that does. Artifacts, unknown and
+/// their attestations, and nested indexes without a matching image. Artifacts, unknown and
 /// broken entries and those without a platform stay. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL) or OCIIMG_STATUS_BUSY (the builder is in use
@@ -272,10 +272,11 @@ pub unsafe extern "C" fn ociimg_index_builder_set_entry_annotation(
     }
 }
 
-/// Makes the index as the builder is now, like a loaded one: it can be selected from, read and
-/// written, and its images are read from where they came. Entries whose kind or platform is not
-/// known yet are read, within the default limits of a load; this may run callbacks. The builder
-/// can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
+/// Makes an index from the builder's present state, like a loaded one: it can be selected from,
+/// read and written, and its images are read from their own sources. Entries whose kind or
+/// platform is not known yet are read, within the default limits of a load; this may run
+/// callbacks. The builder can still be used. ctx may be NULL. The caller frees *out with
+/// ociimg_index_free.
 ///
 /// Fails with the statuses of arguments and of a callback, and with
 /// OCIIMG_STATUS_LIMIT_EXCEEDED (too many entries, too large), OCIIMG_STATUS_BUSY (the

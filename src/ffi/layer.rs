@@ -26,8 +26,8 @@ pub extern "C" fn ociimg_layer_descriptor(layer: Option<&ociimg_layer>) -> *mut 
     })
 }
 
-/// The layer's media type under its OCI name, also where the manifest has Docker's; other
-/// types stand as they are. NULL for NULL.
+/// The layer's media type under its OCI name, even if the manifest has Docker's; other
+/// types are unchanged. NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_layer_oci_media_type(layer: Option<&ociimg_layer>) -> *const c_char {
     get_text(layer, |layer| Some(layer.0.oci_media_type()))
@@ -52,8 +52,9 @@ pub extern "C" fn ociimg_layer_diff_id(layer: Option<&ociimg_layer>) -> *const c
     get_text(layer, |layer| Some(layer.0.diff_id()?.text()))
 }
 
-/// The chain ID: the digest that names this layer and all below it in its image. Layers
-/// without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
+/// The chain ID: the digest that identifies this layer and all below it in its image.
+/// Layers without a diff ID don't count. NULL if the layer has no diff ID itself, and for
+/// NULL.
 ///
 /// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
 #[unsafe(no_mangle)]
@@ -66,12 +67,12 @@ pub extern "C" fn ociimg_layer_chain_id(layer: Option<&ociimg_layer>) -> *const 
 /// until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
 /// *out with ociimg_reader_free.
 ///
-/// Fails with the statuses of options (also for an unknown mode) and of a callback, and
-/// with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
-/// of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
-/// layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable
-/// layer: the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the
-/// source has no regular file there) or OCIIMG_STATUS_IO.
+/// Fails with the statuses of options (also for an unknown mode) and of a callback, and with
+/// OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of
+/// an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer,
+/// by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable layer:
+/// the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the source
+/// has something other than a regular file there) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_open(
     layer: *const ociimg_layer,
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn ociimg_layer_open(
     }
 }
 
-/// Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too.
+/// Frees a layer; NULL does nothing. Its readers continue. Any thread, callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_free(layer: *mut ociimg_layer) {
     // SAFETY: a layer of ours or NULL, given back once.

@@ -1,4 +1,4 @@
-//! Layers of the program's own.
+//! Layer writers.
 
 use super::compression::{ociimg_compression, ociimg_compression_values::*};
 use super::context::{context, ociimg_context};
@@ -48,18 +48,18 @@ pub struct ociimg_layer_options {
     /// Algorithm of digest and diff ID: "sha256" (default), "sha512" or "blake3". Another
     /// is OCIIMG_STATUS_UNSUPPORTED.
     pub digest_algorithm: *const c_char,
-    /// The folder for a temporary file, which has no name there. Bytes. Default: the one
-    /// that TMPDIR names, else /tmp.
+    /// The folder for an unnamed temporary file; any bytes. Default: the one that TMPDIR
+    /// names, else /tmp.
     pub temp_dir: *const c_char,
     /// Bytes of the stored layer that are kept in memory; a longer one goes to the temporary
     /// file. Default: 1 MiB.
     pub max_memory: u64,
-    /// Bytes that the layer may have uncompressed. More is OCIIMG_STATUS_LIMIT_EXCEEDED.
-    /// Default: no limit.
+    /// The most bytes that the layer may have uncompressed. More is
+    /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
     pub max_size: u64,
-    /// Threads that the library may start for this writer. They never change the bytes.
-    /// Each one takes memory: of the compressor, about 3 MiB for gzip, and for zstd about as
-    /// much as its frames have (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
+    /// Threads that the library may start for this writer. They never change the bytes. Each
+    /// takes the memory of a compressor: about 3 MiB for gzip, and for zstd about the size
+    /// of its frames (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
     pub workers: u32,
     /// OCIIMG_LAYER_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED.
     pub flags: u32,
@@ -134,8 +134,8 @@ fn method(compression: ociimg_compression, level: i32) -> Result<Method> {
     }
 }
 
-/// Makes a layer of a tar stream that the program writes into it. For one thread at a time,
-/// not always the same. Freed with ociimg_layer_writer_free.
+/// Makes a layer from a tar stream that the program writes. For one thread at a time, not
+/// always the same. Freed with ociimg_layer_writer_free.
 pub struct ociimg_layer_writer(Mutex<LayerWriter>);
 
 impl ociimg_layer_writer {
@@ -154,9 +154,10 @@ impl ociimg_layer_writer {
 
 /// Starts a layer. opts and ctx may be NULL; the writer runs under ctx. Whatever the size of
 /// the layer, a writer takes little memory: max_memory, the compressor's own, and the bytes
-/// that wait to be compressed. The same input, options and version of the library give the
-/// same bytes, however they are written and whatever the workers; other versions may give
-/// others. Runs no callbacks. The caller frees *out with ociimg_layer_writer_free.
+/// waiting to be compressed. The same input, options and version of the library give the
+/// same bytes, whatever the sizes of the writes and the number of workers; other versions
+/// may give different bytes. Runs no callbacks. The caller frees *out with
+/// ociimg_layer_writer_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such compression or level, a
 /// struct_size that can't be right), OCIIMG_STATUS_UNSUPPORTED (a digest algorithm or an
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn ociimg_layer_writer_new(
 }
 
 /// Takes the next len bytes of the tar stream, any number of them; buf may be NULL if len
-/// is 0. A failure is final: every later call fails the same way, and no layer comes out.
+/// is 0. A failure is final: every later call fails the same way, and there is no layer.
 /// Runs no callbacks.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL; after ociimg_layer_writer_finish),
@@ -212,9 +213,9 @@ pub unsafe extern "C" fn ociimg_layer_writer_write(
     }
 }
 
-/// Ends the stream and gives the layer, once: a second call fails with
-/// OCIIMG_STATUS_INVALID_ARGUMENT. The layer can be opened as often as wanted, by several
-/// threads at once, also when the writer is gone. Its media type is OCI's for its
+/// Ends the stream and returns the layer, once: a second call fails with
+/// OCIIMG_STATUS_INVALID_ARGUMENT. The layer can be opened any number of times, by several
+/// threads at once, also after the writer was freed. Its media type is OCI's for its
 /// compression. Runs no callbacks. The caller frees *out with ociimg_layer_free.
 ///
 /// Fails as ociimg_layer_writer_write does, and with OCIIMG_STATUS_MALFORMED for a stream
@@ -234,20 +235,21 @@ pub unsafe extern "C" fn ociimg_layer_writer_finish(
     }
 }
 
-/// Frees a layer writer; NULL does nothing. A layer that it gave lives on; without one, its
-/// temporary file is gone.
+/// Frees a layer writer; NULL does nothing. A layer that it made stays usable; without one,
+/// its temporary file is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_writer_free(writer: *mut ociimg_layer_writer) {
     // SAFETY: a writer of ours or NULL, given back once.
     unsafe { free(writer) }
 }
 
-/// Makes a layer of a file. A tar archive is compressed as by a layer writer. A file that is
-/// compressed already stays where it is: it is read once now, for digest and diff ID, and
-/// again from its place whenever the layer is read, so it must stay unchanged until then (a
-/// change is noticed: OCIIMG_STATUS_DIGEST_MISMATCH or OCIIMG_STATUS_SIZE_MISMATCH). With
-/// OCIIMG_LAYER_IS_COMPRESSED a tar archive stays as it is, too. path is bytes; opts and ctx
-/// may be NULL. Runs no callbacks. The caller frees *out with ociimg_layer_free.
+/// Makes a layer from a file. A tar archive is compressed as by a layer writer. A compressed
+/// file is not copied: it is read once now, for digest and diff ID, and again from its place
+/// whenever the layer is read, so it must stay unchanged until then (a change is noticed:
+/// OCIIMG_STATUS_DIGEST_MISMATCH or OCIIMG_STATUS_SIZE_MISMATCH). With
+/// OCIIMG_LAYER_IS_COMPRESSED a tar archive is not copied or compressed either. path is
+/// bytes; opts and ctx may be NULL. Runs no callbacks. The caller frees *out with
+/// ociimg_layer_free.
 ///
 /// Fails as ociimg_layer_writer_new, _write and _finish do, and with
 /// OCIIMG_STATUS_INVALID_ARGUMENT (path is NULL or ""), OCIIMG_STATUS_NOT_FOUND,
@@ -278,8 +280,8 @@ pub unsafe extern "C" fn ociimg_layer_from_file(
     }
 }
 
-/// Makes a layer of a descriptor and a diff ID that are known, to be read from a loader.
-/// Reads nothing and runs no callbacks; the layer keeps the loader. diff_id may be NULL: then
+/// Makes a layer from a known descriptor and diff ID, to be read from a loader. Reads nothing
+/// and runs no callbacks; the layer keeps the loader. diff_id may be NULL: then
 /// OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest alone. The caller frees *out with
 /// ociimg_layer_free.
 ///

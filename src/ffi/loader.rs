@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// loaded indexes keep what they need.
 pub struct ociimg_loader(pub(super) Arc<dyn Loader>);
 
-/// Makes a loader of the program's own callbacks. The table is copied; state is handed to
+/// Makes a loader from the program's own callbacks. The table is copied; state is passed to
 /// each callback and owned by the loader on success only: destroy is then called with it
 /// once, when the last handle that could use the loader is gone. Runs no callback. The
 /// caller frees *out with ociimg_loader_free.
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn ociimg_loader_new(
 }
 
 /// Frees this handle of a loader; NULL does nothing. Indexes, images, layers and readers
-/// that came from it go on. Any thread, callbacks too.
+/// made from it stay usable. Any thread, callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_loader_free(loader: *mut ociimg_loader) {
     // SAFETY: a loader of ours or NULL, given back once.

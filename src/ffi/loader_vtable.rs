@@ -17,30 +17,29 @@ use std::sync::Arc;
 
 /// The callbacks of a loader: where index, manifests and blobs come from.
 ///
-/// Each returns OCIIMG_STATUS_OK or another number, best by way of ociimg_call_fail. They
-/// run on the thread that called the library while it waits, and at once on several
-/// threads when the program uses handles on several; one stream is used by one thread at
-/// a time, not always the one that opened it. No lock is held meanwhile: a callback may
-/// call the library and free handles. Nothing may unwind or longjmp out of one: a C++
-/// exception ends the program.
+/// Each returns OCIIMG_STATUS_OK or another number, preferably through ociimg_call_fail.
+/// They run on the thread that called the library, and concurrently if the program uses
+/// handles on several threads; one stream is used by one thread at a time, not always the
+/// one that opened it. No lock is held meanwhile: a callback may call the library and free
+/// handles. Nothing may unwind or longjmp out of one: a C++ exception ends the program.
 ///
-/// state and streams are never looked into; integers will do. digest, buf and call are
-/// valid until the callback returns. A successful open is followed by exactly one close,
-/// whatever happens between; a failed one by none. Outputs are checked: a success that
-/// leaves *stream or *n alone, or a number above what was asked for, is
+/// state and streams are never dereferenced, so they may be integers. digest, buf and call
+/// are valid until the callback returns. A successful open is followed by exactly one
+/// close, whatever happens between; a failed one by none. Outputs are checked: a success
+/// that leaves *stream or *n unchanged, or a number above cap, is
 /// OCIIMG_STATUS_CALLBACK_CONTRACT.
 ///
-/// A callback in a language with exceptions catches them and returns a failure: what is
-/// returned where one gets lost is up to that language's bindings.
+/// A callback in a language with exceptions must catch them and return a failure: otherwise
+/// that language's bindings decide the returned value.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_loader_vtable {
     /// sizeof(ociimg_loader_vtable).
     pub struct_size: size_t,
-    /// Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
-    /// at least 256 bytes, zeroed), or leaves buf alone where it is not known. A root that
-    /// has another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not asked where
-    /// ociimg_load_options says which digest the root must have.
+    /// Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is at
+    /// least 256 bytes, zeroed), or leaves buf unchanged if it is unknown. A root that has
+    /// another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not called if ociimg_load_options
+    /// has the digest of the root.
     pub root_digest: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -78,8 +77,8 @@ pub struct ociimg_loader_vtable {
             call: *mut ociimg_call,
         ) -> i32,
     >,
-    /// Required. Writes up to cap (more than 0) bytes into buf, and their number into *n;
-    /// 0 is the end. Fewer than cap bytes are no end.
+    /// Required. Writes up to cap (more than 0) bytes into buf, and their number into *n; 0
+    /// is the end. Fewer than cap bytes are not the end.
     pub read: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -94,7 +93,7 @@ pub struct ociimg_loader_vtable {
     pub close: Option<unsafe extern "C-unwind" fn(state: *mut c_void, stream: *mut c_void)>,
     /// Optional. Called once, when the last handle that could use the loader is gone: the
     /// loader itself, an index, image, layer or reader. The other functions must stay
-    /// callable until it has returned.
+    /// callable until it returns.
     pub destroy: Option<unsafe extern "C-unwind" fn(state: *mut c_void)>,
 }
 
@@ -239,7 +238,7 @@ unsafe impl Send for CallbackStream {}
 impl Stream for CallbackStream {
     fn read(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
         // A callback that fails without reporting it (an exception in Python returns 0)
-        // leaves this untouched, and is not taken for the end.
+        // leaves this untouched, and is not mistaken for the end.
         let mut n = usize::MAX;
         let read = self.table.vtable.read.expect(CHECKED);
         let (state, stream) = (self.table.state, self.stream);
@@ -256,8 +255,8 @@ impl Stream for CallbackStream {
     }
 
     fn read_foreign(&mut self, buf: &mut [u8], ctx: &Context) -> Result<usize> {
-        // A callback may claim more bytes than it wrote: then it hands out zeros, neither
-        // secrets nor memory that was never written.
+        // A callback may claim more bytes than it wrote: then the reader returns zeros, not
+        // secrets or uninitialised memory.
         buf.fill(0);
         self.read(buf, ctx)
     }
@@ -295,7 +294,7 @@ mod tests {
         unsafe { open(state, stream, call) }
     }
 
-    /// Says that it wrote, and did not.
+    /// Claims to have written, but did not.
     unsafe extern "C-unwind" fn read(
         _: *mut c_void,
         _: *mut c_void,

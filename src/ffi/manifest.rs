@@ -12,7 +12,7 @@ use crate::text::Text;
 use libc::{c_char, size_t};
 use std::sync::Arc;
 
-/// Any manifest as it is: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
+/// Any manifest: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
 /// attestation. Immutable; several threads may read one at once. Freed with
 /// ociimg_manifest_free; its texts live as long as it does.
 ///
@@ -120,8 +120,9 @@ pub extern "C" fn ociimg_manifest_annotation_count(manifest: Option<&ociimg_mani
     get(manifest, 0, |m| m.content().annotations.len())
 }
 
-/// Gives the annotation at a place, in the order of the document: true, with key and value,
-/// either of which may be NULL where it is not wanted; false beyond the end, both NULL.
+/// Returns true and sets key and value for the annotation at a place, in the order of the
+/// document; either pointer may be NULL. Beyond the end it returns false and sets both to
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_manifest_annotation_at(
     manifest: Option<&ociimg_manifest>,

@@ -1,4 +1,4 @@
-//! Matchers: which platforms are taken, and which is better.
+//! Matchers: filtering and ordering platforms.
 
 use super::boolean::ociimg_bool;
 use super::kit::get::{get_bool, get_new};
@@ -7,16 +7,16 @@ use super::platform::{host_or_this, ociimg_platform};
 use crate::platform::{Matcher, Platform};
 use libc::size_t;
 
-/// Says which platforms are taken, and which of two is better. Immutable; several threads
+/// Decides which platforms match, and which of two is better. Immutable; several threads
 /// may use one at once. Freed with ociimg_matcher_free.
 ///
-/// The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
-/// name each constructor is.
+/// The rules are those of containerd/platforms v1.0.0-rc.4, each constructor being its
+/// function of the same name.
 pub struct ociimg_matcher(pub(super) Matcher);
 
-/// Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
-/// v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
-/// with ociimg_matcher_free.
+/// Matches the platforms that a machine of this platform can run, the nearest first: for
+/// arm64 v8 also arm v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL.
+/// The caller frees it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_only(platform: Option<&ociimg_platform>) -> *mut ociimg_matcher {
     get_new(platform, |p| {
@@ -24,8 +24,8 @@ pub extern "C" fn ociimg_matcher_only(platform: Option<&ociimg_platform>) -> *mu
     })
 }
 
-/// Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
-/// it with ociimg_matcher_free.
+/// Matches only this platform, without older variants. NULL for NULL. The caller frees it
+/// with ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_only_strict(
     platform: Option<&ociimg_platform>,
@@ -35,8 +35,8 @@ pub extern "C" fn ociimg_matcher_only_strict(
     })
 }
 
-/// Takes every platform of this one's operating system, this one first. NULL for NULL. The
-/// caller frees it with ociimg_matcher_free.
+/// Matches every platform with the same operating system, this one first. NULL for NULL.
+/// The caller frees it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_only_os(
     platform: Option<&ociimg_platform>,
@@ -65,8 +65,8 @@ unsafe fn read_platforms<'a>(
     (0..count).map(platform).collect()
 }
 
-/// Takes each of these platforms, earlier ones preferred. platforms may be NULL if count is
-/// 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
+/// Matches each of these platforms, earlier ones preferred. platforms may be NULL if count
+/// is 0: that matches nothing. NULL if a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_matcher_ordered(
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn ociimg_matcher_ordered(
     })
 }
 
-/// Takes each of these platforms, without preference. platforms may be NULL if count is 0:
-/// that takes nothing. NULL where a platform is NULL. The caller frees it with
+/// Matches each of these platforms, without preference. platforms may be NULL if count is
+/// 0: that matches nothing. NULL if a platform is NULL. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_matcher_any(
@@ -95,16 +95,16 @@ pub unsafe extern "C" fn ociimg_matcher_any(
     })
 }
 
-/// Takes every platform, without preference. The caller frees it with
+/// Matches every platform, without preference. The caller frees it with
 /// ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_all() -> *mut ociimg_matcher {
     give_some(|| Some(ociimg_matcher(Matcher::all())))
 }
 
-/// Takes what a machine of platform `host` runs by default; NULL is this machine. On Linux
-/// that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux, Windows has a rule
-/// for its versions. The caller frees it with ociimg_matcher_free.
+/// Matches the platforms that a machine of platform `host` runs by default; NULL is this
+/// machine. On Linux that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux,
+/// Windows has a rule for its versions. The caller frees it with ociimg_matcher_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_default(host: Option<&ociimg_platform>) -> *mut ociimg_matcher {
     give_some(|| {
@@ -113,7 +113,7 @@ pub extern "C" fn ociimg_matcher_default(host: Option<&ociimg_platform>) -> *mut
     })
 }
 
-/// Whether the matcher takes a platform; false for NULL. Any thread.
+/// Whether a platform matches; false for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_match(
     matcher: Option<&ociimg_matcher>,
@@ -124,8 +124,8 @@ pub extern "C" fn ociimg_matcher_match(
     })
 }
 
-/// Whether platform a is better than b; false for NULL. What the matcher takes is better
-/// than what it doesn't. Any thread.
+/// Whether platform a is better than b; false for NULL. A matching platform is better than
+/// any other. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_matcher_less(
     matcher: Option<&ociimg_matcher>,

@@ -1,4 +1,4 @@
-//! The media types that are understood.
+//! The supported media types.
 
 use super::kit::guard::guard;
 use super::kit::text::lend;
@@ -8,8 +8,8 @@ use libc::{c_char, size_t};
 use std::ptr;
 use std::sync::LazyLock;
 
-/// The media type of indexes at a place of the list of those that are understood, OCI's
-/// first; NULL beyond its end. For the Accept header of a request, with those of
+/// The media type of indexes at a place of the list of supported ones, OCI's first; NULL
+/// beyond its end. For the Accept header of a request, with those of
 /// ociimg_supported_manifest_media_type_at. Static text. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_supported_index_media_type_at(i: size_t) -> *const c_char {
@@ -17,8 +17,8 @@ pub extern "C" fn ociimg_supported_index_media_type_at(i: size_t) -> *const c_ch
     item(&INDEXES, i)
 }
 
-/// The media type of manifests at a place of the list of those that are understood, OCI's
-/// first; NULL beyond its end. Static text. Any thread.
+/// The media type of manifests at a place of the list of supported ones, OCI's first; NULL
+/// beyond its end. Static text. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_supported_manifest_media_type_at(i: size_t) -> *const c_char {
     static MANIFESTS: LazyLock<Vec<Text>> = LazyLock::new(|| texts(Kind::Manifest));

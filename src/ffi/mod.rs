@@ -1,14 +1,14 @@
 //! The C surface: `include/ociimg.h` is generated from this module.
 //!
-//! Each file is one kind of handle, and each function only translates: pointers to
-//! borrowed or owned values on the way in, handles, texts and statuses on the way out.
-//! This is the one place with `unsafe`. What every block rests on is what the header asks
-//! of its callers: a pointer is NULL or points to what its type says, for as long as the
-//! call runs; a handle was given by this library and not freed yet; a text ends in NUL.
+//! Each file is one kind of handle, and each function only translates: pointers to borrowed
+//! or owned values on the way in, handles, texts and statuses on the way out. This is the
+//! only place with `unsafe`. Every block relies on what the header requires of callers: a
+//! pointer is NULL or points to what its type says, for as long as the call runs; a handle
+//! came from this library and is not freed yet; a text ends in NUL.
 
 #![allow(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
-// The head of the header says once, in C's terms, what callers have to see to.
+// The head of the header states the callers' duties once, in C's terms.
 #![allow(clippy::missing_safety_doc)]
 // The names are C's.
 #![allow(non_camel_case_types)]

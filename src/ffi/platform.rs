@@ -38,7 +38,7 @@ impl From<Platform> for ociimg_platform {
     }
 }
 
-/// The platform of the machine that the rules ask about: this one for NULL.
+/// The platform of the host: this machine's for NULL.
 pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
     match host {
         Some(host) => &host.platform,
@@ -51,8 +51,8 @@ pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
 /// the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
 /// is this machine. The caller frees *out with ociimg_platform_free.
 ///
-/// Fails with the statuses of arguments, also for a specifier that is none; the message names
-/// the part that is wrong, and what is allowed there.
+/// Fails with the statuses of arguments, also for an invalid specifier; the message names the
+/// invalid part and what is allowed there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_platform_parse(
     specifier: *const c_char,
@@ -71,9 +71,9 @@ pub unsafe extern "C" fn ociimg_platform_parse(
     }
 }
 
-/// Makes a platform of these texts, each as given; every one may be NULL or "" for absent,
-/// os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
-/// copied. The caller frees *out with ociimg_platform_free.
+/// Makes a platform from these texts, each unchanged; every one may be NULL or "" for
+/// absent, os_features may be NULL if os_feature_count is 0, its items may be "". The texts
+/// are copied. The caller frees *out with ociimg_platform_free.
 ///
 /// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]
@@ -123,9 +123,9 @@ pub extern "C" fn ociimg_platform_host() -> *mut ociimg_platform {
     give_some(|| Some(Platform::host().clone().into()))
 }
 
-/// The platform in the form in which platforms are compared: "x86_64" is "amd64", "macos"
-/// is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
-/// caller frees it with ociimg_platform_free.
+/// Returns the normal form of a platform, in which platforms are compared: "x86_64" is
+/// "amd64", "macos" is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL
+/// for NULL. The caller frees it with ociimg_platform_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_platform_normalize(
     platform: Option<&ociimg_platform>,
@@ -163,7 +163,7 @@ pub extern "C" fn ociimg_platform_os_version(platform: Option<&ociimg_platform>)
     get_text(platform, |p| p.platform.os_version.as_ref())
 }
 
-/// How many features of the operating system the platform names; 0 for NULL.
+/// The number of features of the operating system; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_platform_os_feature_count(platform: Option<&ociimg_platform>) -> size_t {
     get(platform, 0, |p| p.platform.os_features.len())
@@ -179,7 +179,7 @@ pub extern "C" fn ociimg_platform_os_feature_at(
     get_item(platform, |p| p.platform.os_features.get(i))
 }
 
-/// "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
+/// "os/architecture/variant", without absent parts; an absent os is "unknown". NULL for
 /// NULL. Lives as long as the platform.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_platform_format(platform: Option<&ociimg_platform>) -> *const c_char {
@@ -191,7 +191,7 @@ pub extern "C" fn ociimg_platform_format(platform: Option<&ociimg_platform>) -> 
     })
 }
 
-/// "os(version+feature+...)/architecture/variant", without what is absent, the features
+/// "os(version+feature+...)/architecture/variant", without absent parts, the features
 /// sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_platform_format_all(platform: Option<&ociimg_platform>) -> *const c_char {

@@ -37,16 +37,16 @@ pub enum ociimg_read_mode_values {
 pub struct ociimg_reader_options {
     /// sizeof(ociimg_reader_options).
     pub struct_size: usize,
-    /// Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
+    /// The most bytes to return in OCIIMG_READ_MODE_UNCOMPRESSED; more is
     /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
     pub max_uncompressed_size: u64,
-    /// Bytes that the window of a zstd frame or the dictionary of an xz block may have;
-    /// more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
+    /// The most bytes of the window of a zstd frame or the dictionary of an xz block; more
+    /// is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is allocated. Default: 128 MiB.
     pub max_window_size: u64,
-    /// Threads that the library may start for this reader, to hash beside decompressing:
-    /// no more than one is, and only for content long enough to be worth it. It ends
-    /// before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
-    /// stay on the calling thread. Default: none.
+    /// Threads that the library may start for this reader, to hash in parallel with
+    /// decompression. It starts at most one, and only for content long enough to benefit.
+    /// It ends before the read that ends the reader, or ociimg_reader_free, returns.
+    /// Callbacks stay on the calling thread. Default: none.
     pub workers: u32,
     /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
@@ -91,10 +91,11 @@ pub(super) unsafe fn how_to_read(
     Ok((mode, options))
 }
 
-/// A blob's bytes on their way out, verified as they pass. For one thread at a time, not
+/// A stream of a blob's bytes, verified while they are read. For one thread at a time, not
 /// always the same. Freed with ociimg_reader_free, at any time.
 pub struct ociimg_reader {
-    // Never waited for: who finds it taken is inside a callback of the one who has it.
+    // Never waited for: if it is locked, this call runs inside a callback of the call that
+    // holds it.
     reader: Mutex<Reader>,
     progress: Arc<Progress>,
 }
@@ -123,18 +124,18 @@ impl ociimg_reader {
 }
 
 /// Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
-/// OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
-/// was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
-/// same way; content that is wrong never ends. Bytes beyond *n in buf are undefined. Runs
-/// the loader's callbacks read and close.
+/// OCIIMG_STATUS_OK is the end, and means that everything was verified; bytes before it are
+/// not verified yet. Fewer than cap bytes are not the end. After a failure every call fails
+/// the same way; wrong content never reaches the end. Bytes beyond *n in buf are undefined.
+/// Runs the loader's callbacks read and close.
 ///
 /// Fails with the statuses of arguments (also for cap 0) and OCIIMG_STATUS_BUSY (from inside
-/// a callback that serves this reader), which both leave the reader as it was; and with
-/// those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any byte too many is handed out,
+/// a callback that serves this reader), which both leave the reader unchanged; and with
+/// those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any excess byte is returned,
 /// OCIIMG_STATUS_DIGEST_MISMATCH for digest or diff ID, OCIIMG_STATUS_MALFORMED for
 /// compressed data, OCIIMG_STATUS_UNSUPPORTED for compressed data and for a reader with a
 /// worker in a child process after fork, OCIIMG_STATUS_LIMIT_EXCEEDED for the limits of the
-/// reader's options and where there is no memory for a window.
+/// reader's options and if there is no memory for a window.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reader_read(
     reader: *mut ociimg_reader,
@@ -155,8 +156,8 @@ pub unsafe extern "C" fn ociimg_reader_read(
             if n.is_null() {
                 return Err(null("n"));
             }
-            // Nothing below reads a byte of the buffer that it has not written before, as
-            // C may hand over one that holds nothing yet. No object has more bytes.
+            // The code below reads no byte of the buffer before it writes it, since C may
+            // pass an uninitialised one. No object has more bytes.
             let buf = slice::from_raw_parts_mut(buf, cap.min(isize::MAX as usize));
             n.write(reader.with(|reader| reader.read(buf))?);
             Ok(())
@@ -164,11 +165,11 @@ pub unsafe extern "C" fn ociimg_reader_read(
     }
 }
 
-/// Reads and discards the rest of the blob, and succeeds if everything was verified.
-/// For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
+/// Reads and discards the rest of the blob, and succeeds if everything was verified. For
+/// programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
 /// archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
-/// was altered. At the end already, it does nothing; after a failure it fails the same way.
-/// Runs the loader's callbacks on this thread, as a read does.
+/// was altered. At the end it does nothing; after a failure it fails the same way. Runs the
+/// loader's callbacks on this thread, as a read does.
 ///
 /// Fails as ociimg_reader_read does, and with OCIIMG_STATUS_INVALID_ARGUMENT for NULL alone.
 #[unsafe(no_mangle)]
@@ -191,8 +192,8 @@ pub extern "C" fn ociimg_reader_is_verified(reader: Option<&ociimg_reader>) -> o
     get_bool(reader, |reader| reader.progress.is_verified())
 }
 
-/// How many bytes of the stored blob were read so far, of the size that its descriptor
-/// says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
+/// The number of bytes of the stored blob read so far, of the size in its descriptor: for
+/// showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_reader_stored_read(reader: Option<&ociimg_reader>) -> u64 {
     get(reader, 0, |reader| reader.progress.stored_read())

@@ -44,10 +44,9 @@ impl From<Reference> for ociimg_reference {
 /// text is copied. The caller frees *out with ociimg_reference_free. Any thread; runs no
 /// callbacks.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for text that is no name (also NULL, "", text that
-/// is not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of
-/// another algorithm than sha256, sha512 and blake3); the message names the part that is
-/// wrong.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT for an invalid name (also NULL, "", text that is
+/// not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of another
+/// algorithm than sha256, sha512 and blake3); the message names the part that is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_reference_parse(
     text: *const c_char,
@@ -64,7 +63,7 @@ pub unsafe extern "C" fn ociimg_reference_parse(
 }
 
 /// Its registry: host, and port if it has one. NULL where the first part of the name cannot
-/// be a host ("my_host.local/a"), so that Docker takes all of it for the repository. Lives
+/// be a host ("my_host.local/a"), so that Docker treats all of it as the repository. Lives
 /// as long as the reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_reference_registry(reference: Option<&ociimg_reference>) -> *const c_char {
@@ -98,8 +97,8 @@ pub extern "C" fn ociimg_reference_format(reference: Option<&ociimg_reference>) 
     get_text(reference, |reference| Some(&reference.format))
 }
 
-/// The name as people write it, without "docker.io/" and "library/" where it parses as the
-/// same reference: "busybox:1". Lives as long as the reference.
+/// The short form, without "docker.io/" and "library/" if it parses as the same reference:
+/// "busybox:1". Lives as long as the reference.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_reference_familiar(reference: Option<&ociimg_reference>) -> *const c_char {
     get_text(reference, |reference| Some(&reference.familiar))

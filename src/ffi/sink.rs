@@ -14,14 +14,14 @@ use std::sync::Arc;
 /// may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
 /// time: copies keep what they need.
 ///
-/// An image is visible once the copy has put its root; the sinks of archives and some of a
-/// program's own need ociimg_sink_finish for that.
+/// An image is visible once the copy has put its root; archives, and some sinks of
+/// programs, need ociimg_sink_finish for that.
 pub struct ociimg_sink(pub(super) Arc<SharedSink>);
 
-/// A sink that hands everything to the program's own callbacks. The table is copied; state
-/// is handed to each callback and owned by the sink on success only: destroy is then called
-/// with it once, when the last handle that could use the sink is gone. Runs no callback. The
-/// caller frees *out with ociimg_sink_free.
+/// Makes a sink from the program's own callbacks. The table is copied; state is passed to
+/// each callback and owned by the sink on success only: destroy is then called with it once,
+/// when the last handle that could use the sink is gone. Runs no callback. The caller frees
+/// *out with ociimg_sink_free.
 ///
 /// Fails with the statuses of options; those of arguments also for a required callback that
 /// is missing.
@@ -44,15 +44,15 @@ pub unsafe extern "C" fn ociimg_sink_new(
     }
 }
 
-/// Completes the sink: an archive is at its path once this succeeded, not before.
-/// Nothing more can be written. To be called once, when all copies to it are done; whether
-/// it succeeds or fails, there is no second time. May run the sink's callbacks, on this
-/// thread. ctx may be NULL.
+/// Completes the sink: an archive appears at its path when this succeeds. Nothing can be
+/// written afterwards. Call it once, after all copies to the sink; a second call fails,
+/// whether the first succeeded or not. May run the sink's callbacks, on this thread. ctx
+/// may be NULL.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
 /// OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
-/// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
-/// sink of callbacks with the statuses of a callback. Of a layout or an archive with
+/// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. A
+/// sink of callbacks fails with the statuses of a callback; a layout or an archive with
 /// OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
 /// be new), or the status with which writing failed before.
 #[unsafe(no_mangle)]
@@ -70,9 +70,9 @@ pub unsafe extern "C" fn ociimg_sink_finish(
     }
 }
 
-/// Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
-/// is gone and ociimg_sink_finish did not succeed, everything that is not
-/// visible yet is undone. Any thread, callbacks too.
+/// Frees this handle of a sink; NULL does nothing. Copies to it continue. When the last of
+/// them is gone and ociimg_sink_finish did not succeed, everything that is not visible yet
+/// is discarded. Any thread, callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_free(sink: *mut ociimg_sink) {
     // SAFETY: a sink of ours or NULL, given back once.

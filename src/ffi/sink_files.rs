@@ -29,11 +29,11 @@ use std::sync::Arc;
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_sink_flag_values {
-    /// The target must be new: OCIIMG_STATUS_EXISTS where something is there already. An
-    /// empty folder is new. Checked again by ociimg_sink_finish.
+    /// The target must be new: OCIIMG_STATUS_EXISTS if the path exists. An empty folder
+    /// counts as new. Checked again by ociimg_sink_finish.
     OCIIMG_SINK_MUST_BE_NEW = 1,
-    /// Layouts: hash layers that are there already, and replace those whose content is
-    /// wrong. By default the size of layers is compared, and documents are hashed.
+    /// Layouts: hash existing layers, and replace those whose content is wrong. By default
+    /// the size of layers is compared, and documents are hashed.
     OCIIMG_SINK_VERIFY_EXISTING = 2,
     /// Do not wait until content is on the disk. Faster, and after a crash of the machine
     /// the target may be incomplete.
@@ -42,7 +42,7 @@ pub enum ociimg_sink_flag_values {
     OCIIMG_SINK_DOCKER = 8,
 }
 
-/// How a built-in sink is opened. A field that is 0 has its default.
+/// Options of the built-in sinks. A field that is 0 has its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_sink_options {
@@ -65,21 +65,20 @@ unsafe impl options::Published for ociimg_sink_options {
     const NAME: &'static str = "ociimg_sink_options";
 }
 
-/// Opens an OCI image layout to be written to: a folder, which is made where there is none,
-/// with those above it. Images join what the layout lists; a name that is there is replaced.
-/// Several sinks, threads and programs may write to one layout at once: index.json changes
-/// under a lock (flock) on the folder, and when the process is killed every reader still
-/// finds a valid layout. A program that writes index.json without the lock is noticed.
-/// Links in the folder are followed only where they stay below it. path is bytes; opts may
-/// be NULL. The caller frees *out with ociimg_sink_free. Runs no callbacks.
+/// Opens an OCI image layout for writing: a folder, created with its parents if absent.
+/// Images are added to the layout; an existing name is replaced. Several sinks, threads and
+/// programs may write to one layout at once: index.json changes under a lock (flock) on the
+/// folder, and when the process is killed every reader still finds a valid layout. A program
+/// that writes index.json without the lock is detected. Links in the folder are followed
+/// only where they stay below it. path is bytes; opts may be NULL. The caller frees *out
+/// with ociimg_sink_free. Runs no callbacks.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, a
-/// struct_size that can't be right, OCIIMG_SINK_DOCKER or a compression, which only archives
-/// have), OCIIMG_STATUS_NOT_FOUND (a link to nothing), OCIIMG_STATUS_EXISTS
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, an
+/// impossible struct_size, OCIIMG_SINK_DOCKER or a compression, which only archives have),
+/// OCIIMG_STATUS_NOT_FOUND (a link to nothing), OCIIMG_STATUS_EXISTS
 /// (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (another layout version, an option
-/// that this version does not know), OCIIMG_STATUS_MALFORMED (an oci-layout that is no
-/// document), OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than 4 MiB) or
-/// OCIIMG_STATUS_IO.
+/// that this version does not know), OCIIMG_STATUS_MALFORMED (an invalid oci-layout),
+/// OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than 4 MiB) or OCIIMG_STATUS_IO.
 ///
 /// Writing to the sink fails with OCIIMG_STATUS_MALFORMED (index.json is no index, a file or
 /// folder of the layout is something else or leads out of it), OCIIMG_STATUS_LIMIT_EXCEEDED
@@ -115,13 +114,13 @@ pub unsafe extern "C" fn ociimg_sink_open_layout(
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", something at the path that is no
 /// regular file, such as a device or FIFO: write to that with
-/// ociimg_sink_open_archive_stream; a struct_size that can't be right, a compression or level
-/// that there is not), OCIIMG_STATUS_NOT_FOUND (no such folder), OCIIMG_STATUS_EXISTS
+/// ociimg_sink_open_archive_stream; an impossible struct_size, an unknown compression or
+/// level), OCIIMG_STATUS_NOT_FOUND (no such folder), OCIIMG_STATUS_EXISTS
 /// (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (an option that this version does not
 /// know) or OCIIMG_STATUS_IO.
 ///
-/// An archive is dead when writing it failed, or when a blob was broken off: every later
-/// call fails in the same way.
+/// An archive is lost after a failed write or an aborted blob: every later call fails the
+/// same way.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_open_archive(
     path: *const c_char,
@@ -138,19 +137,19 @@ pub unsafe extern "C" fn ociimg_sink_open_archive(
     }
 }
 
-/// Opens an archive like ociimg_sink_open_archive, but hands its bytes to a callback: for
-/// pipes, sockets and whatever else takes a stream. write takes all len (more than 0) bytes
-/// of buf or fails, and runs on the threads that write to the sink, one call after the
-/// other; buf and call are valid until it returns. It may call the library, but writing to
-/// the same sink is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once,
-/// when the sink is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
-/// OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC mean nothing here. opts may be NULL.
-/// The caller frees *out with ociimg_sink_free. Calls nothing back itself: the first bytes
-/// come when the sink is written to.
+/// Opens an archive like ociimg_sink_open_archive, but passes its bytes to a callback: for
+/// pipes, sockets and other streams. write takes all len (more than 0) bytes of buf or
+/// fails, and runs on the threads that write to the sink, one call after the other; buf and
+/// call are valid until it returns. It may call the library, but writing to the same sink
+/// is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the sink
+/// is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
+/// OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC have no effect here. opts may be
+/// NULL. The caller frees *out with ociimg_sink_free. Runs no callback itself: the first
+/// bytes are written with the first content.
 ///
-/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
-/// compression or level that there is not) or OCIIMG_STATUS_UNSUPPORTED (an option that this
-/// version does not know).
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an impossible struct_size, an unknown
+/// compression or level) or OCIIMG_STATUS_UNSUPPORTED (an option that this version does not
+/// know).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_open_archive_stream(
     write: Option<

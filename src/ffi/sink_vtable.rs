@@ -18,19 +18,20 @@ use std::ptr;
 use std::sync::Arc;
 
 /// The callbacks of a sink: where blobs, manifests and roots go. The rules of
-/// ociimg_loader_vtable hold.
+/// ociimg_loader_vtable apply.
 ///
-/// Each callback with a result returns OCIIMG_STATUS_OK or another number, best by way of
-/// ociimg_call_fail. They run on the threads that run a copy, at once on several of them;
-/// the callbacks of one stream never run at once, but not always on the thread that began
-/// the blob. No lock is held meanwhile: a callback may call the library and free handles.
-/// Running the copy that it serves, or finishing the sink, is OCIIMG_STATUS_BUSY there.
-/// Nothing may unwind or longjmp out of a callback: a C++ exception ends the program.
+/// Each callback with a result returns OCIIMG_STATUS_OK or another number, preferably
+/// through ociimg_call_fail. They run on the threads that run a copy, concurrently if there
+/// are several; the callbacks of one stream never run concurrently, but not always on the
+/// thread that began the blob. No lock is held meanwhile: a callback may call the library
+/// and free handles. Running the copy that it serves, or finishing the sink, is
+/// OCIIMG_STATUS_BUSY there. Nothing may unwind or longjmp out of a callback: a C++
+/// exception ends the program.
 ///
-/// state and streams are never looked into; integers other than 0 will do for streams. d,
-/// buf, name and call are valid until the callback returns; d is not to be freed. A
-/// successful begin_blob is followed by exactly one commit_blob or abort_blob. A success
-/// that leaves *stream NULL, or an *offset above the size of the blob, is
+/// state and streams are never dereferenced; streams may be integers other than 0. d, buf,
+/// name and call are valid until the callback returns; d is not to be freed. A successful
+/// begin_blob is followed by exactly one commit_blob or abort_blob. A success that leaves
+/// *stream NULL, or an *offset above the size of the blob, is
 /// OCIIMG_STATUS_CALLBACK_CONTRACT, and so is OCIIMG_STATUS_RESTART from any callback but
 /// write and commit_blob.
 #[repr(C)]
@@ -38,14 +39,14 @@ use std::sync::Arc;
 pub struct ociimg_sink_vtable {
     /// sizeof(ociimg_sink_vtable).
     pub struct_size: size_t,
-    /// How many blobs may be open at once, over all copies to the sink. 0 is any number.
-    /// With 1, blobs and manifests come one at a time and in a fixed order, however many
-    /// threads copy.
+    /// The number of blobs that may be open at once, over all copies to the sink. 0 is any
+    /// number. With 1, blobs and manifests come one at a time and in a fixed order, however
+    /// many threads copy.
     pub max_streams: u32,
     /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
-    /// Optional. Sets *present (0 on entry) to 1 if the blob is there, whole: its source is
-    /// not read then.
+    /// Optional. Sets *present (0 on entry) to 1 if the complete blob is there: then its
+    /// source is not read.
     pub has_blob: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -56,8 +57,8 @@ pub struct ociimg_sink_vtable {
     >,
     /// Required. Begins a blob; *stream is not NULL on success. OCIIMG_STATUS_EXISTS: the
     /// blob is there, and there is no stream. *offset is 0 on entry; a sink that has the
-    /// first bytes of the blob from before sets it to their number. The library still reads
-    /// and hashes them, and writes those behind them.
+    /// first bytes of the blob from an earlier attempt sets it to their number. The library
+    /// still reads and hashes them, and writes only the rest.
     pub begin_blob: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -67,9 +68,9 @@ pub struct ociimg_sink_vtable {
             call: *mut ociimg_call,
         ) -> i32,
     >,
-    /// Required. Takes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: what was
-    /// written is lost; abort_blob is called, then begin_blob again, at most max_restarts
-    /// times.
+    /// Required. Writes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: the
+    /// bytes written are lost; abort_blob is called, then begin_blob again, at most
+    /// max_restarts times.
     pub write: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -81,7 +82,7 @@ pub struct ociimg_sink_vtable {
     >,
     /// Required. Makes the blob visible: its size and digest were right. Ends the stream,
     /// whatever it returns: after OCIIMG_STATUS_RESTART begin_blob comes again, without
-    /// abort_blob. OCIIMG_STATUS_EXISTS (somebody else was faster) counts as success.
+    /// abort_blob. OCIIMG_STATUS_EXISTS (another writer was faster) counts as success.
     pub commit_blob: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -91,8 +92,8 @@ pub struct ociimg_sink_vtable {
     >,
     /// Required. Ends the stream without making anything visible.
     pub abort_blob: Option<unsafe extern "C-unwind" fn(state: *mut c_void, stream: *mut c_void)>,
-    /// Required. Stores a manifest or index below the root: whole and verified, after all
-    /// that it names.
+    /// Required. Stores a manifest or index below the root, complete and verified, after
+    /// everything that it names.
     pub put_manifest: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -103,7 +104,7 @@ pub struct ociimg_sink_vtable {
         ) -> i32,
     >,
     /// Required. Stores a root, after everything else, once for each name; name is NULL
-    /// where it has none. A name that is there from before is replaced.
+    /// where it has none. An existing name is replaced.
     pub put_root: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,
@@ -118,8 +119,8 @@ pub struct ociimg_sink_vtable {
     pub finish:
         Option<unsafe extern "C-unwind" fn(state: *mut c_void, call: *mut ociimg_call) -> i32>,
     /// Optional. Called once, when the last handle that could use the sink is gone: the sink
-    /// itself or a copy. Without finish before it, undo everything that is not visible yet.
-    /// The other functions must stay callable until it has returned.
+    /// itself or a copy. Without finish before it, discard everything that is not visible
+    /// yet. The other functions must stay callable until it returns.
     pub destroy: Option<unsafe extern "C-unwind" fn(state: *mut c_void)>,
 }
 
@@ -183,7 +184,7 @@ pub(super) fn lent(d: &Arc<Descriptor>) -> Arc<ociimg_descriptor> {
     Arc::new(ociimg_descriptor(d.clone()))
 }
 
-/// RESTART has no meaning for a callback whose bytes cannot be given again.
+/// RESTART is invalid for a callback whose bytes cannot be repeated.
 pub(super) fn no_restart(name: &str, result: Result<()>) -> Result<()> {
     match result {
         Err(e) if e.status() == Status::Restart => Err(Error::callback_contract(format_args!(

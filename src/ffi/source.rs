@@ -17,24 +17,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How a built-in source is opened. A field that is 0 or NULL has its default.
+/// Options of the built-in sources. A field that is 0 or NULL has its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_source_options {
     /// sizeof(ociimg_source_options).
     pub struct_size: usize,
-    /// Only images of this name: in a layout or OCI archive the entries of index.json
-    /// whose annotation org.opencontainers.image.ref.name is this text, or whose annotation
+    /// Only images of this name: in a layout or OCI archive the entries of index.json whose
+    /// annotation org.opencontainers.image.ref.name is this text, or whose annotation
     /// io.containerd.image.name is the same name by Docker's rules; in a docker-save
     /// archive, and in one of both kinds, the images with this tag ("busybox", "busybox:1",
-    /// "docker.io/library/busybox:1"). No image of that name is OCIIMG_STATUS_NOT_FOUND.
-    /// Default: everything.
+    /// "docker.io/library/busybox:1"). If there is none, opening fails with
+    /// OCIIMG_STATUS_NOT_FOUND. Default: everything.
     pub ref_name: *const c_char,
-    /// Bytes to which a compressed archive file may unpack; more is
+    /// The most bytes that a compressed archive file may unpack to; more is
     /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
     pub max_unpacked_size: u64,
-    /// Bytes of index.json, manifest.json or a config that is read while opening; more is
-    /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
+    /// The most bytes of index.json, manifest.json or a config that is read while opening;
+    /// more is OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
     pub max_document_size: u64,
     /// OCIIMG_SOURCE_ values, or 0.
     pub flags: u32,
@@ -115,13 +115,13 @@ unsafe fn open(
     }
 }
 
-/// Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar)
-/// or what docker save writes, both also compressed with gzip, zstd, bzip2 or xz. Their
-/// content decides, not their name: see ociimg_loader_open_layout and
-/// ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
-/// system's own encoding; opts and ctx may be NULL. The caller frees *out with
-/// ociimg_loader_free. Any thread; runs no callbacks. Cancelling ctx ends the call with
-/// OCIIMG_STATUS_CANCELLED; the loader does not depend on it.
+/// Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar) or what
+/// docker save writes, both also compressed with gzip, zstd, bzip2 or xz. The content
+/// decides, not the name: see ociimg_loader_open_layout and ociimg_loader_open_archive,
+/// each of which opens nothing else. path is bytes, in the file system's own encoding; opts
+/// and ctx may be NULL. The caller frees *out with ociimg_loader_free. Any thread; runs no
+/// callbacks. Cancelling ctx ends the call with OCIIMG_STATUS_CANCELLED; the loader does
+/// not depend on it.
 ///
 /// Fails as these two do, except that a folder without oci-layout is
 /// OCIIMG_STATUS_UNSUPPORTED.
@@ -172,8 +172,8 @@ pub unsafe extern "C" fn ociimg_loader_open_layout(
 ///
 /// Of several entries of one name the last counts, as for tar; a second oci-layout,
 /// index.json or manifest.json is OCIIMG_STATUS_MALFORMED. The archive ends at its first
-/// block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly behind an
-/// entry and its index.json lists something, or nothing that its manifest.json names is
+/// block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly after an
+/// entry and its index.json has entries, or nothing that its manifest.json names is
 /// missing.
 ///
 /// In an archive of both kinds index.json counts first; images of manifest.json follow

@@ -2,7 +2,7 @@
 
 use crate::media_type::DOCKER_MANIFEST;
 
-/// Which names the documents of an image or index have.
+/// The family of media types that an image or index uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Oci,

@@ -6,8 +6,8 @@ use crate::layer::{self, Layer};
 use std::mem;
 use std::sync::OnceLock;
 
-/// Layers from the base up. A chain ID depends on every layer below: chain IDs are
-/// computed when somebody asks, so that edits of a long list stay cheap.
+/// Layers from the base up. A chain ID depends on every layer below: chain IDs are computed
+/// on request, so that edits of a long list stay cheap.
 #[derive(Clone)]
 pub struct Layers {
     list: Vec<Layer>,
@@ -54,8 +54,8 @@ impl Layers {
         &self.list
     }
 
-    /// UNSUPPORTED where a reader could not assign the diff IDs to the layers after this
-    /// layer went in, and, if there is one, `instead` of that of place `i`.
+    /// UNSUPPORTED if a reader could not assign the diff IDs to the layers once this layer
+    /// is added or, with `instead`, has replaced the layer at that place.
     pub fn check_with(&self, layer: &Layer, instead_of: Option<usize>) -> Result<()> {
         let mut tally = self.tally;
         if let Some(i) = instead_of {
@@ -69,7 +69,7 @@ impl Layers {
         self.prepare(self.list.len());
         self.tally.add(&layer);
         self.list.push(layer);
-        // Where all below is known, this is cheap.
+        // Cheap if the chain IDs below are known.
         if self.stacked + 1 == self.list.len() {
             stack_from(&mut self.list, self.stacked);
             self.stacked += 1;
@@ -91,7 +91,7 @@ impl Layers {
         old
     }
 
-    /// Before a change at a place: what lies above it loses its chain ID.
+    /// Prepares a change at a place: the layers above it lose their chain IDs.
     fn prepare(&mut self, i: usize) {
         if let Some(list) = self.all_stacked.take() {
             self.stacked = list.len();

@@ -23,8 +23,8 @@ impl Document {
     }
 }
 
-/// Serves an image as it was at one moment: its documents from memory, each layer from
-/// where it came.
+/// Serves a snapshot of an image: its documents from memory, each layer from its own
+/// source.
 pub struct ImageLoader {
     manifest: Document,
     config: Document,
@@ -81,8 +81,8 @@ fn absent(kind: &str, digest: &Digest) -> Error {
     Error::not_found(format_args!("the image has no {kind} {digest}")).with_digest(digest.text())
 }
 
-/// A loader with one blob in memory before it: the embedded data of a descriptor that was
-/// left behind.
+/// A loader in front of another, with one blob in memory: the embedded data of a descriptor
+/// that was removed.
 pub struct WithBlob {
     pub blob: Document,
     pub loader: Arc<dyn Loader>,

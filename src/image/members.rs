@@ -1,7 +1,7 @@
 //! Members of a config by their names in the specification.
 //!
-//! A config may spell a key in another case; loading takes it for the key of the
-//! specification then, and so do edits.
+//! A config may spell a key in another case; loading and edits both treat it as the key of
+//! the specification.
 
 use crate::json::edit::{ArrayMut, ObjectMut, ValueMut};
 use crate::json::folds_to;
@@ -12,7 +12,7 @@ pub fn place_of(object: &mut ObjectMut<'_>, name: &str) -> Option<usize> {
     exact.or_else(|| object.find_by(|key| folds_to(key, name)))
 }
 
-/// The value that is read under this name, or else the object back.
+/// The value that is read under this name, else the object itself.
 pub fn find<'t>(mut object: ObjectMut<'t>, name: &str) -> Result<ValueMut<'t>, ObjectMut<'t>> {
     match place_of(&mut object, name) {
         Some(i) => Ok(object.at(i)),

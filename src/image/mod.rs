@@ -29,7 +29,7 @@ use trees::Documents;
 /// loader that it came from.
 #[derive(Clone)]
 pub struct Image {
-    /// Made when somebody asks for them, where an edit left them behind.
+    /// The documents; rendered on request after an edit.
     documents: OnceLock<Documents>,
     /// The documents as edits see them; `None` in an image that was never edited.
     trees: Option<Box<Trees>>,
@@ -136,8 +136,8 @@ impl Image {
         self.format
     }
 
-    /// The index's for this image, as written there, else the config's; after an edit of
-    /// the platform the config's.
+    /// The platform that the index has for this image, as written, else the config's; after
+    /// an edit of the platform the config's.
     pub fn platform(&self) -> Option<&Arc<Platform>> {
         self.platform.as_ref()
     }
@@ -164,7 +164,7 @@ impl Image {
         ))
     }
 
-    /// Runs one edit, which has to fail before it changes anything.
+    /// Runs one edit, which must fail before it changes anything.
     pub fn edit(&mut self, edit: impl FnOnce(Draft<'_>) -> Result<Changed>) -> Result<()> {
         if self.trees.is_none() {
             self.trees = Some(Box::new(Trees::new(self.documents())));

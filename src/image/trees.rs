@@ -18,7 +18,7 @@ pub struct Documents {
     pub config: Arc<Verified<Config>>,
 }
 
-/// Both documents while they are edited. They are rendered when somebody asks for them.
+/// Both documents while they are edited. They are rendered on request.
 #[derive(Clone)]
 pub struct Trees {
     pub manifest: Tree,
@@ -36,7 +36,7 @@ pub struct Trees {
 impl Trees {
     pub fn new(documents: &Documents) -> Self {
         let Documents { manifest, config } = documents;
-        // Only a digest that was computed by its algorithm is in a verified document.
+        // A verified document has a digest that was computed, so its algorithm is known.
         let algorithm = |digest: &Digest| digest.algorithm().unwrap_or(Algorithm::Sha256);
         let mut config_tree = tree(&config.bytes);
         let empty_steps = empty_steps(&mut config_tree);

@@ -1,10 +1,10 @@
-//! A document as a whole: UTF-8, without a byte order mark, one value.
+//! A whole document: UTF-8 without a byte order mark, exactly one value.
 
 use super::fault::{Fault, Result};
 use super::foreign::foreign;
 use super::parse::Parser;
 
-/// Reads the one value that a document is.
+/// Reads a document, which is exactly one value.
 pub fn document<'a, T>(
     document: &'a [u8],
     read: impl FnOnce(&mut Parser<'a>) -> Result<T>,

@@ -1,16 +1,16 @@
 //! Edits a JSON document in place: every byte outside the changed members stays, white
 //! space, number spellings, escapes and the order of keys too.
 //!
-//! A [`Tree`] splits the document only along the paths that edits take, so that a
-//! thousand edits cost a thousand lookups and one rendering. It expects a document, and
-//! new values, that were parsed strictly before.
+//! A [`Tree`] splits the document only along the edited paths, so that a thousand edits
+//! cost a thousand lookups and one rendering. It expects a document, and new values, that
+//! were parsed strictly before.
 
 use super::scan;
 pub use super::tree::Tree;
 use super::tree::{Array, Element, Member, Node, Object, Piece};
 use std::borrow::Cow;
 
-/// Members from which on an object has a table of its keys.
+/// An object with at least this many members has a table of its keys.
 const MANY_MEMBERS: usize = 32;
 
 impl Tree {
@@ -60,7 +60,7 @@ impl<'t> ValueMut<'t> {
         }
     }
 
-    /// Whether this is a string in quotation marks that starts so, up to its first escape.
+    /// Whether this is a string that starts with `text`, as far as its first escape.
     pub fn may_start_with(&self, text: &str) -> bool {
         let Node::Text(piece) = &*self.node else {
             return false;
@@ -74,7 +74,7 @@ impl<'t> ValueMut<'t> {
         }
     }
 
-    /// Replaces the value, unless it says the same already. Whether it was replaced.
+    /// Replaces the value, unless it is the same already. Returns whether it was replaced.
     pub fn replace(&mut self, json: &str) -> bool {
         let replaced = !scan::is_same(&self.raw(), json);
         if replaced {
@@ -169,7 +169,7 @@ impl<'t> ObjectMut<'t> {
         Some(self.at(i))
     }
 
-    /// The same members, to be used without giving them up.
+    /// The same members, without consuming this view.
     pub fn reborrow(&mut self) -> ObjectMut<'_> {
         ObjectMut {
             source: self.source,
@@ -177,7 +177,7 @@ impl<'t> ObjectMut<'t> {
         }
     }
 
-    /// Sets a member to a value; a new one goes last. Whether something changed.
+    /// Sets a member; a new one goes last. Returns whether something changed.
     pub fn set(&mut self, key: &str, json: &str) -> bool {
         match self.find(key) {
             Some(i) => self.reborrow().at(i).replace(json),
@@ -188,7 +188,7 @@ impl<'t> ObjectMut<'t> {
         }
     }
 
-    /// Adds a member that is not there yet, last; spaced as the one before it.
+    /// Adds a new member at the end, spaced as the one before it.
     pub fn push(&mut self, key: &str, json: &str) {
         let object = &mut *self.object;
         let (before, colon) = match object.members.last() {
@@ -209,7 +209,7 @@ impl<'t> ObjectMut<'t> {
         });
     }
 
-    /// Removes a member. Whether it was there.
+    /// Removes a member. Returns whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let found = self.find(key);
         if let Some(i) = found {
@@ -306,7 +306,7 @@ impl<'t> ArrayMut<'t> {
         }
     }
 
-    /// Keeps the elements that `keep` wants. Whether all were kept.
+    /// Keeps the elements for which `keep` is true. Returns whether all were kept.
     pub fn retain(&mut self, mut keep: impl FnMut(&ValueMut<'_>) -> bool) -> bool {
         let source = self.source;
         let Array { elements, tail } = &mut *self.array;

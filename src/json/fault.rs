@@ -22,7 +22,7 @@ impl Fault {
         Error::malformed(message).into()
     }
 
-    /// A fault of the JSON text itself: nothing behind it can be read.
+    /// A fault of the JSON text itself: the rest cannot be read.
     pub(super) fn of_grammar(message: impl fmt::Display) -> Self {
         let mut fault = Self::malformed(message);
         fault.0.breaks_document = true;

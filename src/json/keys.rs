@@ -8,9 +8,9 @@ use std::hash::{BuildHasher, RandomState};
 /// key, and no allocation of its own.
 #[derive(Default)]
 pub struct Keys {
-    /// In the upper half the hash of a key, in the lower its place in the text.
+    /// The upper half is the hash of a key, the lower half its offset in the text.
     open: Vec<u64>,
-    // Seeded at random, so that no document can choose keys of one hash.
+    // Seeded at random, so that no document can choose keys with equal hashes.
     hash: RandomState,
 }
 
@@ -41,7 +41,7 @@ impl Keys {
         let keys = &mut self.open[mark.0..];
         keys.sort_unstable();
         let key = |entry: u64| string::at(text, (entry & u64::from(u32::MAX)) as usize);
-        // Equal hashes stand beside each other; different keys seldom have one.
+        // Equal hashes are adjacent; different keys rarely share one.
         for (i, first) in keys.iter().enumerate() {
             let rest = keys[i + 1..].iter();
             for other in rest.take_while(|other| *other >> 32 == first >> 32) {
@@ -66,7 +66,7 @@ impl Keys {
     }
 }
 
-/// Whether Go takes `key` for `name` (of ASCII): by simple case folding, which also knows
+/// Whether Go matches `key` with the ASCII `name`: by simple case folding, which includes
 /// the long s and the Kelvin sign.
 pub fn folds_to(key: &str, name: &str) -> bool {
     // The long s takes two bytes, the Kelvin sign three.

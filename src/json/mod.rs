@@ -1,8 +1,8 @@
-//! JSON as documents are read: strictly, so that no two readers see two documents.
+//! Strict JSON, so that no two readers see different documents.
 //!
-//! [`parse`] is the one parser; readers of documents take their fields from it as it goes,
-//! so that a document of ten thousand descriptors is never in memory as a tree.
-//! [`Value`] is for small documents of which little is asked, [`edit`] changes them.
+//! [`parse`] is the one parser; readers of documents take their fields during the pass, so
+//! that a document of ten thousand descriptors is never in memory as a tree. [`Value`] is
+//! for small documents with few fields of interest, [`edit`] changes documents.
 
 mod defined;
 mod document;

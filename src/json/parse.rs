@@ -1,8 +1,8 @@
-//! The parser: one strict pass over a document, which its reader steers.
+//! The parser: one strict pass over a document, driven by its reader.
 //!
-//! Not serde_json, which loses the spelling of numbers, refuses 1e999 even in a field that
-//! nobody reads, stops at 127 levels, and lets duplicate keys pass. The tests hold this
-//! parser to it.
+//! serde_json is not used: it loses the spelling of numbers, refuses 1e999 even in a field
+//! that is not read, stops at 127 levels and accepts duplicate keys. The tests compare this
+//! parser with it.
 
 use super::defined::{Checks, Defined};
 use super::fault::{Fault, Result};
@@ -12,7 +12,7 @@ use super::texts::checked;
 use crate::text::{Escaped, Text};
 use std::borrow::Cow;
 
-/// Objects and arrays that may stand inside each other.
+/// The deepest nesting of objects and arrays.
 const MAX_DEPTH: u32 = 128;
 
 /// A place in a document, which moves forward as values are read.
@@ -34,7 +34,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The first byte of what comes next, behind white space.
+    /// The next byte that is not white space.
     pub fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -46,7 +46,7 @@ impl<'a> Parser<'a> {
         None
     }
 
-    /// The fault of a text that does not go on as JSON does.
+    /// The fault of a text that does not continue as JSON.
     pub(super) fn unexpected(&mut self, expected: &str) -> Fault {
         let found = match self.peek() {
             Some(_) => self.text[self.at..].chars().next(),
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
         Ok(recovered.map_err(|(fault, _)| fault))
     }
 
-    /// As [`recover`](Self::recover), with the text of the value that was passed over.
+    /// As [`recover`](Self::recover), with the text of the value that was skipped.
     pub fn recover_text<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T>,
@@ -282,7 +282,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Hands the members of an object to `read`, in order, be a key there twice or not.
+    /// Hands the members of an object to `read`, in order, duplicate keys too.
     pub fn members_as_written(
         &mut self,
         mut read: impl FnMut(&mut Self, &str) -> Result<()>,
@@ -291,7 +291,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Hands the members of an object whose keys are `defined` to `read`, each with the
-    /// defined name of its key. Any other key may be there; its value is passed over.
+    /// defined name of its key. Any other key may be there; its value is skipped.
     pub fn object(
         &mut self,
         defined: Defined,
@@ -314,7 +314,7 @@ impl<'a> Parser<'a> {
                 return Err(Fault::by_case(key, names[i]));
             }
             if seen & 1 << i != 0 {
-                // By the same spelling, or by another.
+                // In the same spelling or in another.
                 return Err(match defined.any_case() {
                     true => Fault::named_twice_by_case(key),
                     false => Fault::named_twice(key),

@@ -16,7 +16,7 @@ pub fn at<'a>(json: &'a [u8], pointer: &str) -> Option<&'a str> {
     Some(value)
 }
 
-/// The token without its escapes; `None` where it has one that there is not.
+/// The token with its escapes resolved; `None` for an invalid escape.
 fn unescaped(token: &str) -> Option<String> {
     let mut parts = token.split('~');
     let mut text = parts.next()?.to_owned();

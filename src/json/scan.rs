@@ -1,7 +1,7 @@
-//! Finds the parts of a JSON text without taking it apart.
+//! Finds the parts of a JSON text without decoding it.
 //!
-//! Everything here expects text that was parsed strictly before. Other text gives wrong
-//! spans, but never a panic and never a loop without end.
+//! All functions expect text that was parsed strictly before. Other text gives wrong spans,
+//! but never a panic or an endless loop.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -182,7 +182,7 @@ pub fn is_same(a: &str, b: &str) -> bool {
     }
 }
 
-/// The next token: a string, a scalar or a mark.
+/// The next token: a string, a scalar or punctuation.
 fn token<'a>(json: &'a str, at: &mut usize) -> Option<&'a str> {
     let bytes = json.as_bytes();
     let start = skip_space(json, *at);

@@ -15,7 +15,7 @@ impl<'a> Parser<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Passes over a value. Iterative: a document decides how deep it is.
+    /// Skips a value. Iterative, since the document decides the depth.
     pub fn skip(&mut self, checks: Checks) -> Result<()> {
         let outer_depth = self.depth;
         // A bit for each level that was entered, the innermost lowest: is it an object?
@@ -51,7 +51,7 @@ impl<'a> Parser<'a> {
                 }
                 _ => return Err(self.unexpected("a value")),
             }
-            // Behind a value: the next one, or the ends of what is open.
+            // After a value: the next one, or the ends of the open objects and arrays.
             loop {
                 if self.depth == outer_depth {
                     return Ok(());
@@ -79,7 +79,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Passes over the key of a member, and the colon.
+    /// Skips the key of a member and the colon.
     fn skip_key(&mut self, checks: Checks) -> Result<()> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("a key"));

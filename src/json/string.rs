@@ -1,4 +1,4 @@
-//! Strings: where one ends, and what it says.
+//! Strings: finding the end of one, and decoding it.
 
 use super::fault::{Fault, Result};
 use std::borrow::Cow;
@@ -20,13 +20,13 @@ impl<'a> Scanned<'a> {
         }
     }
 
-    /// Whether it says U+0000, which JSON can only write as an escape.
+    /// Whether it contains U+0000, which JSON can only write as an escape.
     pub fn holds_nul(self) -> bool {
         self.has_escapes && unescape(self.raw).contains('\0')
     }
 }
 
-/// Scans the string whose opening quotation mark is at `start`; also gives the place
+/// Scans the string whose opening quotation mark is at `start`; also returns the place
 /// behind its end.
 pub fn scan(text: &str, start: usize) -> Result<(Scanned<'_>, usize)> {
     let bytes = text.as_bytes();

@@ -1,4 +1,4 @@
-//! The parser held to serde_json, and what it refuses beyond it.
+//! The parser compared with serde_json, and the texts that it refuses beyond it.
 
 use super::*;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ const KEYS: Checks = Checks {
     nul: false,
 };
 
-/// Takes everything apart, as the readers of documents do.
+/// Reads everything, as the readers of documents do.
 fn tree(p: &mut Parser<'_>) -> Result<serde_json::Value, Fault> {
     Ok(match p.peek() {
         Some(b'{') => {
@@ -78,7 +78,7 @@ proptest! {
             "(nul|null|true|tru|false|[\\[\\]{},:]){0,6}",
         ],
     ) {
-        // Of a value that is passed over, serde_json checks the grammar alone.
+        // serde_json checks only the grammar of a skipped value.
         let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text);
         let ours = document(text.as_bytes(), |p| p.skip(Checks::default()));
         match ours {

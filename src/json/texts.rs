@@ -35,7 +35,7 @@ impl Parser<'_> {
         Ok(map.finish())
     }
 
-    /// The keys of a map, whose values say nothing.
+    /// The keys of a map; the values are ignored.
     pub fn key_list(&mut self) -> Result<TextList> {
         let mut keys = TextListBuilder::default();
         self.map(|p, key| {

@@ -1,4 +1,4 @@
-//! A JSON document in pieces, so that some can be exchanged.
+//! A JSON document in pieces, some of which can be replaced.
 
 use super::scan;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Values of a checked document that are taken apart only as far as somebody asks.
+//! Values of a checked document, decoded on request.
 
 use super::defined::{Checks, Defined};
 use super::document::document;
@@ -12,9 +12,9 @@ use std::borrow::Cow;
 #[derive(Clone, Copy)]
 pub struct Value<'a>(&'a str);
 
-/// The document's outermost value. After this its text is known to be one JSON value in
-/// UTF-8, without lone surrogates, nested no deeper than 128; that no object has a key
-/// twice is seen object by object, when it is taken apart.
+/// Returns the outermost value of a document. Its text is then known to be one JSON value
+/// in UTF-8, without lone surrogates, nested no deeper than 128. Duplicate keys are found
+/// object by object, when an object is read.
 pub fn parse(bytes: &[u8]) -> Result<Value<'_>> {
     document(bytes, |p| p.raw(Checks::default()).map(Value))
 }

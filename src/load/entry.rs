@@ -25,8 +25,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// `None` where not even the descriptor could be read.
     pub descriptor: Option<Arc<Descriptor>>,
-    /// The descriptor's as written, else the config's. Of a descriptor that could not be read
-    /// the one that other readers may see in it.
+    /// The descriptor's as written, else the config's. If the descriptor could not be read,
+    /// the platform that other readers may see in it.
     pub platform: Option<Arc<Platform>>,
     /// Why it is broken.
     pub error: Option<Error>,
@@ -40,8 +40,8 @@ pub struct Way {
     pub root_child: u32,
     /// Whether that descriptor has a platform.
     pub begins_with_platform: bool,
-    /// Whether, in a layout or archive, the way goes on with one that has: its index.json only
-    /// lists what a registry would offer one by one.
+    /// Whether, in a layout or archive, the next descriptor on the way has a platform: its
+    /// index.json only lists roots that a registry would offer separately.
     pub goes_on_with_platform: bool,
     /// The platforms that nested indexes on the way have themselves, the innermost first.
     pub platforms: Option<Arc<WayPlatform>>,
@@ -55,7 +55,7 @@ pub struct WayPlatform {
 }
 
 impl Way {
-    /// What is found this way comes before what has a lower number.
+    /// Entries with a higher number are preferred.
     pub fn precedence(&self) -> u8 {
         match (self.begins_with_platform, self.goes_on_with_platform) {
             (true, _) => 2,
@@ -64,7 +64,7 @@ impl Way {
         }
     }
 
-    /// The way on, through a nested index.
+    /// The way continued through a nested index.
     pub fn through(&self, index: &Descriptor) -> Self {
         let mut way = self.clone();
         if let Some(platform) = index.platform() {

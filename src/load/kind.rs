@@ -1,4 +1,4 @@
-//! The kind of content by its descriptor, and the errors if it is another.
+//! The kind of content by its descriptor, and the errors if the content is of another kind.
 
 use super::entry::EntryKind;
 use crate::descriptor::Descriptor;
@@ -25,7 +25,7 @@ pub fn is_image(media_type: Option<&Text>, config: &Descriptor, d: &Descriptor) 
     media_type::is_image_config(&config.media_type, own)
 }
 
-/// The kind that a descriptor's annotations or artifact type say.
+/// The kind by a descriptor's annotations or artifact type.
 pub fn marked_kind(d: &Descriptor) -> Option<EntryKind> {
     let reference = d.annotation("vnd.docker.reference.type");
     if reference.is_some_and(|v| &*v == "attestation-manifest") {

@@ -1,4 +1,4 @@
-//! Results of a load by digest.
+//! Results of a walk by digest.
 
 use super::store::expect_size;
 use crate::descriptor::Descriptor;
@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use std::collections::HashMap;
 
-/// Results by digest, each with its actual size or, of a failure, its declared size.
+/// Results by digest, each with its actual size or, if it failed, its declared size.
 pub struct Memo<T>(HashMap<Digest, (u64, Result<T>)>);
 
 impl<T> Default for Memo<T> {

@@ -50,7 +50,7 @@ pub fn load(loader: Arc<dyn Loader>, options: &LoadOptions, ctx: &Context) -> Re
     load_knowing(loader, options, &Findings::new(), ctx)
 }
 
-/// Loads without reading manifests of which enough is known.
+/// Loads without reading manifests whose `known` findings suffice.
 pub fn load_knowing(
     loader: Arc<dyn Loader>,
     options: &LoadOptions,
@@ -91,7 +91,7 @@ pub fn load_knowing(
                 "found a manifest, expected an index",
             )));
         }
-        // A single manifest is an index of one; its bytes are not asked for again.
+        // A single manifest is an index of one entry; its bytes are not loaded again.
         Root::Document(Document::Manifest(manifest)) => {
             store.keep_root(&root);
             walk.single(described(manifest.own_media_type()), Some(manifest))?
@@ -108,8 +108,8 @@ pub fn load_knowing(
     })
 }
 
-/// The name of the root's descriptor at this place: the source's own, else the one that
-/// containerd or the image layout specification has for it.
+/// The name of the root's descriptor at this place: the source's own, else that in the
+/// annotation of containerd or of the image layout specification.
 fn name_of(loader: &dyn Loader, i: u32, d: Option<&Descriptor>) -> Option<Text> {
     if let Some(name) = loader.entry_name(i as usize) {
         return Some(name);

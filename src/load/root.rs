@@ -8,8 +8,8 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Result};
 use crate::loader::Loader;
 
-/// Reads the bytes of the root; also returns whether they were checked against a digest that
-/// somebody knew.
+/// Reads the bytes of the root; also returns whether they were checked against a digest
+/// known beforehand.
 pub fn read_root(
     loader: &dyn Loader,
     options: &LoadOptions,

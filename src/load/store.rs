@@ -15,18 +15,19 @@ use crate::media_type::Kind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes that are read of content that is longer than it should be, to say why.
+/// Further bytes that are read of content that is too long, to find out whether only its
+/// size is wrong.
 const MAX_DIAGNOSIS: u64 = 64 << 10;
 
-/// The documents of one loader: each is verified before it is understood. The bytes of
-/// manifests and configs are kept while all that is kept is small enough, so that a second
-/// ask costs no loading. (Not what they say: a hostile document is larger when it is
-/// understood.) A failure is not kept.
+/// The documents of one loader: each is verified before it is parsed. The bytes of
+/// manifests and configs are kept while their total is small enough, so that a second
+/// request needs no loading. (Parsed documents are not kept: hostile ones are larger than
+/// their bytes.) Failures are not kept.
 pub struct Store {
     pub loader: Arc<dyn Loader>,
     max_document_size: u64,
     max_kept_size: u64,
-    // Not held while a loader runs: two threads that ask for one manifest at once may both
+    // Not held while a loader runs: two threads that request one manifest at once may both
     // load it.
     kept: Mutex<Kept>,
 }
@@ -116,8 +117,8 @@ impl Store {
         })
     }
 
-    /// The bytes of a manifest or index, as kept or as read now. They are not kept: a copy
-    /// needs each document once.
+    /// The bytes of a manifest or index, kept or read now. They are not added to those
+    /// kept: a copy needs each document once.
     pub fn bytes(&self, d: &Descriptor, ctx: &Context) -> Result<Arc<[u8]>> {
         let kept = self.lock().manifests.get(&d.digest).cloned();
         match kept {
@@ -153,7 +154,7 @@ impl Store {
             .insert(root.digest.clone(), root.bytes.clone());
     }
 
-    /// Keeps a manifest that was read and understood by the walk.
+    /// Keeps a manifest that the walk has read and parsed.
     pub fn keep_manifest(&self, digest: &Digest, bytes: &Arc<[u8]>) {
         self.keep(Role::Manifest, digest, bytes);
     }
@@ -168,10 +169,10 @@ impl Store {
         kept.of(role).insert(digest.clone(), bytes.clone());
     }
 
-    /// The bytes that a descriptor names, verified: at most one more than it says is
-    /// asked of the loader, and nothing where that is above the limit. What the loader
-    /// gave, be it right or wrong, is taken from `bytes_left`; embedded data was read with
-    /// the document that contains it.
+    /// The bytes that a descriptor names, verified: reads at most one byte more than its
+    /// size, and nothing if the size is above the limit. The bytes read, right or wrong,
+    /// are subtracted from `bytes_left`; embedded data was read with the document that
+    /// contains it.
     pub fn read(
         &self,
         d: &Descriptor,
@@ -191,7 +192,7 @@ impl Store {
         let mut stream = open(&*self.loader, d, kind, ctx)?;
         let (mut pieces, end) = drain(&mut *stream, d.size, ctx);
         if end.is_ok() && pieces.len() > d.size {
-            // Wrong already. A little more may tell whether it is the size that is.
+            // It is wrong already. A little more may show that only the size is wrong.
             let more = self.max_document_size.min(MAX_DIAGNOSIS);
             let (rest, _) = drain(&mut *stream, more, ctx);
             pieces.append(rest);
@@ -213,7 +214,8 @@ impl Store {
     }
 }
 
-/// Checks content of this size and digest, which may go on where it is too long.
+/// Checks content of this size and digest; content that is too long may not have been read
+/// to its end.
 fn check(d: &Descriptor, size: u64, digest: &Digest) -> Result<()> {
     if *digest == d.digest {
         return expect_size(d, size);

@@ -8,8 +8,8 @@ use crate::media_type::Kind;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// Opens the content that a descriptor names: its embedded data, or what the loader has
-/// for it. Manifests and indexes are asked of `open_manifest`, all else of `open_blob`.
+/// Opens the content that a descriptor names: its embedded data, or what the loader has for
+/// it. Manifests and indexes come from `open_manifest`, everything else from `open_blob`.
 pub fn open(
     loader: &dyn Loader,
     d: &Descriptor,
@@ -27,10 +27,10 @@ pub fn open(
     .map_err(|e| e.with_digest(d.digest.text()))
 }
 
-/// The largest piece that is asked of a stream at once.
+/// The most bytes that one call asks of a stream.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes of a stream, in the pieces in which they were read: their number was not known.
+/// Bytes of a stream of unknown length, in the pieces in which they were read.
 #[derive(Default)]
 pub struct Pieces {
     pieces: Vec<Vec<u8>>,
@@ -64,8 +64,8 @@ impl Pieces {
     }
 }
 
-/// All bytes of a stream, but not more than `max` and one; those that came before a
-/// failure too. Memory grows with the bytes received, never with an announced size.
+/// Reads a stream to its end, but at most `max` + 1 bytes; also returns the bytes before a
+/// failure. Memory grows with the bytes received, never with an announced size.
 pub fn drain(stream: &mut dyn Stream, max: u64, ctx: &Context) -> (Pieces, Result<()>) {
     let max = max.saturating_add(1);
     let mut read = Pieces::default();

@@ -1,4 +1,4 @@
-//! Documents with the very bytes that were read.
+//! Documents with the bytes that were read.
 
 use crate::digest::Digest;
 use std::sync::Arc;

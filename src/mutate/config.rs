@@ -166,8 +166,8 @@ impl Image {
         })
     }
 
-    /// Replaces the whole config by a document, whose diff IDs have to be those of the
-    /// layers. The image's platform is the document's from then on.
+    /// Replaces the whole config with a document, whose diff IDs must be those of the
+    /// layers. The image then has the document's platform.
     pub fn set_config_json(&mut self, json: &[u8]) -> Result<()> {
         let config = Config::parse(json).map_err(|e| e.context("config"))?;
         let text = std::str::from_utf8(json).expect("a document that was read is UTF-8");
@@ -260,7 +260,7 @@ fn find_member<'t>(
     }
 }
 
-/// A value for a member of `config`, held to the rules of loading.
+/// Checks a value for a member of `config` by the rules of loading.
 fn member_json<'j>(name: &str, json: &'j [u8]) -> Result<&'j str> {
     let malformed = |e: Error| e.context(format_args!("config.{}", Escaped(name)));
     crate::json::parse(json).map_err(|fault| malformed(fault.into()))?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 impl Image {
     /// Changes the media types of manifest, config and layers, and nothing else.
-    /// UNSUPPORTED where Docker has no form for something.
+    /// UNSUPPORTED for anything that Docker's formats cannot express.
     pub fn convert(&mut self, format: Format) -> Result<()> {
         self.edit(|mut draft| {
             if format == Format::Docker && *draft.format == Format::Oci {
@@ -37,7 +37,7 @@ impl Image {
     }
 }
 
-/// For each layer its new type; `None` where it stays.
+/// The new type of each layer; `None` if it is unchanged.
 fn layer_types(draft: &Draft<'_>, format: Format) -> Result<Vec<Option<Text>>> {
     let converted = |(i, layer): (usize, &Layer)| {
         let d = layer.descriptor();
@@ -59,7 +59,7 @@ fn layer_types(draft: &Draft<'_>, format: Format) -> Result<Vec<Option<Text>>> {
         .collect()
 }
 
-/// UNSUPPORTED where a manifest or a descriptor has what Docker's have not.
+/// UNSUPPORTED if a manifest or descriptor has a member that Docker's lack.
 fn check_for_docker(draft: &mut Draft<'_>) -> Result<()> {
     let manifest = &mut draft.trees.manifest;
     for name in ["subject", "artifactType", "annotations"] {
@@ -101,7 +101,7 @@ fn no_docker_form(place: &str) -> Error {
     ))
 }
 
-/// Sets the types of a manifest and its config. Whether one of them changed.
+/// Sets the types of a manifest and its config. Returns whether one of them changed.
 fn convert_manifest(manifest: &mut Tree, from: Format, to: Format) -> Result<bool> {
     let (manifest_type, config_type) = match to {
         Format::Oci => (OCI_MANIFEST, OCI_CONFIG),
@@ -116,7 +116,7 @@ fn convert_manifest(manifest: &mut Tree, from: Format, to: Format) -> Result<boo
     if let Some(mut config) = config {
         let own = config.reborrow().get("mediaType");
         let own = own.and_then(|own| own.text().map(|text| text.into_owned()));
-        // Old daemons wrote other types, which Docker takes.
+        // Old daemons wrote other types, which Docker accepts.
         let is_dockers = own.as_deref() != Some(OCI_CONFIG);
         if to == Format::Oci || from == Format::Oci || !is_dockers {
             changed |= config.set("mediaType", &quoted(config_type));

@@ -10,7 +10,7 @@ use crate::json::scan::quoted;
 /// Whether a layer that is appended gets a step of history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum History {
-    /// Where the steps that made layers were as many as the layers before.
+    /// If there was one step for each layer before.
     #[default]
     ByRule,
     Always,

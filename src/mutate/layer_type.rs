@@ -15,7 +15,7 @@ enum Compression {
     None,
     Gzip,
     Zstd,
-    /// One that no specification has a name for.
+    /// A compression without a name in any specification.
     Unnamed,
 }
 
@@ -77,8 +77,8 @@ impl LayerType {
     }
 }
 
-/// The media type that a layer gets in a manifest of this family. One that is `given`
-/// is taken as it is, but brings no zstd into a Docker image.
+/// The media type of a layer in a manifest of this family. A `given` one is used unchanged,
+/// but zstd is refused in a Docker image.
 pub fn in_family(own: &str, format: Format, given: Option<&str>) -> Result<Text> {
     let own_type = LayerType::parse(own);
     let is_zstd = |t: Option<LayerType>| t.is_some_and(|t| t.compression == Compression::Zstd);
@@ -104,7 +104,7 @@ pub fn in_family(own: &str, format: Format, given: Option<&str>) -> Result<Text>
     Ok(Text::new(name).expect("a media type has no NUL"))
 }
 
-/// The media type that a layer gets when its manifest is converted.
+/// The media type of a layer after its manifest is converted.
 pub fn converted(own: &str, format: Format) -> Result<Text> {
     let name = match (LayerType::parse(own), format) {
         (Some(own_type), Format::Docker) => {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub struct AppendOptions<'a> {
     pub step: Step<'a>,
     pub history: History,
-    /// Of the layer in the manifest; by default by the manifest's family.
+    /// The layer's media type in the manifest; by default that of the manifest's family.
     pub media_type: Option<&'a str>,
 }
 
@@ -47,7 +47,7 @@ impl Image {
         })
     }
 
-    /// Replaces a layer, and leaves the history as it is. Gives the old one back.
+    /// Replaces a layer, and leaves the history as it is. Returns the old layer.
     pub fn replace_layer(&mut self, i: usize, layer: &Layer) -> Result<Layer> {
         self.check_place(i)?;
         let mut replaced = None;
@@ -55,7 +55,7 @@ impl Image {
             let (layer, diff_id) = placed(layer, *draft.format, None)?;
             let old = &draft.layers.list()[i];
             if same_content(old, &layer) {
-                // The manifest's descriptor may say more than one that is made here.
+                // The manifest's descriptor may have members that a new one lacks.
                 let descriptor = old.descriptor().clone();
                 let layer = Layer::new(descriptor, Some(diff_id), layer.loader().clone());
                 replaced = Some(draft.layers.replace(i, layer));
@@ -85,8 +85,8 @@ impl Image {
         replaced.ok_or_else(|| Error::internal("no layer was replaced"))
     }
 
-    /// Removes a layer, and its step of history where the history fits the layers. Gives
-    /// it back.
+    /// Removes a layer, and its step of history if the history fits the layers. Returns the
+    /// layer.
     pub fn remove_layer(&mut self, i: usize) -> Result<Layer> {
         self.check_place(i)?;
         let mut removed = None;

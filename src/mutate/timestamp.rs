@@ -35,7 +35,7 @@ fn is_time(text: &[u8]) -> bool {
         && is_offset(behind_fraction(rest))
 }
 
-/// What follows the fraction of a second; nothing where the fraction has no digits.
+/// The text after the fraction of a second; `None` if the fraction has no digits.
 fn behind_fraction(rest: &[u8]) -> &[u8] {
     let Some(digits) = rest.strip_prefix(b".") else {
         return rest;

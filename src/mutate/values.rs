@@ -1,5 +1,5 @@
-//! Values of an object, set to what they ought to say. Each function gives whether
-//! something changed: what says so already stays as it is spelled.
+//! Sets values of an object. Each function returns whether something changed; an equal
+//! value keeps its spelling.
 
 use crate::image::members::{array_in, array_made_in, object_in, object_made_in, place_of};
 use crate::json::edit::{ObjectMut, ValueMut};
@@ -79,7 +79,7 @@ fn array_of(texts: &[&str]) -> String {
     format!("[{}]", texts.join(","))
 }
 
-/// A text under a key of the author's own, in an object that is made for it.
+/// Sets a text under a user-defined key, in an object that is made if absent.
 pub fn set_entry(object: ObjectMut<'_>, name: &str, key: &str, text: Option<&str>) -> bool {
     let Some(text) = text else {
         return object_in(object, name).is_some_and(|mut map| map.remove(key));
@@ -104,7 +104,7 @@ pub fn set_entry(object: ObjectMut<'_>, name: &str, key: &str, text: Option<&str
     }
 }
 
-/// A key with an empty object behind it, in an object that is made for it.
+/// Sets a key to an empty object, in an object that is made if absent.
 pub fn set_key(object: ObjectMut<'_>, name: &str, key: &str, present: bool) -> bool {
     if !present {
         return object_in(object, name).is_some_and(|mut map| map.remove(key));

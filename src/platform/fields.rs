@@ -2,6 +2,7 @@
 
 use crate::text::Text;
 use crate::text_list::TextList;
+use std::sync::LazyLock;
 
 /// An operating system and processor, as the image specification describes them. Kept
 /// as written; an absent text is `None`, never empty, while a feature may be.
@@ -14,15 +15,24 @@ pub struct Platform {
     pub os_features: TextList,
 }
 
-/// An absent text as the empty one that the rules know it as.
+/// An absent text as "", which the rules use for it.
 pub(super) fn or_empty(field: &Option<Text>) -> &str {
     field.as_deref().unwrap_or_default()
 }
 
-/// A text for a field; `None` where it is empty. It comes from a grammar without U+0000, or
-/// was a `Text` before.
+/// A text for a field; `None` where it is empty. It must not contain U+0000.
 pub(super) fn field(text: &str) -> Option<Text> {
-    Some(text)
-        .filter(|text| !text.is_empty())
-        .and_then(Text::new)
+    // Nearly all platforms consist of these names. Sharing them makes parsing
+    // "linux/arm64/v8" take 89 ns instead of 156 (benches/platform.rs).
+    static COMMON: LazyLock<[Text; 10]> = LazyLock::new(|| {
+        let names = [
+            "linux", "amd64", "arm64", "v8", "arm", "v7", "386", "v6", "windows", "darwin",
+        ];
+        names.map(|name| Text::new(name).expect("a name has no U+0000"))
+    });
+    if text.is_empty() {
+        return None;
+    }
+    let common = COMMON.iter().find(|name| name.as_str() == text);
+    common.cloned().or_else(|| Text::new(text))
 }

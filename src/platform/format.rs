@@ -36,8 +36,8 @@ impl Platform {
         self.join(&os)
     }
 
-    /// Go's `path.Join`, which takes the parts for a path: `.` and `..` in them are
-    /// resolved, slashes at their ends and repeated ones dropped.
+    /// Go's `path.Join`, which treats the parts as a path: `.` and `..` are resolved,
+    /// repeated slashes and those at the ends dropped.
     fn join(&self, os: &str) -> String {
         let rooted = os.starts_with('/');
         let mut path = String::with_capacity(os.len());
@@ -65,7 +65,7 @@ impl Platform {
     }
 }
 
-/// Appends a version or feature so that nothing in it reads as the syntax around it.
+/// Appends a version or feature, with the characters of the surrounding syntax escaped.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {

@@ -25,13 +25,13 @@ static HOST: LazyLock<Platform> = LazyLock::new(|| {
 });
 
 impl Platform {
-    /// This machine's, its processor's variant included. Read once.
+    /// This machine's platform, with its processor's variant. Read once.
     pub fn host() -> &'static Self {
         &HOST
     }
 }
 
-/// Go's name of what Rust calls `arch`. Most are the same in both, or are aliases.
+/// Go's name for Rust's `arch`. Most are equal, or aliases.
 fn goarch(arch: &'static str, big_endian: bool) -> &'static str {
     match (arch, big_endian) {
         ("x86", _) => "386",
@@ -72,7 +72,7 @@ fn linux_variant(architecture: &str, cpuinfo: Option<&str>, machine: &str) -> Op
         Some(version) => version,
         None => machine_version(machine)?,
     };
-    // Kernels for the first Raspberry Pis say 7 of their ARMv6:
+    // Kernels for the first Raspberry Pis report 7 for ARMv6:
     // https://www.raspberrypi.org/forums/viewtopic.php?t=12614
     let says_v6 = || {
         cpuinfo_value(cpuinfo, "model name")

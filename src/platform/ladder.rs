@@ -1,12 +1,12 @@
 //! Which architectures and variants a processor runs, best first.
 
-/// The list that containerd writes out (`platformVector`), computed instead: a variant may
-/// be any number, so the list may be longer than memory.
+/// Computes the list that containerd builds (`platformVector`): a variant may be any
+/// number, so the list may be larger than memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ladder {
     /// Itself alone.
     Exact,
-    /// Not even itself: an arm64 of no known version.
+    /// Nothing, not even itself: an arm64 of unknown version.
     Nothing,
     /// Every amd64 down from this level (1 where it has none), then 386.
     Amd64 { level: u64 },
@@ -20,7 +20,7 @@ pub(super) enum Ladder {
 impl Ladder {
     /// Of a normalized architecture and variant.
     pub fn of(architecture: &str, variant: &str) -> Self {
-        // As Go's `Atoi` takes it: a sign and leading zeros count.
+        // As Go's `Atoi`: a sign and leading zeros are accepted.
         let number = || {
             let digits = variant.strip_prefix('v').unwrap_or(variant);
             let number: i64 = digits.parse().ok()?;
@@ -36,7 +36,7 @@ impl Ladder {
                     v9: None,
                     v8: minor,
                 },
-                // v9.0 is v8.5 and more, and so on.
+                // v9.0 includes v8.5, and so on.
                 Some(Arm64::V9(minor)) => Self::Arm64 {
                     v9: Some(minor),
                     v8: (minor + 5).min(9),

@@ -37,14 +37,14 @@ enum Rule {
 /// A platform's place in a matcher's order: the lesser is preferred, equal ones are tied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key<'a> {
-    /// Below `FAILURES` where it matches.
+    /// Below `FAILURES` if it matches.
     rank: u64,
     features: Reverse<usize>,
     os_version: Option<Reverse<&'a str>>,
 }
 
-/// A rank is a place in a list or, from a [`Ladder`], at most `i64::MAX`. Those that do not
-/// match have ranks behind all that do.
+/// A rank is a place in a list or, from a [`Ladder`], at most `i64::MAX`. Platforms that do
+/// not match have higher ranks than all that match.
 const FAILURES: u64 = 1 << 63;
 const LAST: u64 = FAILURES - 1;
 
@@ -57,7 +57,7 @@ impl Key<'_> {
         }
     }
 
-    /// Behind every match, and `rank` among those that are none.
+    /// After every match; `rank` orders the failures.
     const fn failure(rank: u64) -> Self {
         Self::of(FAILURES | rank)
     }
@@ -143,7 +143,7 @@ impl Matcher {
         self.key(a) < self.key(b)
     }
 
-    /// The items whose platform matches, the preferred first, ties as they came.
+    /// The items whose platform matches, the preferred first; ties keep their order.
     pub fn select<'a, T>(&self, candidates: impl IntoIterator<Item = (&'a Platform, T)>) -> Vec<T> {
         // The entries of an index share a handful of platforms: each gets its key once. Two
         // of them may share a slot, at no more than the cost of both. (With a HashMap in its
@@ -166,7 +166,7 @@ impl Matcher {
         matching.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// Where the platform belongs in the order: enough to filter and sort by.
+    /// The platform's place in the order, to filter and sort by.
     pub fn key<'a>(&self, platform: &'a Platform) -> Key<'a> {
         let candidate = Candidate {
             host_os: &self.host_os,
@@ -234,11 +234,11 @@ impl<'a> Candidate<'_, 'a> {
     }
 }
 
-/// A platform that candidates are held to, in normal form; for them it is the host.
+/// A wanted platform in normal form; its version of Windows is the host's.
 #[derive(Clone, Debug)]
 struct Wanted {
     os: Box<str>,
-    /// Where versions of Windows count.
+    /// Set if versions of Windows count.
     windows: Option<Version>,
     architecture: Box<str>,
     variant: Box<str>,
@@ -277,7 +277,7 @@ impl Wanted {
         }
     }
 
-    /// How far from this platform the candidate is, if it matches.
+    /// The distance of the candidate from this platform, if it matches.
     fn rank(&self, candidate: &Candidate) -> Option<u64> {
         if !self.has_os_of(candidate) {
             return None;
@@ -286,9 +286,9 @@ impl Wanted {
         let lower = [&platform.architecture, &platform.variant]
             .map(|name| normalize::lower(or_empty(name)));
         let (architecture, variant) = normalize::architecture(&lower[0], &lower[1]);
-        let is_same = || *architecture == *self.architecture && *variant == *self.variant;
+        let is_same = || same(architecture, &self.architecture) && same(variant, &self.variant);
         let rank = self.ladder.rank(is_same, architecture, variant)?;
-        // An image that names win32k runs on Windows hosts that do not.
+        // An image that names win32k also runs on Windows hosts without that feature.
         let is_win32k = |f: TextRef<'_>| self.windows.is_some() && f.as_str() == "win32k";
         let implied = candidate.features.iter().position(is_win32k);
         self.has_all(candidate.features, implied).then_some(rank)
@@ -296,8 +296,8 @@ impl Wanted {
 
     fn has_os_of(&self, candidate: &Candidate) -> bool {
         let os = or_empty(&candidate.platform.os);
-        let is_own = |os: &str| *os == *self.os;
-        // A text that is somebody's normal form is its own as well.
+        let is_own = |os: &str| same(os, &self.os);
+        // A text that is a normal form is its own normal form.
         let named = is_own(os) || is_own(normalize::os(&normalize::lower(os), candidate.host_os));
         let runs = |host: Version| host.runs(or_empty(&candidate.platform.os_version));
         named && self.windows.is_none_or(runs)
@@ -308,12 +308,17 @@ impl Wanted {
         self.features.binary_search_by(own).is_ok()
     }
 
-    /// Whether all `features` are among its own, but for the one at `implied`.
+    /// Whether all `features`, except the one at `implied`, are among its own.
     fn has_all(&self, features: &TextList, implied: Option<usize>) -> bool {
         (0..)
             .zip(features.iter())
             .all(|(i, feature)| Some(i) == implied || self.has_feature(feature))
     }
+}
+
+/// Equality without a call of `memcmp`, which costs more than comparing names this short.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| a == b)
 }
 
 #[cfg(test)]
@@ -324,7 +329,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// Every kind of matcher for these platforms, beside the one it is held to.
+    /// Every kind of matcher for these platforms, with its reference.
     fn pairs(wanted: &[Platform]) -> Vec<(Matcher, Comparer)> {
         let all: Vec<&Platform> = wanted.iter().collect();
         let first = &wanted[0];
@@ -371,7 +376,7 @@ mod tests {
             wanted in vec(platform(), 1..5),
             candidates in vec(platform(), 2..6),
         ) {
-            // Candidates near what is wanted, for matches are rare otherwise.
+            // Candidates near the wanted platforms, since matches are rare otherwise.
             let near = candidates.iter().map(|c| Platform {
                 os: wanted[0].os.clone(),
                 architecture: wanted[0].architecture.clone(),

@@ -1,4 +1,4 @@
-//! Platforms: what an image runs on, and which images a machine can run.
+//! Platforms: the machines that an image runs on, and the images that a machine can run.
 //!
 //! The rules are those of <https://github.com/containerd/platforms> v1.0.0-rc.4, to the
 //! letter, with one deviation: a percent escape in a specifier that gives U+0000 or bytes

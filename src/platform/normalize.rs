@@ -5,8 +5,8 @@ use crate::text_list::TextListBuilder;
 use std::borrow::Cow;
 
 impl Platform {
-    /// The normal form: names in lower case, known spellings of one thing made the same,
-    /// features sorted and each of them once. An absent OS is this machine's.
+    /// The normal form: names in lower case, aliases replaced, features sorted and each of
+    /// them once. An absent OS is this machine's.
     pub fn normalize(&self) -> Self {
         self.normalize_on(or_empty(&Self::host().os))
     }
@@ -33,7 +33,7 @@ impl Platform {
     }
 }
 
-/// The one name of an OS; `lower` is in lower case.
+/// The canonical name of an OS; `lower` is in lower case.
 pub(super) fn os<'a>(lower: &'a str, host_os: &'a str) -> &'a str {
     match lower {
         "" => host_os,
@@ -42,8 +42,8 @@ pub(super) fn os<'a>(lower: &'a str, host_os: &'a str) -> &'a str {
     }
 }
 
-/// The one name of an architecture and of its variant, both given in lower case: some
-/// names of architectures say the variant, and others have a default one.
+/// The canonical names of an architecture and its variant, both given in lower case: some
+/// names of architectures imply the variant, others have a default one.
 pub(super) fn architecture<'a>(architecture: &'a str, variant: &'a str) -> (&'a str, &'a str) {
     match architecture {
         "i386" => ("386", ""),
@@ -78,8 +78,9 @@ pub(super) fn lower(text: &str) -> Cow<'_, str> {
     lowered(text).into()
 }
 
-/// Every code point becomes one, whatever is around it, where `str::to_lowercase` minds
-/// the final sigma. Only U+0130 has two in Rust, `i` and a dot above; Go gives `i`.
+/// Every code point becomes one, regardless of context; `str::to_lowercase` treats the
+/// final sigma specially. Only U+0130 becomes two in Rust, `i` and a dot above; Go gives
+/// `i`.
 #[cold]
 fn lowered(text: &str) -> String {
     text.chars()

@@ -1,5 +1,5 @@
-//! containerd's comparers written out as they stand there, lists, copies and recursion
-//! included: what the matchers are held to.
+//! containerd's comparers transcribed literally, with their lists, copies and recursion:
+//! the reference that the matchers are tested against.
 
 use super::fields::{Platform, or_empty};
 use super::samples;

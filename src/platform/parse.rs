@@ -3,9 +3,10 @@
 use super::fields::{Platform, field, or_empty};
 use super::normalize;
 use crate::text::{Escaped, Text};
-use crate::text_list::TextList;
+use crate::text_list::{TextList, TextListBuilder};
+use std::borrow::Cow;
 
-/// The names that one word alone may be, as Go's toolchain knows them.
+/// The names that a single word may be, as in Go's toolchain.
 const OPERATING_SYSTEMS: [&str; 17] = [
     "aix",
     "android",
@@ -56,7 +57,7 @@ const ARCHITECTURES: [&str; 24] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("platform \"{specifier}\": {flaw}")]
 pub struct ParseError {
-    /// Escaped, and cut where it is long; so are the texts of the flaw.
+    /// Escaped, and truncated if long, like the texts in the flaw.
     specifier: String,
     flaw: Flaw,
 }
@@ -122,7 +123,7 @@ impl Platform {
     }
 }
 
-/// The parts of a specifier as written, but for percent escapes.
+/// The parts of a specifier as written, with percent escapes resolved.
 struct Specifier<'a> {
     /// All before the first slash, which may be an architecture alone.
     first: &'a str,
@@ -142,14 +143,12 @@ impl<'a> Specifier<'a> {
         let mut parts = specifier.splitn(4, '/');
         let first = parts.next().unwrap_or_default();
         let os = OsPart::split(first).ok_or_else(|| Flaw::OperatingSystem(quoted(first)))?;
-        let version = match os.version {
-            "" => None,
-            version => Some(unescape("version", version)?),
-        };
-        let features = os.features.into_iter().flat_map(|all| all.split('+'));
-        let features = features
-            .map(|feature| unescape("feature", feature))
-            .collect::<Result<Vec<Text>, _>>()?;
+        let version = field(&unescape("version", os.version)?);
+        let mut features = TextListBuilder::default();
+        for feature in os.features.into_iter().flat_map(|all| all.split('+')) {
+            let is_text = features.push(&unescape("feature", feature)?);
+            debug_assert!(is_text, "unescape refuses a NUL");
+        }
         let mut next = |part| match parts.next() {
             Some(text) if !is_component(text) => Err(Flaw::Component {
                 part,
@@ -165,7 +164,7 @@ impl<'a> Specifier<'a> {
             first,
             os: os.name,
             version,
-            features: features.into_iter().collect(),
+            features: features.finish(),
             architecture,
             variant,
         })
@@ -242,15 +241,18 @@ fn is_component(part: &str) -> bool {
 }
 
 /// Resolves the percent escapes of a version or feature.
-fn unescape(part: &'static str, text: &str) -> Result<Text, Flaw> {
+fn unescape<'a>(part: &'static str, text: &'a str) -> Result<Cow<'a, str>, Flaw> {
+    let mut pieces = text.split('%');
+    let start = pieces.next().unwrap_or_default();
+    if start.len() == text.len() {
+        return Ok(Cow::Borrowed(text));
+    }
     let fail = |expected| Flaw::Escape {
         part,
         text: quoted(text),
         expected,
     };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut pieces = text.split('%');
-    bytes.extend(pieces.next().unwrap_or_default().bytes());
+    let mut bytes = start.as_bytes().to_vec();
     for piece in pieces {
         let byte = match piece.as_bytes() {
             [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
@@ -261,8 +263,11 @@ fn unescape(part: &'static str, text: &str) -> Result<Text, Flaw> {
         bytes.push(byte.ok_or_else(|| fail("two hexadecimal digits after each %"))?);
         bytes.extend(piece[2..].bytes());
     }
-    let text = str::from_utf8(&bytes).map_err(|_| fail("escapes that give UTF-8"))?;
-    Text::new(text).ok_or_else(|| fail("escapes that give no NUL"))
+    let text = String::from_utf8(bytes).map_err(|_| fail("escapes that give UTF-8"))?;
+    match text.contains('\0') {
+        true => Err(fail("escapes that give no NUL")),
+        false => Ok(Cow::Owned(text)),
+    }
 }
 
 #[cfg(test)]
@@ -341,7 +346,7 @@ mod tests {
         }
     }
 
-    /// Each row is wrong in what it names and in all that follows: the order of checks.
+    /// Each row has the named flaw and all flaws of the rows below: the order of checks.
     #[test]
     fn errors_name_the_first_wrong_part() {
         for (specifier, message) in [
@@ -402,7 +407,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of what the grammar can say: not `.` and `..`, which are resolved as in a path.
+        /// Any text of the grammar except `.` and `..`, which are resolved as in a path.
         #[test]
         fn what_format_all_writes_is_read_back(
             os in "[A-Za-z0-9_-]{1,6}",

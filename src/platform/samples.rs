@@ -1,4 +1,4 @@
-//! Platforms for the tests: near each other, so that rules meet.
+//! Platforms for the tests: similar ones, so that several rules apply.
 
 use super::fields::{Platform, field};
 use crate::text::Text;

@@ -8,7 +8,7 @@ pub(super) struct Version {
     build: u16,
 }
 
-/// Windows Server 2022, from which on a kernel runs containers of older builds too.
+/// Windows Server 2022, the first kernel that runs containers of older builds too.
 const STABLE_SINCE: u16 = 20348;
 
 /// The long-term releases, the newest first. A host runs images not older than the newest
@@ -46,7 +46,7 @@ impl Version {
     }
 }
 
-/// Digits alone; `parse` would take a sign as well.
+/// Digits alone; `parse` would accept a sign as well.
 fn number(digits: &str) -> Option<u16> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|_| plain)

@@ -1,4 +1,4 @@
-//! A stored blob on its way out of a loader.
+//! A stored blob, read from a loader.
 
 use super::progress::Progress;
 use crate::context::Context;
@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 use crate::loader::{Stream, at_most};
 use std::sync::Arc;
 
-/// The least that a stream is asked for, however little the caller of the reader wants: a
-/// call of it may be a foreign function or a request over the network.
+/// The least that a stream is asked for, however small the caller's reads: a call may be a
+/// foreign function or a request over the network.
 pub const PIECE: usize = 64 * 1024;
 
-/// The stream of a blob, held to its rules and to the size that was declared. That size
-/// is only ever compared with, nothing is allocated by it.
+/// The stream of a blob, checked against its rules and the declared size. That size is only
+/// compared, never used for an allocation.
 pub struct Blob {
     stream: Box<dyn Stream>,
     size: u64,
@@ -38,7 +38,7 @@ impl Blob {
         }
     }
 
-    /// Bytes that are still to come.
+    /// Bytes left to read.
     pub fn left(&self) -> u64 {
         self.size - self.read
     }
@@ -47,8 +47,8 @@ impl Blob {
         &self.ctx
     }
 
-    /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, in its place,
-    /// after which the stream is not asked again.
+    /// One call of the stream, for up to `buf.len()` bytes; 0 is the end, at the declared
+    /// size. The stream is not called after it.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.ask(buf.len(), |stream, ctx| stream.read(buf, ctx))
     }

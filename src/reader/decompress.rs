@@ -1,4 +1,4 @@
-//! Content that is decompressed on its way.
+//! Content that is decompressed while it is read.
 
 use super::blob::Blob;
 use super::chunk::Chunk;
@@ -12,13 +12,12 @@ use crate::compression::Decoder;
 use crate::digest::Hasher;
 use crate::error::{Error, Result, Status};
 
-/// How many chunks there are where a worker hashes: one of each kind in use, the others
-/// on their way through it.
+/// Chunks of each kind when a worker hashes: one is in use, the others wait for the worker.
 const STORED_CHUNKS: usize = 2;
 const UNPACKED_CHUNKS: usize = 6;
 
-/// Bytes that are unpacked before a worker is started, since starting one takes as long as
-/// hashing a good part of them. (Tests are to see it start in the middle of little.)
+/// Bytes that are unpacked before a worker is started: starting one takes as long as
+/// hashing a good part of them. (Lower in tests, which use little content.)
 const WORTH_A_WORKER: u64 = if cfg!(test) { 100 } else { 256 << 10 };
 
 pub struct Decompress {
@@ -39,7 +38,7 @@ pub struct Decompress {
 }
 
 impl Decompress {
-    /// `stored` was peeked at.
+    /// `stored` has been peeked at.
     pub fn new(
         stored: Stored,
         expected: Expected,
@@ -74,15 +73,15 @@ impl Decompress {
         }
     }
 
-    /// The next chunk, which is empty at the end. It is filled from what was read
-    /// already; only where that gives nothing is the stream asked for more.
+    /// The next chunk, empty at the end. It is filled from the bytes already read; the
+    /// stream is only read if they give no output.
     fn unpack(&mut self) -> Result<()> {
         if self.wants_worker && self.size >= WORTH_A_WORKER {
             self.start_worker();
         }
         let chunk = self.unpacked.next(&self.hashing)?;
         (chunk.len, self.handed_out) = (0, 0);
-        // A byte more than may come out, to see whether there is one.
+        // One byte more than the limit, to see whether there is one.
         let left = (self.max_size - self.size).saturating_add(1);
         let room = (chunk.room.len() as u64).min(left) as usize;
         loop {
@@ -126,8 +125,8 @@ impl Decompress {
         Ok(())
     }
 
-    /// The failure to report where the decoder refuses the content. A blob that is not the
-    /// one that was asked for says more than how its content is wrong.
+    /// The failure to report if the decoder refuses the content. A wrong blob is more
+    /// informative than the fault in its content.
     fn cause(&mut self, refused: Error) -> Error {
         if refused.status() != Status::Malformed {
             return refused;
@@ -161,8 +160,8 @@ impl Decompress {
         self.expected.digest.expect(&stored)
     }
 
-    /// The stored blob comes first: where it is not the one that was asked for, what is
-    /// in it does not matter.
+    /// The stored blob is checked first: if it is the wrong blob, its content does not
+    /// matter.
     fn verify(&mut self) -> Result<()> {
         let stored = self.hashing.finish(Lane::Stored)?;
         self.expected.digest.expect(&stored)?;

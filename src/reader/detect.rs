@@ -1,4 +1,4 @@
-//! Finds out how a blob is compressed, from its first bytes.
+//! Detects the compression of a blob from its first bytes.
 
 use super::content::Content;
 use super::decompress::Decompress;
@@ -53,8 +53,8 @@ mod tests {
         open(stream, expected, Mode::Uncompressed, options)
     }
 
-    /// The output of `stored`, which is as declared, and how it ends; the same in pieces of
-    /// any size, and with another thread.
+    /// The output of `stored`, which is as declared, and its end; checks that they are the
+    /// same in pieces of any size and with another thread.
     fn unpack(stored: &[u8], content: &[u8]) -> (Vec<u8>, Result<(), Status>) {
         let expected = expected(stored, content);
         let mut outcomes = [1, 7, 1_000_000].into_iter().flat_map(|piece| {
@@ -316,7 +316,8 @@ mod tests {
                     });
                     assert_eq!(outcomes[0], outcomes[1]);
 
-                    // Declared as it is, it may be valid, but then with this content only.
+                    // With its own digest declared it may be valid, but only with this
+                    // content.
                     let declared = Expected {
                         digest: sha256(&corrupt),
                         ..right.clone()
@@ -355,7 +356,7 @@ mod tests {
                 end.unwrap_err();
             }
         }
-        // Skipped bytes count to the digest.
+        // Skipped bytes count for the digest.
         let mut other = [zstd(&content), skippable(9)].concat();
         let right = expected(&other, &content);
         *other.last_mut().unwrap() ^= 1;
@@ -383,7 +384,7 @@ mod tests {
                 let stream = Script::new(longer.clone(), [1000]);
                 let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[5000]);
                 assert_eq!(end.unwrap_err().status(), Status::SizeMismatch);
-                // A stream that fails does not say that the blob is another.
+                // A failing stream does not mean that the blob is the wrong one.
                 let stream = Script::new(damaged(50), [1000]).failing_at(stored.len() / 1000);
                 let (_, end) = drain(&mut unpacking(stream, &declared, workers), &[5000]);
                 let status = end.unwrap_err().status();

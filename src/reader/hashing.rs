@@ -1,4 +1,4 @@
-//! Hashing of the stored and of the unpacked content, beside the thread that unpacks.
+//! Hashing of the stored and of the unpacked content, on a thread of its own.
 //!
 //! Each of the two is a lane with a hasher of its own. The states of a chunk:
 //!
@@ -11,9 +11,10 @@
 //!   +------------------------------- next, when it is its turn <---------------+
 //! ```
 //!
-//! A lane without its hasher is being hashed by a thread, so chunks keep their order. Who
-//! takes a task: the worker, if there is one, and any thread that has to wait for a chunk or
-//! for the end. So both threads stay busy, whether unpacking or hashing is slower. `lost` is set by a worker that panicked, with a hasher in its hands.
+//! While a thread hashes a chunk it has taken the hasher out of the lane, so chunks keep their
+//! order. Tasks are taken by the worker, if there is one, and by any thread that must wait for a
+//! chunk or for the end, so both threads stay busy whether unpacking or hashing is slower. A
+//! worker that panics sets `lost`: its hasher is gone.
 
 use super::chunk::Chunk;
 use crate::digest::{Digest, Hasher};
@@ -31,16 +32,16 @@ const BATCH: usize = 2;
 /// One of the two contents, each hashed in its order by one thread at a time.
 #[derive(Clone, Copy)]
 pub enum Lane {
-    /// First where a thread has the choice: there is more of it.
+    /// Hashed first if both lanes have chunks: there is more of it.
     Unpacked,
     Stored,
 }
 
 /// The hashers, and the thread that runs them if there is one.
 ///
-/// Who has to wait for a chunk to be hashed helps: that balances the two threads,
-/// whether unpacking is the slower work or hashing is, and it is all there is to do
-/// where there is no second thread.
+/// A thread that must wait for a chunk hashes in the meantime. That balances the two
+/// threads, whether unpacking or hashing is slower, and does all the work if there is no
+/// second thread.
 pub struct Hashing {
     shared: Arc<Shared>,
     worker: Option<Helper<()>>,
@@ -54,7 +55,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     lanes: [Queue; 2],
-    /// The worker is to end.
+    /// The worker must end.
     stop: bool,
     /// The worker has panicked, and its hasher is gone.
     lost: bool,
@@ -108,7 +109,7 @@ impl Hashing {
         self.worker.as_ref().map_or(Ok(()), Helper::check)
     }
 
-    /// Has `chunk` hashed: at once, or by the worker some time later.
+    /// Hashes `chunk`: at once, or later by the worker.
     pub fn update(&self, lane: Lane, chunk: &Arc<Chunk>) -> Result<()> {
         self.check_worker()?;
         let mut state = self.shared.lock();
@@ -138,7 +139,7 @@ impl Hashing {
         Ok(digest.expect("waited for"))
     }
 
-    /// Hashes what is waiting until `done`, or waits where there is nothing to hash.
+    /// Hashes waiting chunks until `done`; waits if there is nothing to hash.
     pub fn help_until(&self, mut done: impl FnMut() -> bool) -> Result<()> {
         self.help_until_state(|_| done())
     }
@@ -161,7 +162,7 @@ impl Hashing {
     }
 }
 
-/// Ends the worker, at the latest after the chunk that it is at.
+/// Ends the worker, at the latest after its current chunk.
 impl Drop for Hashing {
     fn drop(&mut self) {
         // In a child process after fork there is no worker to end.
@@ -205,7 +206,7 @@ impl Shared {
         task.hasher.update(task.chunk.bytes());
         let mut state = self.lock();
         state.lanes[task.lane].hasher = Some(task.hasher);
-        // Under the lock: who waits for this chunk looks for it there.
+        // Under the lock, which a thread that waits for this chunk holds while it looks.
         drop(task.chunk);
         state
     }
@@ -251,7 +252,7 @@ mod tests {
         ring
     }
 
-    /// Writes `content` into the chunks of a ring, and has it hashed.
+    /// Writes `content` into the chunks of a ring and hashes it.
     fn write(hashing: &Hashing, lane: Lane, ring: &mut Ring, content: &[u8]) {
         for bytes in content.chunks(ring.current().room.len()) {
             let chunk = ring.next(hashing).unwrap();
@@ -296,8 +297,8 @@ mod tests {
     fn a_panic_beside_is_an_error_and_no_hang() {
         let hashing = hashing(true);
         let mut ring = ring(10, 1);
-        // Longer than its room: hashing it panics. The worker does that, since
-        // nothing here waits before the worker is gone.
+        // The length exceeds the chunk, so hashing it panics. The worker does that, since
+        // this thread does not wait before the worker has ended.
         ring.next(&hashing).unwrap().len = 11;
         for _ in 0..BATCH {
             hashing.update(Lane::Stored, ring.current()).unwrap();
@@ -324,7 +325,7 @@ mod tests {
                 hashing.update(Lane::Unpacked, ring.current()).unwrap();
             }
             drop(hashing);
-            // The thread held it too.
+            // The thread held a reference too.
             assert_eq!(shared.strong_count(), 0);
         }
     }

@@ -1,7 +1,7 @@
 //! Readers: the bytes of one blob, verified while they stream.
 //!
-//! Bytes that a reader hands out before its end are not yet verified. Its end means that
-//! all of them are, an error that they are not; either is final.
+//! Bytes that a reader hands out before its end are not yet verified. Reaching the end
+//! means that all of them are verified, an error that they are not; either is final.
 //!
 //! Errors come in the order of the bytes: data that breaks a compression or a limit fails
 //! when it is read, whatever the rest of the blob is. At the end of the stored blob, size
@@ -96,9 +96,9 @@ impl Reader {
         }
     }
 
-    /// Up to `buf.len()` bytes into `buf` and their number; 0 is the end, and says that
-    /// everything was verified. After a failure, cancellation too, every further call
-    /// fails the same; only one without room leaves the reader as it was.
+    /// Up to `buf.len()` bytes into `buf` and their number; 0 is the end, and means that
+    /// everything was verified. After a failure, cancellation too, every further call fails
+    /// the same way; only a call without room leaves the reader unchanged.
     ///
     /// `buf` is written before it is read: its contents do not matter.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {

@@ -14,12 +14,12 @@ pub enum Mode {
 /// Limits and threads of a reader in [`Mode::Uncompressed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The most bytes that may come out.
+    /// The most bytes that a reader may return.
     pub max_uncompressed_size: Option<u64>,
     /// The largest window of a zstd frame, or dictionary of an xz block, in bytes.
     pub max_window_size: u64,
     /// Threads that may be started to hash beside decompressing. More than one is never
-    /// of use.
+    /// used.
     pub workers: u32,
 }
 

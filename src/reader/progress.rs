@@ -1,4 +1,4 @@
-//! How far a reader is.
+//! The progress of a reader.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

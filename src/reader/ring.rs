@@ -19,7 +19,7 @@ impl Ring {
         }
     }
 
-    /// Adds as many as make `count`, to be written before the others.
+    /// Adds chunks until there are `count`; the new ones are written before the others.
     pub fn grow(&mut self, count: usize) {
         let room = self.current().room.len();
         self.chunks
@@ -30,7 +30,7 @@ impl Ring {
         &self.chunks[0]
     }
 
-    /// The oldest becomes current, to be written anew; waits until it is hashed.
+    /// Makes the oldest current, to be overwritten; waits until it is hashed.
     pub fn next(&mut self, hashing: &Hashing) -> Result<&mut Chunk> {
         self.chunks.rotate_right(1);
         let chunk = &mut self.chunks[0];

@@ -1,4 +1,4 @@
-//! Content that is handed out as it is stored.
+//! Content that is handed out in its stored form.
 
 use super::blob::{Blob, PIECE};
 use super::chunk::Chunk;
@@ -7,16 +7,16 @@ use crate::digest::{Digest, Hasher};
 use crate::error::Result;
 use std::ops::Range;
 
-/// More than this is asked of a stream only in several calls: hashing finds the bytes
-/// still in the cache, and a cancellation is seen between two.
+/// The most that one call asks of a stream, so that the bytes are still in the cache when
+/// they are hashed, and cancellation is checked between calls.
 const MAX_PIECE: usize = 256 * 1024;
 
 pub struct Stored {
     blob: Blob,
     digest: Digest,
     hasher: Hasher,
-    /// Hashed bytes that wait for callers who read less than a stream is asked for;
-    /// without room until it is needed.
+    /// Hashed bytes that wait for callers whose reads are smaller than the stream's;
+    /// allocated when needed.
     buffer: Box<[u8]>,
     waiting: Range<usize>,
     /// Bytes returned by the last stream call. Only streams that return large pieces read
@@ -38,7 +38,7 @@ impl Stored {
         })
     }
 
-    /// The first `len` bytes, or all where there are fewer; before anything was read.
+    /// The first `len` bytes, or all if there are fewer; only before anything was read.
     pub fn peek(&mut self, len: usize) -> Result<&[u8]> {
         while self.waiting.len() < len && self.fill(len)? > 0 {}
         Ok(&self.buffer[..self.waiting.len().min(len)])
@@ -53,8 +53,8 @@ impl Stored {
         (self.blob, head, self.hasher)
     }
 
-    /// Reads on behind the bytes that wait, of which there are less than `ahead` unless
-    /// that is 0.
+    /// Reads more after the waiting bytes, of which there are less than `ahead` unless that
+    /// is 0.
     fn fill(&mut self, ahead: usize) -> Result<usize> {
         if self.buffer.is_empty() {
             self.buffer = vec![0; PIECE + ahead].into_boxed_slice();
@@ -155,7 +155,7 @@ mod tests {
             };
             prop_assert!(written[..] == content[..written.len()]);
             prop_assert!(written.len() <= declared);
-            // Nor does the failing call leave any of it in the caller's memory.
+            // The failing call leaves none of it in the caller's memory either.
             prop_assert!(buf.iter().all(|b| *b == 0xAA));
             prop_assert_eq!(failure.status(), Status::SizeMismatch);
         }
@@ -232,8 +232,8 @@ mod tests {
             assert_eq!(end.unwrap_err().status(), Status::Callback, "{call}");
             assert_eq!(out, content[..call]);
 
-            // What a call gives that cancels is still handed out; at the end everything
-            // was seen already.
+            // Bytes of the call that cancels are still handed out; at the end everything
+            // was verified already.
             let (out, end) = drain(
                 &mut stored(
                     Script::new(content.clone(), [1]).cancelling_at(call),

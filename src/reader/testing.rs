@@ -1,4 +1,4 @@
-//! Streams that behave as a test says.
+//! Streams scripted by a test.
 
 use super::{Expected, Mode, ReadOptions, Reader};
 use crate::context::Context;
@@ -18,8 +18,8 @@ pub struct Seen {
 
 type Before = Box<dyn FnMut(usize, &Context) -> Result<()> + Send>;
 
-/// Gives `content` in pieces of at most the sizes in `pieces`, over and over, and does
-/// what `before` says before the call of that number.
+/// Returns `content` in pieces of at most the sizes in `pieces`, repeated, and runs
+/// `before` ahead of each call, with its number.
 pub struct Script {
     content: Vec<u8>,
     pieces: Vec<usize>,
@@ -91,7 +91,7 @@ pub fn sha256(content: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, content)
 }
 
-/// What `stored` and what it unpacks to must be.
+/// The expected digests and size of `stored` and of its unpacked content.
 pub fn expected(stored: &[u8], unpacked: &[u8]) -> Expected {
     Expected {
         digest: sha256(stored),
@@ -111,8 +111,8 @@ pub fn open(stream: Script, expected: &Expected, mode: Mode, options: ReadOption
     .unwrap()
 }
 
-/// Everything that comes out in reads of at most the sizes in `sizes`, over and over, and
-/// how it ended. Each read is given a buffer with a mark behind it.
+/// All output, in reads of at most the sizes in `sizes`, repeated, and its end. Each read
+/// is given a buffer with a mark behind it.
 pub fn drain(reader: &mut Reader, sizes: &[usize]) -> (Vec<u8>, Result<()>) {
     let mut out = Vec::new();
     for size in sizes.iter().cycle() {

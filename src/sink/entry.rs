@@ -1,4 +1,4 @@
-//! A root as index.json lists it: its descriptor, under a name.
+//! The entry of a root in index.json: its descriptor with a name.
 
 use crate::descriptor::Descriptor;
 use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
@@ -25,7 +25,7 @@ impl EntryName {
     }
 }
 
-/// The descriptor as JSON: unchanged, but with this name in the place of any other.
+/// The descriptor as JSON, unchanged except for its name.
 pub fn entry(d: &Descriptor, name: &EntryName) -> String {
     let mut json = JsonObject::default();
     json.text("mediaType", &d.media_type);

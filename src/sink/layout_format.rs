@@ -1,4 +1,4 @@
-//! Which blobs of a layout or archive are documents.
+//! Distinguishes documents from other blobs of a layout or archive.
 
 use crate::descriptor::Descriptor;
 use crate::document::layout::MAX_DOCUMENT_SIZE;

@@ -1,8 +1,7 @@
-//! Sinks: where images go, and how they get there.
+//! Sinks: the targets of copies, and copying.
 //!
-//! `target` holds the trait. The built-in sinks and a program's table of callbacks
-//! implement it, `shared` lets several copies use one sink at once, and `copy`
-//! writes to it.
+//! `target` has the trait. The built-in sinks and a program's table of callbacks implement
+//! it, `shared` lets several copies use one sink at once, and `copy` writes to it.
 
 pub mod archive;
 pub mod copy;

@@ -1,17 +1,17 @@
-//! How the built-in sinks are opened.
+//! Options of the built-in sinks.
 
 use crate::compression::Method;
 
 /// Options of the layout and archive sinks.
 #[derive(Clone, Debug)]
 pub struct SinkOptions {
-    /// Fails with EXISTS where something is there already. An empty folder is new.
+    /// Fails with EXISTS if the path exists. An empty folder counts as new.
     pub must_be_new: bool,
-    /// Hashes blobs that are there already, where otherwise their size is compared.
+    /// Hashes existing blobs; by default only their size is compared.
     pub verify_existing: bool,
-    /// Leaves it to the system when content reaches the disk.
+    /// Does not sync files and folders.
     pub no_sync: bool,
-    /// Writes archives that `docker load` reads too.
+    /// Writes archives that `docker load` can read too.
     pub docker: bool,
     /// Compression of an archive as a whole.
     pub compression: Method,

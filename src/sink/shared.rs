@@ -1,4 +1,4 @@
-//! A sink as several copies use it at once.
+//! A sink shared by several copies at once.
 
 use super::target::Sink;
 use super::thread::ThreadId;
@@ -8,12 +8,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use std::time::Duration;
 
-/// How often a waiting thread looks at its context: cancelling is only an atomic store,
-/// which wakes nobody.
+/// How often a waiting thread checks its context: cancelling is only an atomic store, which
+/// wakes no thread.
 pub const POLL: Duration = Duration::from_millis(10);
 
-/// A sink, with what all its users together must keep to: the number of blobs that are
-/// open at once, and that nothing is written once it is finished.
+/// A sink, with the rules that apply to all its users together: the number of blobs open at
+/// once, and that nothing is written after it is finished.
 pub struct SharedSink {
     sink: Box<dyn Sink>,
     /// `usize::MAX` is no limit.
@@ -24,10 +24,10 @@ pub struct SharedSink {
 
 #[derive(Default)]
 struct State {
-    /// Runs of copies that are going on.
+    /// The number of running copies.
     runs: usize,
     finished: bool,
-    /// The threads that have a blob open, where their number is limited.
+    /// The threads that have a blob open, if their number is limited.
     streams: Vec<ThreadId>,
 }
 
@@ -54,7 +54,7 @@ impl SharedSink {
     }
 
     /// Completes the sink, once. INVALID_ARGUMENT the second time, BUSY while a copy runs.
-    /// A context that was cancelled before leaves the sink as it was.
+    /// A cancelled context leaves the sink unchanged.
     pub fn finish(&self, ctx: &Context) -> Result<()> {
         ctx.check()?;
         {
@@ -78,9 +78,9 @@ impl SharedSink {
         Ok(Entered(self))
     }
 
-    /// Waits until one more blob may be open; the returned guard keeps its place.
-    /// `check` ends the waiting. BUSY where this thread holds a stream that it would wait
-    /// for: a callback runs another copy to the same sink.
+    /// Waits until one more blob may be open; the returned guard holds its place. A failing
+    /// `check` ends the wait. BUSY if this thread has a stream open that it would wait for:
+    /// a callback runs another copy to the same sink.
     pub fn open_stream(&self, check: impl Fn() -> Result<()>) -> Result<OpenStream<'_>> {
         if self.max_streams == usize::MAX {
             return Ok(OpenStream(None));
@@ -118,7 +118,7 @@ impl State {
     }
 }
 
-/// A run of a copy that is going on.
+/// A running copy.
 pub struct Entered<'a>(&'a SharedSink);
 
 impl Drop for Entered<'_> {

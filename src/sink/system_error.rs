@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Why a file or folder of this name could not be written or read.
+/// The error for a file or folder of this name that could not be written or read.
 pub fn name_error(name: &str, e: impl Into<io::Error>) -> Error {
     let e = e.into();
     let errno = Errno::from_io_error(&e);
@@ -28,7 +28,7 @@ pub fn name_error(name: &str, e: impl Into<io::Error>) -> Error {
     error.with_errno(errno.map_or(0, Errno::raw_os_error))
 }
 
-/// Why nothing could be made at a path that the caller gave.
+/// The error for a caller's path at which nothing could be created.
 pub fn path_error(path: &Path, e: impl Into<io::Error>) -> Error {
     let e = e.into();
     let errno = Errno::from_io_error(&e);

@@ -1,4 +1,4 @@
-//! The sink trait: a place that images are written to, as the rest of the library sees it.
+//! The sink trait: a target that images are written to.
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
@@ -6,14 +6,14 @@ use crate::error::Result;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// A target of blobs, manifests and roots. A program's table of callbacks is one, the
-/// built-in sinks are others; the copy engine does not know which it has.
+/// A target of blobs, manifests and roots. A program's table of callbacks and the built-in
+/// sinks implement it; copying does not depend on which it is.
 ///
-/// Content is pushed in an order that leaves no visible document incomplete: a manifest
-/// comes after all that it names, the roots come last. Every document is verified before it
-/// is handed over, every blob before it is committed. Calls come from several threads at
-/// once, but no more than [`max_streams`](Self::max_streams) blobs are open at a time.
-/// Dropping the sink without [`finish`](Self::finish) undoes everything that is not visible yet.
+/// Content is pushed in an order that leaves no visible document incomplete: a manifest comes
+/// after everything that it names, the roots come last. Every document is verified before it is
+/// handed over, every blob before it is committed. Calls come from several threads at once, but
+/// no more than [`max_streams`](Self::max_streams) blobs are open at a time. Dropping the sink
+/// without [`finish`](Self::finish) discards everything that is not visible yet.
 pub trait Sink: Send + Sync {
     /// Blobs that may be open at once; `None` is any number. With 1, blobs come in a fixed
     /// order, however many threads copy.
@@ -21,7 +21,7 @@ pub trait Sink: Send + Sync {
         None
     }
 
-    /// Whether the blob is there, whole; then its source is not read.
+    /// Whether the complete blob is there; then its source is not read.
     fn has_blob(&self, _d: &Descriptor, _ctx: &Context) -> Result<bool> {
         Ok(false)
     }
@@ -29,11 +29,12 @@ pub trait Sink: Send + Sync {
     /// Starts to write a blob.
     fn begin_blob(&self, d: &Arc<Descriptor>, ctx: &Context) -> Result<Begin>;
 
-    /// Stores a manifest or index below a root, as a blob; all that it names is there.
+    /// Stores a manifest or index below a root, as a blob; everything that it names is
+    /// there.
     fn put_manifest(&self, d: &Arc<Descriptor>, bytes: &[u8], ctx: &Context) -> Result<()>;
 
     /// Stores a root and lists it under a name, or without one; called once for each name.
-    /// A name that is there from before is replaced.
+    /// An existing name is replaced.
     fn put_root(
         &self,
         d: &Arc<Descriptor>,
@@ -65,19 +66,20 @@ pub enum Begin {
     Exists,
     Write {
         writer: Box<dyn BlobWriter>,
-        /// Bytes that are there from an earlier attempt: writing starts behind them.
+        /// Bytes from an earlier attempt that are there: writing starts after them.
         offset: u64,
     },
 }
 
-/// One blob on its way into a sink. Dropping it without [`commit`](Self::commit) aborts:
-/// nothing becomes visible.
+/// One blob that is being written to a sink. Dropping it without [`commit`](Self::commit)
+/// aborts: nothing becomes visible.
 pub trait BlobWriter: Send {
-    /// Takes all bytes (more than 0) or fails. RESTART: the bytes written are lost; drop the
-    /// writer and begin the blob again.
+    /// Writes all bytes (more than 0) or fails. RESTART: the bytes written are lost; drop
+    /// the writer and begin the blob again.
     fn write(&mut self, bytes: &[u8], ctx: &Context) -> Result<()>;
 
-    /// Makes the blob visible. Only called when its size and digest were right. RESTART: as
-    /// in [`write`](Self::write). EXISTS: another writer was faster, which is success.
+    /// Makes the blob visible. Called only after its size and digest were verified.
+    /// RESTART: as in [`write`](Self::write). EXISTS: another writer was faster, which is
+    /// success.
     fn commit(self: Box<Self>, ctx: &Context) -> Result<()>;
 }

@@ -15,8 +15,8 @@ pub const PREFIX: &str = ".ociimg-";
 
 const MODE: Mode = Mode::from_raw_mode(0o644);
 
-/// A file in the making. It has no name where the file system can do without (O_TMPFILE),
-/// so that nothing is left when the process is killed. Dropping it removes it.
+/// A file that is being written. It has no name if the file system supports that
+/// (O_TMPFILE), so that nothing is left when the process is killed. Dropping it removes it.
 pub struct TempFile {
     file: File,
     folder: Arc<OwnedFd>,
@@ -53,7 +53,7 @@ impl TempFile {
         self.file.sync_all()
     }
 
-    /// Gives the file this name in `folder`; fails with EEXIST where there is one.
+    /// Gives the file this name in `folder`; fails with EEXIST if it exists.
     pub fn link(&mut self, folder: BorrowedFd<'_>, name: impl Arg + Copy) -> io::Result<()> {
         match &self.name {
             None => self.link_unnamed(folder, name)?,
@@ -75,7 +75,7 @@ impl TempFile {
         Ok(())
     }
 
-    /// Gives the file this name in `folder`, in the place of any other file.
+    /// Gives the file this name in `folder`, replacing any other file.
     pub fn replace(&mut self, folder: BorrowedFd<'_>, name: impl Arg) -> io::Result<()> {
         let temporary = self.temporary_name()?.to_owned();
         rustix::fs::renameat(&self.folder, temporary, folder, name)?;
@@ -83,8 +83,8 @@ impl TempFile {
         Ok(())
     }
 
-    /// Swaps the names of this file and of the one called `name`, which is this one's
-    /// folder's too. Afterwards [`temporary_name`](Self::temporary_name) is the other's.
+    /// Swaps the names of this file and of `name` in the same folder. Afterwards
+    /// [`temporary_name`](Self::temporary_name) is the name of the other file.
     pub fn exchange(&mut self, name: &str) -> io::Result<()> {
         let temporary = self.temporary_name()?.to_owned();
         let flags = RenameFlags::EXCHANGE;
@@ -97,7 +97,7 @@ impl TempFile {
         )?)
     }
 
-    /// The name that the file has until it gets its own; one is made where there is none.
+    /// The temporary name of the file; it gets one if it has none.
     pub fn temporary_name(&mut self) -> io::Result<&str> {
         if self.name.is_none() {
             let folder = self.folder.clone();
@@ -125,13 +125,13 @@ impl TempFile {
 impl Drop for TempFile {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // Otherwise the next writer removes it when it is a day old.
+            // If this fails, the next writer removes it when it is a day old.
             let _ = rustix::fs::unlinkat(&self.folder, &**name, AtFlags::empty());
         }
     }
 }
 
-/// A file without a name that can get one later, where the system has such.
+/// An unnamed file that can get a name later, if the system supports it.
 fn unnamed(folder: BorrowedFd<'_>) -> io::Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let file: File = match rustix::fs::openat(folder, ".", flags, MODE) {
@@ -139,7 +139,7 @@ fn unnamed(folder: BorrowedFd<'_>) -> io::Result<Option<File>> {
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    // A name is given through /proc, which a container may lack.
+    // Naming it needs /proc, which a container may lack.
     match rustix::fs::statat(CWD, proc_path(file.as_fd()), AtFlags::empty()) {
         Ok(_) => Ok(Some(file)),
         Err(_) => Ok(None),
@@ -183,7 +183,7 @@ mod tests {
         names
     }
 
-    /// A temporary file as it is where the file system has none without a name.
+    /// A temporary file as on file systems without O_TMPFILE.
     fn named(folder: &Arc<OwnedFd>) -> TempFile {
         let mut temp = TempFile::create(folder).unwrap();
         temp.temporary_name().unwrap();

@@ -1,6 +1,6 @@
-//! Which thread calls.
+//! The identity of the calling thread.
 
-/// Identifies a thread while it runs: a thread that comes later may be given the same.
+/// Identifies a thread while it runs; a later thread may get the same value.
 ///
 /// The standard library's own needs an allocation for each of the program's threads, which
 /// for the main thread is never freed.

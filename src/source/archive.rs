@@ -1,4 +1,4 @@
-//! Tar archives as sources read them: in place, by a table of their entries.
+//! Tar archives as sources: read in place, by a table of their entries.
 
 use super::extent::Extent;
 use super::files::Files;
@@ -7,12 +7,12 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::tar::{self, Flaw, Found, Limits, Table};
 
-/// Far above what images have.
+/// Far more than images have.
 const LIMITS: Limits = Limits {
     headers: 1 << 21,
     names: 256 << 20,
 };
-/// Files of which an archive may have one alone: readers differ on which of two counts.
+/// Files that an archive may have only once: readers differ on which of two counts.
 const ONCE: [&str; 3] = [
     crate::document::layout::MARKER,
     crate::document::layout::INDEX,
@@ -120,8 +120,8 @@ mod tests {
         (archive(&entries), digests)
     }
 
-    /// All that can be read, or the first failure; what its digest does not fit is none
-    /// of the source's doing.
+    /// The content, or the first failure. Content that does not match its digest is not the
+    /// source's fault.
     fn read_all(path: &Path, digests: &[Digest; 3]) -> Result<()> {
         let loader = open(path, &Options::default(), &Context::default())?;
         assert_eq!(root(&*loader)?, index());
@@ -146,7 +146,7 @@ mod tests {
             let e = blob(&*loader, &sha256("absent")).unwrap_err();
             assert_eq!(e.status(), Status::NotFound);
             assert_eq!(e.digest(), Some(sha256("absent").text()));
-            // Several at once, none minding the other.
+            // Several at once, independent of each other.
             let mut streams = digests
                 .each_ref()
                 .map(|digest| loader.open_blob(digest, &Context::default()).unwrap());
@@ -174,7 +174,7 @@ mod tests {
                 succeeded.push(tar.len() - cut);
             }
         }
-        // All entries are there, and one or both of the blocks that end it.
+        // All entries are complete, and one or both of the blocks of zeros are there.
         assert_eq!(succeeded, [512, 0]);
         let packed = gzip(&tar);
         for cut in 0..packed.len() {

@@ -1,5 +1,5 @@
-//! Archives as `docker save` writes them, and `podman save`, skopeo and others after it:
-//! a manifest.json with a list of images, each with its config and its layers as files.
+//! Archives in the format of `docker save`, which podman, skopeo and others write too:
+//! manifest.json lists images, each with its config and its layers as files.
 //!
 //! The format is that of
 //! <https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.2.md>. It has no index and no
@@ -27,8 +27,9 @@ use std::sync::Arc;
 pub const MANIFEST: &str = "manifest.json";
 
 const DEFINED: &[&str] = &["Config", "RepoTags", "Layers", "Parent", "LayerSources"];
-/// Images, tags and layers that one manifest.json may name. A layer's name of three bytes
-/// becomes a descriptor of two hundred, so this bounds all made documents together.
+/// The most images, tags and layers that one manifest.json may name. A layer's name of
+/// three bytes becomes a descriptor of two hundred, so this bounds all made documents
+/// together.
 const MAX_NAMED: usize = 1 << 14;
 
 pub struct DockerSave {
@@ -50,7 +51,7 @@ pub struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn read(value: Value<'a>) -> Result<Self, Fault> {
-        // As Docker reads it: jib wrote these keys in lower case.
+        // Keys match in any case, as in Docker: jib wrote these in lower case.
         let object = value.object_in_any_case(DEFINED)?;
         let mut tags = object.list("RepoTags", Value::text)?;
         tags.retain(|tag| !tag.is_empty());
@@ -67,7 +68,7 @@ impl<'a> Item<'a> {
         std::iter::once(&self.config).chain(&self.layers)
     }
 
-    /// The tags by which it is wanted: all of them, or one absent tag if it has none.
+    /// The wanted tags: all of them, or one absent tag if it has none.
     pub fn wanted(&self, name: Option<&RefName<'_>>) -> Vec<Option<&Text>> {
         match name {
             None if self.tags.is_empty() => vec![None],
@@ -249,7 +250,7 @@ mod tests {
         open_as(entries, None)
     }
 
-    /// The manifests in order, each as its document and as what it says.
+    /// The manifests in order, each as a document and parsed.
     fn manifests(loader: &dyn Loader) -> Vec<(String, crate::document::Manifest)> {
         entries(loader).into_iter().collect::<Result<_>>().unwrap()
     }
@@ -278,7 +279,8 @@ mod tests {
         index.children.into_iter().map(manifest).collect()
     }
 
-    /// As docker 20.10 writes: two images that share a layer by a link, plain layers.
+    /// In the format of docker 20.10: two images that share a layer by a link, plain
+    /// layers.
     fn legacy() -> (Vec<Vec<u8>>, [String; 2]) {
         let configs = [
             config(&[&sha256("base"), &sha256("top")]),
@@ -394,7 +396,7 @@ mod tests {
         ]
         .iter()
         .enumerate()
-        // Layers that are not there tell which of the images are looked into.
+        // Missing layers show which images are read.
         .map(|(i, tags)| format!(r#"{{"Config":"c{i}","RepoTags":{tags},"Layers":null}}"#))
         .collect();
         let mut entries: Vec<_> = (0..items.len())
@@ -509,7 +511,7 @@ mod tests {
             (format!("blobs/sha256/{sha256}"), Ok("sha256")),
             (format!("blobs/sha512/{sha512}"), Ok("sha512")),
             (format!("blobs/blake3/{blake3}"), Ok("blake3")),
-            // People edit it, and docker loads it.
+            // People edit such configs, and docker loads them.
             (format!("{wrong}.json"), Ok("sha256")),
             (format!("sha256:{wrong}"), Err(Status::DigestMismatch)),
             (format!("blobs/sha256/{wrong}"), Err(Status::DigestMismatch)),
@@ -521,7 +523,7 @@ mod tests {
                 format!("blobs/blake3/{sha256}"),
                 Err(Status::DigestMismatch),
             ),
-            // By another way.
+            // By another path.
             (format!("./{sha256}.json"), Ok("sha256")),
             (format!("./sha256:{wrong}"), Err(Status::DigestMismatch)),
             (
@@ -720,7 +722,7 @@ mod tests {
             assert!(e.message().contains(says), "{item}: {e}");
             assert_places(&e, "manifest.json");
             assert!(e.message().contains(": [1]: "), "{e}");
-            // It is no better when it is asked for again, and tags lead to it.
+            // A second request fails too, and tags lead to it.
             assert!(entries(&*loader)[1].is_err());
         }
         // Every tag of a broken item is an entry.

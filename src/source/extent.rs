@@ -1,4 +1,4 @@
-//! Extents: the stretches of open files in which sources keep their content.
+//! Extents: ranges of open files with the content of sources.
 
 use super::system_error::{file_error, no_regular_file};
 use crate::compression::HEAD;
@@ -11,16 +11,16 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes read at once of content that is read through.
+/// Bytes read at once when content is read through.
 const PIECE: usize = 64 << 10;
 
-/// Where some content is: a whole file, or an entry of an archive. It is read with
+/// The place of some content: a whole file, or an entry of an archive. It is read with
 /// `pread`, so that one open file serves any number of readers.
 #[derive(Clone)]
 pub struct Extent {
     file: Arc<File>,
     place: Arc<str>,
-    /// Where it begins in its file; of no meaning for a sparse one.
+    /// Its offset in its file; meaningless for a sparse one.
     offset: u64,
     size: u64,
     kind: Kind,
@@ -28,7 +28,7 @@ pub struct Extent {
 
 #[derive(Clone)]
 enum Kind {
-    /// It ends where the file ends.
+    /// Whether it ends where the file ends.
     WholeFile,
     Part,
     /// Offsets in the map are those of the file.
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 impl Extent {
-    /// All of a file; MALFORMED if it is no regular one, which might never end. `place`
+    /// A whole file; MALFORMED if it is not a regular file, which might never end. `place`
     /// is its name in messages.
     pub fn of_file(file: File, place: &str) -> Result<Self> {
         let metadata = file.metadata().map_err(|e| file_error(place, e))?;
@@ -52,7 +52,7 @@ impl Extent {
         })
     }
 
-    /// `size` bytes of this whole file from `offset` on, which the caller knows to be
+    /// `size` bytes of this whole file from `offset` on; the caller ensures that they are
     /// inside.
     pub fn part(&self, place: String, offset: u64, size: u64) -> Self {
         debug_assert!(offset + size <= self.size);
@@ -65,7 +65,7 @@ impl Extent {
         }
     }
 
-    /// A sparse file in this whole file; `offset` is where its first stretch is.
+    /// A sparse file in this whole file; `offset` is that of its first stretch.
     pub fn sparse(&self, place: String, offset: u64, map: Map) -> Self {
         Self {
             file: self.file.clone(),
@@ -80,7 +80,7 @@ impl Extent {
         self.size
     }
 
-    /// Bytes of it that are stored nowhere.
+    /// Bytes of its holes, which are not stored.
     pub fn holes(&self) -> u64 {
         match &self.kind {
             Kind::Sparse(map) => map.holes(),
@@ -100,8 +100,8 @@ impl Extent {
         }
     }
 
-    /// Fills `buf` from `position`; content that ends before is no longer what it was
-    /// when it was opened.
+    /// Fills `buf` from `position`; content that ends earlier has changed since it was
+    /// opened.
     pub fn read_exact_at(&self, buf: &mut [u8], position: u64) -> Result<()> {
         let end = position + buf.len() as u64;
         let mut done = 0;
@@ -135,7 +135,7 @@ impl Extent {
         Ok(head)
     }
 
-    /// Hands all of it to `take`, piece by piece, until the context is cancelled.
+    /// Passes all of it to `take` in pieces, until the context is cancelled.
     pub fn for_each_piece(
         &self,
         ctx: &Context,

@@ -10,7 +10,7 @@ pub trait Files: Send + Sync {
     /// A name for error messages.
     fn place(&self, name: &str) -> String;
 
-    /// Whether there is anything with this name, be it of use or not.
+    /// Whether there is anything with this name, also if it is no regular file.
     fn has(&self, name: &str) -> bool {
         !matches!(self.find(name), Err(e) if e.status() == Status::NotFound)
     }

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-/// Opening must neither wait for the other end of a FIFO nor make a terminal the process's
-/// own.
+/// Opening must neither wait for the other end of a FIFO nor make a terminal the
+/// controlling one.
 pub const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
@@ -22,8 +22,8 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-/// A folder whose files are found below it, also through links; what leads out of it is
-/// refused, unless links are followed anywhere.
+/// A folder whose files are found below it, also through links. Links that lead out of it
+/// are refused, unless the options allow them.
 pub struct Folder {
     folder: OwnedFd,
     name: Vec<u8>,
@@ -42,7 +42,7 @@ impl Folder {
         })
     }
 
-    /// Opens `name` with further flags.
+    /// Opens `name` with additional flags.
     fn open_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         match self.follow_links {
             true => openat(&self.folder, name, flags, Mode::empty()),
@@ -54,7 +54,7 @@ impl Folder {
 impl Files for Folder {
     fn find(&self, name: &str) -> Result<Extent> {
         let error = |e: Errno| file_error(self.place(name), e.into());
-        // Opening a device may do something, so it is looked at first.
+        // Opening a device may have effects, so the type is checked first.
         #[cfg(target_os = "linux")]
         {
             let file = self
@@ -83,7 +83,8 @@ fn open_beneath(folder: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, 
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{ResolveFlags, openat2};
-        // As long as somebody renames folders, the kernel cannot tell that `..` stays below.
+        // While another process renames folders, the kernel cannot ensure that `..` stays
+        // below.
         const MAX_TRIES: usize = 8;
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         for _ in 0..MAX_TRIES {
@@ -98,15 +99,15 @@ fn open_beneath(folder: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, 
     Walk::new(folder).open(name, flags)
 }
 
-/// Links on the way to one file: as many as Linux follows.
+/// The most links on the way to one file: the limit of Linux.
 const MAX_LINKS: u32 = 40;
-/// Folders opened on the way to one file.
+/// The most folders opened on the way to one file.
 const MAX_STEPS: u32 = 1 << 13;
 
-/// The way to a file step by step, where the kernel does not walk it.
+/// The walk to a file step by step, for kernels without openat2.
 ///
-/// At most two folders are open at a time. `..` starts again at the top: the folder that a
-/// descriptor is of may have been moved, and its parent may be anywhere by then.
+/// At most two folders are open at a time. `..` starts again at the top: the folder of a
+/// descriptor may have been moved, and then its parent may be anywhere.
 struct Walk<'a> {
     top: &'a OwnedFd,
     /// The names of the folders that lead to `at`; none of them is a link.
@@ -167,7 +168,7 @@ impl<'a> Walk<'a> {
             }
             push_components(&mut pending, target.as_bytes())?;
         }
-        // The name of a folder, or of none.
+        // The name of a folder, or of nothing.
         match self.at {
             Some(folder) => Ok(folder),
             None => openat(self.top, ".", FOLDER, Mode::empty()),
@@ -221,7 +222,7 @@ mod tests {
         openat(CWD, path, FOLDER, Mode::empty()).unwrap()
     }
 
-    /// The content of a file or the error: by the kernel's walk, and step by step.
+    /// The content of a file or the error, by the kernel's walk and step by step.
     fn both(top: &OwnedFd, name: &str) -> [Result<String, Errno>; 2] {
         [
             open_beneath(top, name, READ),
@@ -321,7 +322,7 @@ mod tests {
         drop(openat(&at, "file", flags, Mode::RUSR | Mode::WUSR).unwrap());
         let way = format!("{}link", "d/".repeat(DEPTH));
         assert!(Walk::new(&top).open(&way, READ).is_ok());
-        // A way that goes up again and again ends.
+        // A path with very many `..` ends.
         let up = format!("{}{}", "d/".repeat(700), "../d/".repeat(400));
         let error = Walk::new(&top).open(&format!("{up}x"), READ).map(drop);
         assert_eq!(error, Err(Errno::LOOP));

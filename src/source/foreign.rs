@@ -1,4 +1,4 @@
-//! Files and folders that are no images: what they look like, for messages that help.
+//! Recognises common formats that are not images, for helpful messages.
 
 use super::docker_save::MANIFEST;
 use super::files::Files;
@@ -6,7 +6,7 @@ use super::folder::Folder;
 use crate::document::layout::{INDEX, MARKER};
 use crate::text::Escaped;
 
-/// Files that docker save wrote beside images before it had manifest.json.
+/// The files that docker save wrote before it had manifest.json.
 const REPOSITORIES: &str = "repositories";
 const ROOT_FILE_SYSTEM: &str = "it looks like a root file system (docker export?), \
                                 expected an image (docker save)";

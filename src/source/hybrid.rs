@@ -1,8 +1,8 @@
 //! Archives with both index.json and manifest.json, as Docker writes since version 25.
 //!
-//! index.json counts first. What manifest.json lists beside it follows: `docker save` of
-//! two images by digest puts one into index.json and both into manifest.json, and programs
-//! that edit an archive may leave its old index.json.
+//! index.json counts first. Further images of manifest.json follow: `docker save` of two
+//! images by digest puts one into index.json and both into manifest.json, and programs that
+//! edit an archive may leave its old index.json.
 
 use super::archive::Archive;
 use super::docker_save::{self, MANIFEST, descriptor};
@@ -32,14 +32,14 @@ const MAX_TOTAL: u64 = 32 << 20;
 
 pub struct Hybrid {
     archive: Archive,
-    /// The made root; index.json itself if nothing follows it and nothing was chosen.
+    /// The generated root; index.json itself if no images follow and none were chosen.
     root: Option<Arc<[u8]>>,
     names: Vec<Option<Text>>,
     saved: Saved,
 }
 
 impl Hybrid {
-    /// Opens an archive whose index.json lists something.
+    /// Opens an archive whose index.json has descriptors.
     pub fn open(archive: Archive, options: &Options, ctx: &Context) -> Result<Self> {
         layout::check_version(&archive, options)?;
         let index = layout::read_index(&archive, options)?;
@@ -119,8 +119,8 @@ fn has_name(one: &Listed<'_>, tags: &[Text], name: &RefName<'_>) -> bool {
     one.has_name(name) || tags.iter().any(|tag| name.is_docker_name(tag))
 }
 
-/// The tag that names a descriptor of index.json: the one of its own name, or the one that
-/// is wanted. A descriptor that has another name of its own has no tag.
+/// The tag of a descriptor of index.json: that of its own name, or the wanted one. A
+/// descriptor with another name of its own has no tag.
 fn tag_of<'a>(
     one: &Listed<'_>,
     tags: &'a [Text],
@@ -189,7 +189,7 @@ impl Loader for Hybrid {
     }
 }
 
-/// The tree below index.json, as far as it is there.
+/// The tree below index.json, as far as it is present.
 struct Tree<'a> {
     archive: &'a Archive,
     options: &'a Options,
@@ -201,7 +201,7 @@ struct Tree<'a> {
 
 enum Node {
     Index(Vec<Arc<Descriptor>>),
-    /// With the digest of its config.
+    /// A manifest, with the digest of its config.
     Manifest(Digest),
 }
 
@@ -216,8 +216,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The digests of all configs, each with the positions in `index`, the bytes of
-    /// index.json, of the descriptors that lead to it.
+    /// The digests of all configs, each with the positions in `index` (the bytes of
+    /// index.json) of the descriptors that lead to it.
     fn configs(mut self, index: &[u8]) -> Result<HashMap<Digest, Vec<usize>>> {
         let place = self.archive.place(INDEX);
         let mut configs: HashMap<Digest, Vec<usize>> = HashMap::new();
@@ -400,7 +400,7 @@ mod tests {
         let [a, b] = ["a", "b"].map(config);
         let manifest = manifest(&a);
         for (annotations, expected) in [
-            // One of several tags, as docker writes an entry for each.
+            // One of several tags: docker writes an entry for each.
             (named("docker.io/example/a:2"), Some("example/a:2")),
             (String::new(), Some("example/a:1")),
             (
@@ -441,7 +441,7 @@ mod tests {
         let items = [
             item(&b, r#"["b:1","b:2"]"#),
             item(&a, "null"),
-            // Its config is missing: it is not good.
+            // Its config is missing, so it is ignored.
             item(&c, r#"["c:1"]"#),
         ];
         let loader = open(&entries(&index, &items, &[&a, &b, &manifest]));
@@ -475,7 +475,7 @@ mod tests {
         // Missing.
         let loader = open(&entries(&index, &items, &[&a]));
         assert_eq!(names(&*loader), [None, Some("a:1".into())]);
-        // Of another content.
+        // With other content.
         let mut wrong = entries(&index, &items, &[&a]);
         wrong.push(file(
             &blob_name(&sha256(&manifest)),
@@ -507,7 +507,7 @@ mod tests {
             let e = open_as(&entries, Some("b:1")).map(drop).unwrap_err();
             assert_eq!(e.status(), Status::NotFound, "{bad}");
         }
-        // A manifest.json that is none fails the open.
+        // An invalid manifest.json fails the open.
         let entries = entries(&index, &["{}".into()], &[&a, &manifest]);
         let e = open_as(&entries, None).map(drop).unwrap_err();
         assert_eq!(e.status(), Status::Malformed);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub struct Layout<F> {
     files: F,
-    /// An index of the descriptors chosen by name, in the place of index.json.
+    /// An index of the descriptors chosen by name, instead of index.json.
     chosen: Option<Arc<[u8]>>,
 }
 
@@ -203,7 +203,7 @@ mod tests {
     fn nothing_leads_out_of_the_folder_or_waits() {
         let digest = sha256("data");
         let outside = on_disk(b"data");
-        // Each makes something at the first path, beside which are the folders below.
+        // Each creates something at the first path, beside the folders below.
         type Make<'a> = &'a dyn Fn(&Path, &Path);
         let rows: [(&str, Make<'_>, Result<(), Status>); 15] = [
             ("file", &|blob, _| fs::write(blob, "data").unwrap(), Ok(())),
@@ -268,7 +268,7 @@ mod tests {
             (
                 "socket",
                 &|blob, root| {
-                    // The path of a socket may not be long.
+                    // The path of a socket must be short.
                     UnixListener::bind(root.join("s")).unwrap();
                     fs::rename(root.join("s"), blob).unwrap();
                 },
@@ -372,7 +372,7 @@ mod tests {
             entry(9, "null"),
             "null".to_string(),
             tag(11, "docker.io/library/busybox:1"),
-            // Not a name as docker takes them, but a ref name is any text.
+            // Not a valid name for docker, but a ref name may be any text.
             tag(12, "A B"),
         ];
         let folder = layout();

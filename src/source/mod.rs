@@ -1,9 +1,9 @@
 //! Built-in sources of images: OCI image layouts, OCI archives and what `docker save`
 //! writes.
 //!
-//! Their content decides which of them a file or folder is, never its name. A source reads
-//! no more when it is opened than it needs for that and for its root; what it gives out
-//! later is verified by its reader, as that of any loader.
+//! The content of a file or folder decides the format, never its name. Opening a source
+//! reads only what is needed for that and for its root; its content is verified by readers,
+//! like that of any loader.
 
 mod archive;
 mod docker_save;
@@ -94,7 +94,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     let is_layout = archive.has(MARKER) && archive.has(INDEX);
     let is_docker_save = archive.has(docker_save::MANIFEST);
     let is_bare = archive.table().end() == End::Bare;
-    // Otherwise index.json is read only when it is loaded.
+    // Without this, index.json is read only when it is loaded.
     let lists_something = is_layout && (is_docker_save || is_bare) && {
         let index = layout::read_index(&archive, options)?;
         !layout::listed_in(&archive, &index)?.is_empty()
@@ -120,7 +120,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     })
 }
 
-/// The error for an archive that may miss more than its blocks of zeros.
+/// The error for an archive that may lack more than its blocks of zeros.
 fn cut_off(archive: &Archive) -> Error {
     let flaw = Flaw::CutOff {
         at: archive.size(),

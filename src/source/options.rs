@@ -1,4 +1,4 @@
-//! How a source is opened.
+//! Options of sources.
 
 use super::ref_name::RefName;
 use crate::document::layout::MAX_DOCUMENT_SIZE;
@@ -8,9 +8,9 @@ pub struct Options {
     /// Only images of this name: entries of index.json by their annotations, images of
     /// `docker save` by their tags.
     pub ref_name: Option<String>,
-    /// Bytes to which a compressed archive may unpack.
+    /// The most bytes that a compressed archive may unpack to.
     pub max_unpacked_size: Option<u64>,
-    /// Bytes of index.json, manifest.json or a config that is read at open.
+    /// The most bytes of index.json, manifest.json or a config that is read at open.
     pub max_document_size: u64,
     /// Whether links may lead out of a layout.
     pub follow_links: bool,

@@ -1,13 +1,13 @@
-//! The name by which images are wanted.
+//! The name that selects images.
 
 use crate::error::Error;
 use crate::reference::Reference;
 use crate::text::Escaped;
 
-/// Names listed in a message.
+/// The most names listed in a message.
 const MAX_LISTED: usize = 10;
 
-/// The name of the images that are wanted.
+/// The name of the wanted images.
 pub struct RefName<'a> {
     text: &'a str,
     docker_name: Option<Reference>,
@@ -21,7 +21,7 @@ impl<'a> RefName<'a> {
         }
     }
 
-    /// Whether `name` is this very text.
+    /// Whether `name` is exactly this text.
     pub fn is(&self, name: &str) -> bool {
         self.text == name
     }
@@ -68,7 +68,7 @@ fn listed(names: &[impl AsRef<str>]) -> String {
     format!("only {}{more}", quoted.join(", "))
 }
 
-/// The full name that Docker makes of a name as users write it.
+/// Docker's full name for a name as users write it.
 pub fn docker_name(name: &str) -> Option<Reference> {
     Reference::parse(name).ok().map(Reference::with_default_tag)
 }

@@ -1,4 +1,4 @@
-//! The images of a manifest.json: what their files are, and the manifests made of them.
+//! The images of a manifest.json: their files, and the manifests generated for them.
 
 use super::archive::Archive;
 use super::docker_save::Item;
@@ -18,12 +18,12 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// Bytes of all configs read at open, as of all documents of a load.
+/// The most bytes of all configs read at open: the limit of a load.
 const MAX_CONFIGS: u64 = 32 << 20;
-/// Bytes of one made manifest, as of a document of a load.
+/// The most bytes of a generated manifest: the limit of a load.
 const MAX_MADE: usize = 4 << 20;
-/// Bytes in holes of sparse files that are hashed at open. Nobody stores compressed content
-/// with large holes, and an archive of a few bytes may have holes of 2^63.
+/// The most bytes in holes of sparse files that are hashed at open. Compressed content has
+/// no large holes, and an archive of a few bytes may have holes of 2^63.
 const MAX_HOLES: u64 = 1 << 30;
 
 /// The source of the images of a manifest.json.
@@ -34,13 +34,13 @@ pub struct Saved {
     blobs: HashMap<Digest, Extent>,
 }
 
-/// The parts of an image that its descriptor needs.
+/// The parts of an image that its descriptor depends on.
 pub struct ImageKey {
     pub digest: Digest,
     pub size: u64,
 }
 
-/// An image that is right; its manifest is made when it is asked for.
+/// A valid image; its manifest is generated on request.
 #[derive(Clone)]
 struct Image {
     config: (Digest, u64),
@@ -83,7 +83,7 @@ impl Saved {
     }
 }
 
-/// Takes images up. Each entry of the archive is read once, however often it is named.
+/// Collects images. Each entry of the archive is read once, however often it is named.
 pub struct SavedImages<'a> {
     archive: &'a Archive,
     options: &'a Options,
@@ -96,7 +96,7 @@ pub struct SavedImages<'a> {
     saved: Saved,
 }
 
-/// The config of an image, of which the diff IDs alone are kept.
+/// The config of an image; only its diff IDs are kept.
 pub struct SavedConfig {
     pub digest: Digest,
     extent: Extent,
@@ -128,7 +128,7 @@ impl<'a> SavedImages<'a> {
         self.saved
     }
 
-    /// Adds an image; if there is something wrong with it, as one that cannot be opened.
+    /// Adds an image; an invalid one becomes a broken entry.
     pub fn add_or_break(&mut self, item: &Item<'_>, place: &str) -> Result<ImageKey> {
         let error = match self.add(item) {
             Err(e) if breaks_image(&e) => self.at_item(&e, place),
@@ -156,7 +156,7 @@ impl<'a> SavedImages<'a> {
         }
     }
 
-    /// Adds an image, all of whose files must be there and right.
+    /// Adds an image; all its files must be present and valid.
     pub fn add(&mut self, item: &Item<'_>) -> Result<ImageKey> {
         let config = self.config(item)?;
         if config.diff_ids.len() != item.layers.len() {
@@ -283,7 +283,7 @@ impl<'a> SavedImages<'a> {
             Compression::None => None,
             Compression::Gzip => Some("application/vnd.oci.image.layer.v1.tar+gzip"),
             Compression::Zstd => Some("application/vnd.oci.image.layer.v1.tar+zstd"),
-            // Without a name in the specification.
+            // The specification has no name for these.
             Compression::Bzip2 => Some("application/vnd.oci.image.layer.v1.tar+bzip2"),
             Compression::Xz => Some("application/vnd.oci.image.layer.v1.tar+xz"),
         };
@@ -340,7 +340,7 @@ fn offset(found: &Found<'_>) -> u64 {
 /// The digest in the name of a config: in the forms `sha256:<sha256>` and
 /// `blobs/<algorithm>/<encoded>` alone. People edit `<sha256>.json`, and Docker loads it.
 fn digest_in_name(name: &str) -> Option<Digest> {
-    // However it is spelled.
+    // In any spelling of the path.
     let name = String::from_utf8(tar::normalized(name.as_bytes())?).ok()?;
     let text = match name.strip_prefix("blobs/") {
         Some(blob) => blob.replacen('/', ":", 1),

@@ -1,4 +1,4 @@
-//! Compressed archives, unpacked where they can be read in place.
+//! Unpacks compressed archives to a file that can be read in place.
 
 use super::extent::Extent;
 use super::system_error::{escaped, os_message};
@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The archive itself: the file, or if that is compressed a temporary file without a name
-/// to which it was unpacked, of at most `max_size` bytes.
+/// The file itself or, if it is compressed, an unnamed temporary file with its content, of
+/// at most `max_size` bytes.
 pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Extent> {
     let context = |e: Error| e.context(file.place());
     let compression = Compression::of(&file.head()?);
@@ -84,7 +84,7 @@ impl Spool {
     }
 }
 
-/// `folder`, which TMPDIR names; an empty one names none.
+/// `folder` from TMPDIR; an empty value counts as unset.
 fn or_tmp(folder: PathBuf) -> PathBuf {
     match folder.as_os_str().is_empty() {
         true => PathBuf::from("/tmp"),
@@ -193,7 +193,7 @@ mod tests {
             let zeros = vec![0; zeros];
             let padded = [gzip(&tar), zeros.clone()].concat();
             assert!(unpack(&padded, None).as_ref() == Ok(&tar));
-            // A member after them is none.
+            // A member after the zeros is not read.
             let padded = [gzip(&tar), zeros.clone(), gzip(b"")].concat();
             assert_eq!(unpack(&padded, None), Err(Status::Malformed));
             let padded = [zstd(&tar), zeros].concat();

@@ -7,17 +7,17 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Why nothing could be opened at the path that the caller gave.
+/// The error for a caller's path that could not be opened.
 pub fn path_error(path: &Path, e: io::Error) -> Error {
     let status = match Errno::from_io_error(&e) {
-        // Nothing can be below a file; no source's own rule is broken yet.
+        // The path leads through a file, so nothing can be there.
         Some(Errno::NOTDIR) => Status::NotFound,
         _ => file_status(&e),
     };
     system_error(status, escaped(path.as_os_str().as_bytes()), &e)
 }
 
-/// Why the file that is called `place` could not be opened or read.
+/// The error for the file `place` that could not be opened or read.
 pub fn file_error(place: impl std::fmt::Display, e: io::Error) -> Error {
     system_error(file_status(&e), place, &e)
 }
@@ -33,10 +33,10 @@ pub fn escaped(name: &[u8]) -> String {
     Escaped(&String::from_utf8_lossy(name)).to_string()
 }
 
-/// The system's message for a failure, as C programs know it; of EXDEV what it means for a
-/// path that must stay below a folder.
+/// The system's message for a failure; for EXDEV its meaning for a path that must stay
+/// below a folder.
 pub fn os_message(e: &io::Error) -> String {
-    // "Invalid cross-device link" helps nobody.
+    // "Invalid cross-device link" would mislead.
     if Errno::from_io_error(e) == Some(Errno::XDEV) {
         return "a link leads out of the layout, expected it to stay below".to_owned();
     }

@@ -41,7 +41,7 @@ pub fn sha256(content: impl AsRef<[u8]>) -> Digest {
     Digest::of(Algorithm::Sha256, content.as_ref())
 }
 
-/// Where a layout has the blob with this digest.
+/// The path of the blob with this digest in a layout.
 pub fn blob_name(digest: &Digest) -> String {
     format!("blobs/{}", digest.to_string().replace(':', "/"))
 }

@@ -9,7 +9,7 @@ use ::tar::{EntryType, Header};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes of one PAX header or GNU long name.
+/// The most bytes of one PAX header or GNU long name.
 const MAX_EXTENSION: u64 = 1 << 20;
 /// The prefix of the PAX records of sparse files.
 pub(super) const SPARSE: &[u8] = b"GNU.sparse.";
@@ -20,7 +20,7 @@ pub(super) struct ExtensionFields {
     pub(super) name: Option<Arc<[u8]>>,
     pub(super) target: Option<Arc<[u8]>>,
     pub(super) size: Option<u64>,
-    /// The PAX records with the map of a sparse file: where they are in the archive.
+    /// The place in the archive of the PAX records with the map of a sparse file.
     pub(super) sparse_records: Option<Range<u64>>,
 }
 
@@ -64,8 +64,8 @@ impl Extensions {
             EntryType::GNULongLink => self.long_target = Some(text()),
             EntryType::XGlobalHeader => {
                 self.global.take_records(data, start)?;
-                // One map cannot be that of every further entry: they are refused when
-                // they are wanted.
+                // One map cannot apply to every further entry: those entries fail when they
+                // are opened.
                 let sparse_records = &mut self.global.sparse_records;
                 *sparse_records = sparse_records.as_ref().map(|_| 0..0);
             }
@@ -90,8 +90,8 @@ impl Extensions {
 
 impl ExtensionFields {
     /// Reads the PAX records `data`, which start at `at`: `length key=value\n`, the length
-    /// being that of the whole record. A value may hold line ends. An empty one takes back
-    /// an earlier record.
+    /// being that of the whole record. A value may hold line ends. An empty one removes an
+    /// earlier record.
     pub(super) fn take_records(&mut self, mut data: &[u8], at: u64) -> Result<(), Flaw> {
         let all = at..at + data.len() as u64;
         let mut sparse_name = None;
@@ -121,7 +121,8 @@ impl ExtensionFields {
                 _ => {}
             }
         }
-        // The path of a sparse entry is a stopgap for programs that do not know them.
+        // The path of a sparse entry is a placeholder for programs without support for
+        // them.
         if sparse_name.is_some() {
             self.name = sparse_name;
         }

@@ -7,10 +7,10 @@ use crate::error::Status;
 use std::ops::Range;
 use thiserror::Error as LeafError;
 
-/// Links on the way to one file: as many as Linux follows.
+/// The most links on the way to one file: the limit of Linux.
 const MAX_LINKS: u32 = 40;
-/// Names looked up on the way through links: a hostile archive may ask for the way to
-/// thousands of layers.
+/// The most names looked up while following links: a hostile archive may name thousands of
+/// layers.
 const MAX_LOOKUPS: u32 = 128;
 
 /// A regular file of an archive.
@@ -60,7 +60,7 @@ impl Table {
             Some(Node::File(data)) => Ok(Found::File(data.clone())),
             Some(Node::Sparse(sparse)) => Ok(Found::Sparse(sparse)),
             Some(Node::NoFile) => Err(FindError::NotRegular),
-            // A link is never the end of the way, but for a hard link to nothing.
+            // A link is never the end of a path, except a hard link to nothing.
             Some(Node::SymbolicLink(_) | Node::HardLink(_)) | None => Err(FindError::Absent),
         }
     }
@@ -90,14 +90,14 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The file whose entry has the very name that is wanted from here on.
+    /// The file whose entry has exactly the rest of the name.
     fn exact(&self) -> Option<&'a Node> {
         let node = self.table.node(&joined(&self.at, &self.pending));
         node.filter(|node| matches!(node, Node::File(_) | Node::Sparse(_)))
     }
 
-    /// Walks on to the next link; returns its target, and whether that is a name in the
-    /// archive rather than one beside the link.
+    /// Walks to the next link; returns its target, and whether that is relative to the
+    /// archive rather than to the link.
     fn walk(&mut self) -> Result<Option<(&'a [u8], bool)>, FindError> {
         let mut start = 0;
         while start <= self.pending.len() {
@@ -136,7 +136,7 @@ impl<'a> Resolver<'a> {
         Ok(None)
     }
 
-    /// Goes on at the target of a link, before the components that were pending.
+    /// Continues at the target of a link, before the pending components.
     fn follow(&mut self, target: &[u8], from_root: bool) -> Result<(), FindError> {
         self.links += 1;
         if self.links > MAX_LINKS {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Status};
 use thiserror::Error as LeafError;
 
-/// Why the headers of an archive could not be read.
+/// The reason why the headers of an archive could not be read.
 #[derive(Debug, LeafError)]
 pub enum Flaw {
     #[error("archive at offset {at}: found a header whose checksum does not fit")]

@@ -5,7 +5,7 @@ use crate::text::Escaped;
 use ::tar::Header;
 use std::ops::Range;
 
-/// Bytes of a header, and what data is padded to.
+/// Bytes of a header; data is padded to a multiple of this.
 pub const BLOCK: usize = 512;
 
 /// Whether `head` starts with a tar header whose checksum fits, taken over unsigned bytes
@@ -28,7 +28,7 @@ pub fn is_tar(head: &[u8]) -> bool {
 }
 
 /// Whether a file that starts with `head` (of a block, unless the file is shorter) is a tar
-/// archive, be it an empty or a broken one.
+/// archive, even an empty or broken one.
 pub fn is_archive(head: &[u8]) -> bool {
     const MAGIC: Range<usize> = 257..262;
     head.len() == BLOCK

@@ -1,12 +1,12 @@
-//! Tar archives: which bytes of one are which file.
+//! Tar archives: the table of their files.
 //!
 //! An archive is read in one pass over its headers. The formats are those of POSIX
 //! (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html>) and of GNU tar
 //! (<https://www.gnu.org/software/tar/manual/html_node/Standard.html>); where they leave
 //! room, GNU tar decides:
 //!
-//! - The last entry of a name counts. A hard link is what its target was when the link
-//!   was met.
+//! - The last entry of a name counts. A hard link has the content that its target had
+//!   at that point of the archive.
 //! - An archive ends at its first block of zeros.
 //! - Links, folders, devices and FIFOs have no data, whatever size they declare. (A folder
 //!   in the format from before POSIX, a file whose name ends in `/`, has.)

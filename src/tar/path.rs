@@ -16,8 +16,8 @@ pub fn normalized(path: &[u8]) -> Option<Vec<u8>> {
     Some(name)
 }
 
-/// Appends a component to `name`, or removes one for `..`; whether `name` grew. `None` if
-/// that leads out.
+/// Appends a component to `name`, or removes one for `..`; returns whether `name` grew,
+/// `None` if that leads out.
 pub(super) fn push(name: &mut Vec<u8>, component: &[u8]) -> Option<bool> {
     match component {
         b"" | b"." => return Some(false),

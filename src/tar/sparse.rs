@@ -2,9 +2,9 @@
 //!
 //! GNU tar has had four formats, its own and the PAX versions 0.0, 0.1 and 1.0:
 //! <https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html>. A map is read
-//! when its file is wanted, so that a bad one concerns no other file and maps take no
-//! memory until then. As in Go's archive/tar, stretches are in order, do not overlap, and
-//! are together exactly what is stored.
+//! when its file is opened, so that a bad one affects no other file and maps take no memory
+//! until then. As in Go's archive/tar, stretches are in order, do not overlap, and cover
+//! exactly the stored bytes.
 
 use super::blocks::Blocks;
 use super::extensions::{SPARSE, record};
@@ -18,7 +18,7 @@ use std::ops::Range;
 /// Bytes of a map in the data read at once.
 const PIECE: u64 = 32 << 10;
 
-/// Where the parts of a sparse file are in its archive.
+/// The places of the parts of a sparse file in its archive.
 #[derive(Clone, Debug)]
 pub struct Sparse {
     map: MapPlace,
@@ -49,7 +49,7 @@ pub(super) fn behind_map<R: FnMut(&mut [u8], u64) -> Result<()>>(
 }
 
 const GNU_MAGIC: &[u8] = b"ustar  \0";
-/// The pairs of the map in a GNU header, followed by a flag that it goes on.
+/// The pairs of the map in a GNU header, followed by a flag for more blocks.
 const GNU_MAP: Range<usize> = 386..482;
 const GNU_SIZE: Range<usize> = 483..495;
 /// The same in the blocks after it.
@@ -213,7 +213,7 @@ impl Records {
                 Some(b"numblocks") => records.count = Some(number()?),
                 Some(b"map") => records.map = Some(value.to_owned()),
                 Some(b"offset" | b"numbytes") => {
-                    // They take turns, an offset first.
+                    // Offsets and lengths alternate, an offset first.
                     let is_offset = key.ends_with(b"offset");
                     if is_offset != records.numbers.len().is_multiple_of(2) {
                         return Err(SparseFlaw::Grammar);
@@ -257,7 +257,7 @@ impl Records {
 /// Lines of digits at the start of the data of an entry.
 struct Lines<'a, R> {
     read_exact_at: &'a mut R,
-    /// The part that was not read yet.
+    /// The part not read yet.
     data: Range<u64>,
     piece: Vec<u8>,
     used: usize,
@@ -311,7 +311,7 @@ mod tests {
     /// Stretches of a file by position and content, and the size of the file.
     type File = (Vec<(u64, Vec<u8>)>, u64);
 
-    /// The file, by writing each stretch where it belongs.
+    /// The file, made by writing each stretch at its place.
     fn naive((stretches, size): &File) -> Vec<u8> {
         let mut content = vec![0; *size as usize];
         for (position, bytes) in stretches {
@@ -436,7 +436,7 @@ mod tests {
         Table::read(read, archive.len() as u64, limits, &[]).unwrap()
     }
 
-    /// The content of "a", and that what is behind it is found in any case.
+    /// The content of "a"; checks that the entry after it is found in any case.
     fn read(sparse: Vec<u8>) -> Result<Vec<u8>> {
         let archive = archive(&[sparse, file("behind", "data")]);
         let table = table_of(&archive);
@@ -542,7 +542,7 @@ mod tests {
             (vec![size, one, map("0,4")], b"data".to_vec(), Ok(())),
             (vec![size, none], vec![], Ok(())),
             (vec![size, none, map("")], vec![], Ok(())),
-            // Versions that are not known, halves of one, none at all.
+            // Unknown versions, halves of one, none at all.
             (
                 vec![("GNU.sparse.major", "2"), minor, realsize],
                 lines("1\n0\n4\n"),

@@ -1,10 +1,10 @@
-//! The map of a sparse file: which stretches of it are stored, and where.
+//! The map of a sparse file: its stored stretches and their places.
 
 use crate::error::{Error, Result, Status};
 use std::ops::Range;
 use thiserror::Error as LeafError;
 
-/// Stretches of one file.
+/// The most stretches of one file.
 pub const MAX_STRETCHES: usize = 1 << 18;
 
 /// The stretches of a sparse file.
@@ -29,7 +29,7 @@ pub enum Piece {
     Hole { len: u64 },
 }
 
-/// Why the map of a sparse file could not be read.
+/// The reason why the map of a sparse file could not be read.
 #[derive(Debug, LeafError)]
 pub enum SparseFlaw {
     #[error(
@@ -103,7 +103,7 @@ impl Pairs {
                 stretches.push(Stretch {
                     position,
                     len,
-                    // Wraps for a map that is refused below.
+                    // Wraps only for a map that is refused below.
                     offset: data.start.wrapping_add(stored),
                 });
             }

@@ -1,4 +1,4 @@
-//! The table of an archive: its names, and where the content of each is.
+//! The table of an archive: its names, and the place of the content of each.
 
 use super::blocks::Blocks;
 use super::extensions::{ExtensionFields, Extensions};
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How much of an archive is kept at most.
+/// Limits of a table.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub headers: u32,
@@ -26,7 +26,7 @@ pub struct Limits {
 pub enum End {
     /// With a block of zeros.
     Zeros,
-    /// Exactly behind an entry: its writer left the zeros out, or the rest is cut off.
+    /// Exactly after an entry: its writer omitted the zeros, or the rest is cut off.
     Bare,
 }
 
@@ -162,7 +162,7 @@ impl Table {
         };
         let end = blocks.end_of_data(start, size)?;
 
-        // The label of the archive is no file, whatever name it has.
+        // The label of an archive is not a file, whatever its name.
         let is_label = kind.as_byte() == b'V';
         let path = normalized(&name).filter(|path| !path.is_empty() && !is_label);
         let Some(path) = path else {
@@ -268,7 +268,7 @@ mod tests {
             ("a/b", "./a/b", true),
             ("x/../a/b", "a/b", true),
             ("a/b", "a/x/../b", true),
-            // Leads out of the archive: no entry.
+            // It leads out of the archive, so it is ignored.
             ("../a/b", "a/b", false),
             ("x/../../a/b", "a/b", false),
             ("/../a/b", "a/b", false),

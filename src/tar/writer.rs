@@ -15,7 +15,7 @@ pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 /// The largest size that the 11 octal digits of a header hold; above it is a PAX record.
 const MAX_USTAR_SIZE: u64 = 0o77_777_777_777;
 
-/// The PAX header's own name. Readers that know PAX ignore it.
+/// The PAX header's own name, which readers with PAX support ignore.
 const PAX_NAME: &str = "PaxHeaders.0/entry";
 
 /// The header of a regular file with this path and size in bytes.
@@ -40,7 +40,8 @@ fn header(kind: EntryType, path: &str, size: u64, mode: u32) -> Vec<u8> {
     let mut records = Vec::new();
     if header.set_path(path).is_err() {
         records.extend(record("path", path));
-        // Readers without PAX see the end of the name: of a blob, most of its digest.
+        // Readers without PAX support see the end of the name; for a blob that is most of
+        // its digest.
         let name = &mut header.as_old_mut().name;
         let end = &path.as_bytes()[path.len().saturating_sub(name.len())..];
         name[..end.len()].copy_from_slice(end);

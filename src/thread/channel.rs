@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Both ends; each closes the queue when it is dropped, also by a panic.
+/// Makes both ends; each closes the queue when it is dropped, also by a panic.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let queue = Arc::new(Queue {
         state: Mutex::new(State {
@@ -36,7 +36,7 @@ struct State<T> {
 }
 
 impl<T> Sender<T> {
-    /// Never waits. Gives the item back if the queue is closed.
+    /// Never waits. Returns the item if the queue is closed.
     pub fn send(&self, item: T) -> Result<(), T> {
         let mut state = self.0.0.lock();
         if state.is_closed {

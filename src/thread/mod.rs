@@ -21,11 +21,11 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHand
     thread
 }
 
-/// A thread, and its ends of the channels that connect it to its owner.
+/// A thread, and the owner's ends of the channels to it.
 ///
-/// Dropping it closes the channels, which is how the thread learns that it has to end, and
-/// joins it. In a child process after `fork` there is no such thread: nothing there ever
-/// waits for it, and its channels, which it may have held locked, are never touched.
+/// Dropping it closes the channels, which ends the thread, and joins it. In a child process
+/// after `fork` the thread does not exist: nothing waits for it there, and its channels,
+/// which it may have held locked, are never touched.
 pub struct Helper<C> {
     /// Only taken when dropped.
     parts: Option<(C, JoinHandle<()>)>,
@@ -33,7 +33,7 @@ pub struct Helper<C> {
 }
 
 impl<C> Helper<C> {
-    /// `run` must return once `channels` are closed.
+    /// Starts a thread; `run` must return once `channels` are closed.
     pub fn start(name: &str, channels: C, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         Ok(Self {
             parts: Some((channels, spawn(name, run)?)),

@@ -46,8 +46,8 @@ impl Encoder for Gzip {
             true => FlushCompress::Finish,
             false => FlushCompress::Sync,
         };
-        // Enough for all of it at once: at level 1 a byte may take 9 bits, at the others what
-        // does not compress is stored, at 5 bytes a block.
+        // Room for all output at once: at level 1 a byte takes up to 9 bits; at the other
+        // levels incompressible data is stored, with 5 bytes a block.
         out.reserve(input.len() + input.len() / 7 + 1024);
         let status = deflate
             .compress_vec(input, out, flush)

@@ -1,6 +1,5 @@
-//! Compression, such that the bytes that come out depend on nothing but the bytes that go
-//! in, the level and the version of the library: not on how the input was cut into writes,
-//! nor on the number of threads.
+//! Deterministic compression: the output depends only on the input, the level and the
+//! version of the library, not on the sizes of the writes or the number of threads.
 //!
 //! The input is cut into pieces of a fixed size, and pieces are grouped into units. Each
 //! unit is compressed independently, so any thread may do it.
@@ -146,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Content whose parts repeat some and differ some.
+    /// Content that is partly repetitive.
     fn content(len: usize) -> Vec<u8> {
         let mut state = 1_u32;
         std::iter::repeat_with(|| {

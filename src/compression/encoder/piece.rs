@@ -2,12 +2,12 @@
 
 use crate::error::Result;
 
-/// How a stream is cut.
+/// How a stream is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Bytes of each piece but the last.
     pub piece: usize,
-    /// Bytes before a piece that its encoder wants to see again.
+    /// Bytes before a piece that its encoder needs as history.
     pub history: usize,
     /// Pieces that are compressed one after the other by the same encoder.
     pub pieces_per_unit: u64,
@@ -43,6 +43,6 @@ pub struct Piece {
 
 /// Compresses one unit after the other.
 pub trait Encoder: Send {
-    /// Appends what `piece` compresses to, as far as that is known before the next piece.
+    /// Appends the compressed form of `piece`, as far as it is known before the next piece.
     fn encode(&mut self, piece: &Piece, out: &mut Vec<u8>) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! zstd in independent frames.
 //!
-//! libzstd's own threads would give other bytes than none, and with input in other writes
-//! the bytes may differ too: so it is given pieces of a fixed size.
+//! libzstd's output depends on its number of threads and on the sizes of the writes, so it
+//! gets pieces of a fixed size and no threads.
 
 use super::piece::{Encoder, Layout, Piece};
 use crate::error::{Error, Result};

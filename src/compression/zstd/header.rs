@@ -13,7 +13,7 @@ pub const MAX_HEADER: usize = 18;
 /// The start of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Header {
-    /// Not known before there are this many bytes.
+    /// More bytes are needed: this many in all.
     Longer(usize),
     Frame {
         window: u64,
@@ -175,7 +175,8 @@ mod tests {
         ];
         for (bytes, header) in rows {
             assert_eq!(Header::parse(&bytes).unwrap(), header, "{bytes:x?}");
-            // Shorter, it asks for more, but never for more than there is to a header.
+            // For a shorter input it asks for more bytes, but never for more than a header
+            // has.
             for cut in 0..bytes.len() {
                 match Header::parse(&bytes[..cut]).unwrap() {
                     Header::Longer(n) => assert!(cut < n && n <= bytes.len(), "{bytes:x?}"),

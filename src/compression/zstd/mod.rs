@@ -25,10 +25,10 @@ pub struct Zstd {
 enum Position {
     /// This many bytes of a header were read; at 0, between two frames.
     Header(usize),
-    /// In a frame of which so much was unpacked, and which is to have so much content if
-    /// it says so.
+    /// Within a frame: the bytes unpacked so far, and its content size if the header has
+    /// it.
     Frame { unpacked: u64, content: Option<u64> },
-    /// In a skippable frame, that many bytes before its end.
+    /// Within a skippable frame, this many bytes before its end.
     Skipped(usize),
 }
 
@@ -72,7 +72,7 @@ impl Zstd {
                     content,
                 } => {
                     self.check(window, dictionary)?;
-                    // libzstd takes all of it and has nothing to give yet.
+                    // libzstd takes the whole header and returns no output yet.
                     let mut header = InBuffer::around(&self.header[..have]);
                     let mut none = OutBuffer::around(&mut [][..]);
                     self.frames
@@ -178,7 +178,7 @@ fn no_memory() -> Error {
     Error::limit_exceeded("zstd: there is no memory for the window of a frame")
 }
 
-/// Whether libzstd's code is this error: it gives their numbers, negated.
+/// Whether libzstd's code is this error: codes are negated error numbers.
 fn is(code: zstd_safe::ErrorCode, error: ZSTD_ErrorCode) -> bool {
     code.wrapping_neg() == error as usize
 }
@@ -191,7 +191,7 @@ fn failure(code: zstd_safe::ErrorCode) -> Error {
         code,
         ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge,
     ) {
-        // The caller's limit would have let it pass.
+        // The caller's limit alone would have accepted it.
         return Error::unsupported(format_args!("zstd: {}", zstd_safe::get_error_name(code)));
     }
     malformed(zstd_safe::get_error_name(code))

@@ -22,7 +22,7 @@ pub fn get<T, R: Copy>(handle: Option<&T>, absent: R, read: impl FnOnce(&T) -> R
     }
 }
 
-/// Asks a handle a question; false for NULL.
+/// Tests a handle; false for NULL.
 pub fn get_bool<T>(handle: Option<&T>, read: impl FnOnce(&T) -> bool) -> ociimg_bool {
     get(handle, false, read).into()
 }
@@ -40,7 +40,7 @@ pub fn get_item<T>(
     get(handle, ptr::null(), |value| lend_item(read(value)))
 }
 
-/// Makes a new handle from a handle; NULL where it has none to give.
+/// Makes a new handle from a handle; NULL if there is none.
 pub fn get_new<T, N>(handle: Option<&T>, read: impl FnOnce(&T) -> Option<N>) -> *mut N {
     match handle {
         Some(value) => give_some(|| read(value)),
@@ -104,7 +104,7 @@ pub unsafe fn get_annotation<T>(
     // SAFETY: not NULL, so it ends in NUL.
     let key = unsafe { CStr::from_ptr(key) };
     get_item(handle, |handle| {
-        // No key of a document is anything but UTF-8.
+        // Keys of documents are always UTF-8.
         list(handle).find(key.to_str().ok()?)
     })
 }

@@ -10,7 +10,7 @@ use std::process;
 /// undefined behaviour.
 pub fn guard<R>(run: impl FnOnce() -> R) -> Result<R> {
     // A panic leaves no half-changed handle behind that could be used again: handles are
-    // immutable, or they know that they were left in the middle of a change.
+    // immutable, or detect that a change was interrupted.
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         Error::internal(format_args!(
             "a bug in the library: {}",
@@ -25,9 +25,9 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("a panic without a message")
 }
 
-/// Runs a function of the program. Anything that unwinds out of it (a C++ exception) ends
-/// the program here: further up, destructors would call the program again on the way to
-/// [`guard`], which can contain Rust's own panics only.
+/// Runs a function of the program. Anything that unwinds out of it (a C++ exception) aborts
+/// the process here: further up, destructors would call the program again before [`guard`],
+/// which can only contain Rust's own panics.
 pub fn call_out<R>(callback: impl FnOnce() -> R) -> R {
     struct Unwinding;
     impl Drop for Unwinding {

@@ -6,13 +6,13 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-/// Hands a value over to C, which owns it until it gives it to [`free`]. All handles are
-/// shared ones, so that a call can hold its own reference to what a callback may free.
+/// Passes a value to C, which owns it until it calls [`free`]. All handles are shared ones,
+/// so that a call can hold its own reference to what a callback may free.
 pub fn give<T>(value: T) -> *mut T {
     Arc::into_raw(Arc::new(value)).cast_mut()
 }
 
-/// Hands over what `make` returns; NULL for `None`.
+/// Passes the result of `make` to C; NULL for `None`.
 pub fn give_some<T>(make: impl FnOnce() -> Option<T>) -> *mut T {
     guard(|| make().map_or(ptr::null_mut(), give)).unwrap_or(ptr::null_mut())
 }
@@ -31,8 +31,8 @@ pub unsafe fn free<T>(handle: *mut T) {
     let _ = guard(|| drop(handle));
 }
 
-/// Takes a reference of this call's own, for calls that run callbacks: one of those may
-/// free the handle.
+/// Takes a reference for this call, for calls that run callbacks, which may free the
+/// handle.
 ///
 /// # Safety
 /// `handle` is NULL or came from [`give`] and is not freed yet.
@@ -56,7 +56,7 @@ pub unsafe fn borrow<'a, T>(handle: *const T, name: &str) -> Result<&'a T> {
     unsafe { handle.as_ref() }.ok_or_else(|| null(name))
 }
 
-/// Writes an output where the caller wants it.
+/// Writes an output, unless the pointer is NULL.
 ///
 /// # Safety
 /// `out` is NULL or can be written.

@@ -1,5 +1,5 @@
-//! Structs that say how large they are: an old program runs against a new library, and
-//! the other way round.
+//! Structs that start with their size: an old program runs with a new library, and the
+//! other way round.
 
 use super::handle::invalid;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::ptr;
 /// It is `repr(C)`, its first field is a `usize`, all its bytes being zero is a value of
 /// it, and so is every content of its other fields that C can write.
 pub unsafe trait Published: Copy {
-    /// Its size when it was first published; it never shrinks.
+    /// Its size when it was first published; it never gets smaller.
     const FIRST_PUBLISHED: usize;
     const NAME: &'static str;
 }
@@ -20,7 +20,7 @@ pub unsafe trait Published: Copy {
 /// No struct of the library will be larger: a larger struct_size is an error.
 const MAX_STRUCT_SIZE: usize = 4096;
 
-/// The struct as the caller knows it, completed with zeros.
+/// The struct as the caller's header has it, completed with zeros.
 ///
 /// # Safety
 /// `given` is NULL or points to as many readable bytes as its `struct_size` says.

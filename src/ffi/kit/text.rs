@@ -45,7 +45,7 @@ pub unsafe fn nullable_text<'a>(text: *const c_char, name: &str) -> Result<Optio
     })
 }
 
-/// Reads a text that must be there and must not be "".
+/// Reads a text that must not be NULL or "".
 ///
 /// # Safety
 /// As for [`optional_text`].

@@ -1,4 +1,4 @@
-//! A loader over the sources of an index that was made.
+//! A loader over the sources of an assembled index.
 
 use super::child::Child;
 use super::source::Source;
@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes of a manifest that is read for what it names.
+/// The largest manifest that is parsed for the digests that it names.
 const MAX_MANIFEST_SIZE: usize = 4 << 20;
 
 /// The places of the sources that have content, by digest.
 type Homes = Mutex<HashMap<Digest, usize>>;
 
-/// Reads each child of a new root, and what it names, from where it came. Content whose
-/// source is not known is asked of all of them in turn.
+/// Reads each child of a new root, and what it names, from its own source. Content of
+/// unknown source is requested from all of them in turn.
 pub struct AssembledLoader {
     root: Arc<[u8]>,
     digest: Digest,
@@ -76,7 +76,7 @@ impl AssembledLoader {
 }
 
 impl Loader for AssembledLoader {
-    /// The load takes sha256 where the loader names no other algorithm.
+    /// The load uses sha256 unless the loader names another algorithm.
     fn root_digest(&self, _ctx: &Context) -> Result<Option<String>> {
         let is_default = self.digest.algorithm().ok() == Some(Algorithm::Sha256);
         Ok((!is_default).then(|| self.digest.to_string()))
@@ -114,8 +114,9 @@ impl Loader for AssembledLoader {
     }
 }
 
-/// A manifest on its way: what it names comes from the same source. Nothing is believed
-/// here; a manifest that lies leads to a source that has no such content.
+/// A stream that records the digests in a manifest: their content comes from the same
+/// source. Nothing is trusted here: a manifest with wrong digests only leads to a source
+/// without that content.
 struct Learning {
     stream: Box<dyn Stream>,
     /// `None` once the manifest is too long.

@@ -12,12 +12,12 @@ use crate::platform::{Matcher, Platform};
 use crate::text::{Text, TextRef};
 use std::sync::Arc;
 
-/// A child, and what a load found below it.
+/// A child, and the entries that a load found below it.
 #[derive(Clone)]
 pub struct Child {
     /// `None` where it cannot be read.
     pub descriptor: Option<Arc<Descriptor>>,
-    /// The name that the source's format has for it.
+    /// Its name in the source's own format.
     pub name: Option<Text>,
     /// The entry that it is, or those of the index that it leads to.
     pub below: Vec<Entry>,
@@ -26,7 +26,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// The findings of the load that read the manifests below.
+    /// The findings of the load that read these manifests.
     pub fn known(&self) -> impl Iterator<Item = (Digest, Known)> {
         self.below.iter().filter_map(|entry| {
             let d = entry.descriptor.as_ref()?;
@@ -47,7 +47,7 @@ impl Child {
         d.is_some_and(|d| media_type::kind(&d.media_type) == Kind::Index)
     }
 
-    /// Whether it stays where only matching images do.
+    /// Whether it is kept when only matching images are.
     pub fn is_kept_by(&self, matcher: &Matcher) -> bool {
         if self.is_index() {
             let is_broken = |entry: &Entry| {
@@ -92,7 +92,7 @@ fn is_way_kept_by(way: &Way, matcher: &Matcher) -> bool {
     true
 }
 
-/// A child that is an image as it is now.
+/// A child made from a snapshot of an image.
 pub fn child_of_image(image: &Image, platform: Option<Arc<Platform>>, source: usize) -> Child {
     let manifest = image.manifest();
     let size = manifest.bytes.len() as u64;
@@ -115,7 +115,7 @@ pub fn child_of_image(image: &Image, platform: Option<Arc<Platform>>, source: us
     }
 }
 
-/// Makes an entry of one image that of another. What concerns the content follows it.
+/// Replaces the image of an entry. Members that describe the content change with it.
 pub fn replace(entry: ValueMut<'_>, old: &Descriptor, new: &Descriptor) {
     let Some(mut entry) = entry.object() else {
         return;

@@ -1,7 +1,7 @@
 //! Makes indexes from images and from other indexes.
 //!
-//! The root document is edited in place, so that entries and members that no call names
-//! stay as they are written.
+//! The root document is edited in place: entries and members that no call names keep their
+//! bytes.
 
 mod assembled;
 mod child;
@@ -57,8 +57,8 @@ impl IndexBuilder {
         }
     }
 
-    /// An index with the entries of another one's root, as they are written there. Of a
-    /// selection the root is that of the index that it was selected from.
+    /// An index with the entries of another root, as written there. A selection has the
+    /// root of the index that it was selected from.
     pub fn from_index(index: &Index) -> Result<Self> {
         let (document, media_type) = index_document(index)?;
         let mut below = vec![Vec::new(); document.children.len()];
@@ -93,7 +93,7 @@ impl IndexBuilder {
         self.children.get(i)?.descriptor.as_ref()
     }
 
-    /// Adds an image as it is now, for this platform or else its own.
+    /// Adds a snapshot of an image, for this platform or else its own.
     pub fn add_image(&mut self, image: &Image, platform: Option<&Platform>) -> Result<()> {
         if let Some(platform) = platform {
             check_platform(platform)?;
@@ -148,7 +148,7 @@ impl IndexBuilder {
         let old = self.children[i].descriptor.clone();
         let mut list = self.list()?;
         match &old {
-            // What cannot be read is not worth keeping.
+            // An unreadable entry has nothing worth keeping.
             None => list.at(i).overwrite(&write::descriptor(&d)),
             Some(old) => child::replace(list.at(i), old, &d),
         }
@@ -167,7 +167,7 @@ impl IndexBuilder {
     }
 
     /// Removes images whose platform does not match, with their attestations, and nested
-    /// indexes without an image that does.
+    /// indexes without a matching image.
     pub fn keep(&mut self, matcher: &Matcher) -> Result<()> {
         let mut removed = Vec::new();
         for i in (0..self.children.len()).rev() {
@@ -200,8 +200,8 @@ impl IndexBuilder {
         self.read_again(i)
     }
 
-    /// The index as it is now, like a loaded one. Reads what the kinds and platforms of
-    /// entries need that were not read before, within the default limits.
+    /// A snapshot of the index, like a loaded one. Reads the documents that decide kinds
+    /// and platforms of entries, unless they were read before, within the default limits.
     pub fn finish(&self, ctx: &Context) -> Result<Index> {
         let document: Arc<[u8]> = self.document.render().into_bytes().into();
         let digest = Digest::of(self.algorithm, &document);
@@ -230,7 +230,7 @@ impl IndexBuilder {
         Ok(child.descriptor.map(|d| d.digest.clone()))
     }
 
-    /// Removes the attestations of digests that no entry has any more, and so on.
+    /// Removes the attestations of digests that no entry has any more, repeatedly.
     fn remove_attestations(&mut self, gone: impl IntoIterator<Item = Digest>) -> Result<()> {
         let mut gone: Vec<_> = gone.into_iter().collect();
         while !gone.is_empty() {
@@ -274,7 +274,7 @@ impl IndexBuilder {
         }
     }
 
-    /// UNSUPPORTED where OCI documents would go into a Docker list.
+    /// UNSUPPORTED if OCI documents would be added to a Docker list.
     fn check_family(&self, format: Format, what: &str) -> Result<()> {
         match (self.format, format) {
             (Format::Docker, Format::Oci) => Err(Error::unsupported(format_args!(
@@ -311,7 +311,7 @@ fn format_of_list(media_type: &str) -> Format {
     }
 }
 
-/// The root of an index, and its media type; INVALID_ARGUMENT where the root is none.
+/// The root of an index and its media type; INVALID_ARGUMENT if the root is no index.
 fn index_document(index: &Index) -> Result<(IndexDocument, Text)> {
     let root = index.root();
     let parsed = match index.root_is_index() {

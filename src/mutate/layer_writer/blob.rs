@@ -1,4 +1,4 @@
-//! A loader of one blob: what a layer that the program made is read from.
+//! A loader with one blob: the source of a layer that the program made.
 
 use crate::context::Context;
 use crate::digest::Digest;

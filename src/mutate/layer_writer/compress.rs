@@ -1,4 +1,4 @@
-//! Input that is compressed on its way into a layer.
+//! Compresses the input of a layer.
 
 use super::head::TarCheck;
 use super::options::LayerOptions;
@@ -95,7 +95,7 @@ impl Compress {
         self.job.piece.bytes.len() - self.job.piece.history
     }
 
-    /// Has the piece compressed, and starts the next one.
+    /// Compresses the piece, or gives it to a thread, and starts the next one.
     fn submit(&mut self, is_last: bool) -> Result<()> {
         // A layer of one piece is not worth a thread.
         if self.pieces == 0 && self.workers > 0 && !is_last {

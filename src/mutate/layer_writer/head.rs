@@ -20,7 +20,7 @@ impl TarCheck {
         }
     }
 
-    /// Takes the next uncompressed bytes: LIMIT_EXCEEDED if they are too many, MALFORMED
+    /// Checks the next uncompressed bytes: LIMIT_EXCEEDED if there are too many, MALFORMED
     /// once the first block is complete and is neither a tar header nor zeros.
     pub fn update(&mut self, bytes: &[u8]) -> Result<()> {
         self.size = self.size.saturating_add(bytes.len() as u64);
@@ -62,7 +62,7 @@ impl TarCheck {
         )))
     }
 
-    /// The most helpful message is that the layer is compressed.
+    /// If the block looks compressed, the message says so.
     fn no_archive(&self, otherwise: std::fmt::Arguments<'_>) -> Error {
         match Compression::of(&self.head).name() {
             Some(name) => Error::malformed(format_args!(

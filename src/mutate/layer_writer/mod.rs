@@ -1,4 +1,4 @@
-//! Layers of the program's own: a tar stream in, a layer out.
+//! Makes layers from tar streams that the program writes.
 
 mod blob;
 mod compress;
@@ -23,8 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 use unpack::Unpack;
 
-/// Takes a tar stream in writes of any size. The layer that comes out can be opened any
-/// number of times, also when the writer is gone.
+/// Takes a tar stream in writes of any size. The finished layer can be opened any number of
+/// times, also after the writer was freed.
 pub struct LayerWriter {
     ctx: Arc<Context>,
     state: State,
@@ -36,7 +36,7 @@ enum State {
     Keep(Box<Unpack>, Box<Output>),
     Failed(Error),
     Finished,
-    /// The rest is with a call: found here only if that panicked.
+    /// A call has taken the state; found later only if that call panicked.
     Taken,
 }
 
@@ -106,8 +106,8 @@ impl LayerWriter {
     }
 }
 
-/// A file as a layer: a tar archive is compressed as by [`LayerWriter`], a file that is
-/// compressed already stays where it is and is read from there.
+/// A file as a layer: a tar archive is compressed as by [`LayerWriter`]; a compressed file
+/// is not copied but read from its place.
 pub fn from_file(path: &Path, options: &LayerOptions, ctx: Arc<Context>) -> Result<Layer> {
     ctx.check()?;
     let file = LayerFile::open(path)?;

@@ -46,7 +46,7 @@ impl Output {
     }
 }
 
-/// All that a layer is made of.
+/// The parts of a finished layer.
 pub struct Finished {
     pub digest: Digest,
     pub diff_id: Digest,

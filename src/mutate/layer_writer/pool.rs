@@ -4,21 +4,21 @@ use crate::compression::{Encoder, Layout, Method, Piece};
 use crate::error::{Error, Result};
 use crate::thread::{Helper, Receiver, Sender, channel};
 
-/// Pieces to a thread, and back with what they compress to.
+/// The channels to and from one thread.
 struct Channels {
     jobs: Sender<Job>,
     results: Receiver<Result<Job>>,
 }
 
-/// A piece, and what it compresses to.
+/// A piece and its compressed form.
 #[derive(Default)]
 pub struct Job {
     pub piece: Piece,
     pub out: Vec<u8>,
 }
 
-/// Some threads that take one unit after the other in turn, so that what they give comes
-/// back in order without any lock.
+/// Threads that take units in turn, so that results come back in order without a common
+/// lock.
 pub struct Pool {
     threads: Vec<Helper<Channels>>,
     layout: Layout,
@@ -53,13 +53,13 @@ impl Pool {
         }))
     }
 
-    /// Whether a piece has to be taken before the next one is given: what is under way is
-    /// bounded, and still enough for every thread to have something to do. With `n` threads
-    /// that each are `1/n` of a unit behind the one before, it spans `(n - 1)^2 / n` units.
+    /// Whether a piece must be taken before the next one is given. The pieces under way are
+    /// bounded, but enough to keep every thread busy: with `n` threads, each `1/n` of a
+    /// unit behind the one before, they span `(n - 1)^2 / n` units.
     pub fn is_full(&self) -> bool {
         let n = self.threads.len() as u64;
         let span = ((n - 1).pow(2) * self.layout.pieces_per_unit).div_ceil(n);
-        // One thread needs a second piece, or it would wait while that is filled.
+        // A single thread needs a second piece to work on while the next is filled.
         self.next_in - self.next_out >= (span + n).max(2)
     }
 

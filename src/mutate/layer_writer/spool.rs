@@ -1,4 +1,4 @@
-//! Where the bytes of a new layer wait until they are read.
+//! Temporary storage for the bytes of a new layer.
 
 use super::blob::Content;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Memory for a short layer, a file without a name for a longer one.
+/// Memory for a short layer, an unnamed file for a longer one.
 pub struct Spool {
     memory: Vec<u8>,
     file: Option<BufWriter<File>>,
@@ -61,7 +61,7 @@ impl Spool {
     }
 }
 
-/// A file without a name in `folder`.
+/// An unnamed file in `folder`.
 fn unnamed_file(folder: &Path) -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
@@ -70,7 +70,7 @@ fn unnamed_file(folder: &Path) -> io::Result<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         match open(folder, flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => return Ok(file.into()),
-            // The file system, or the kernel, has no such files: one is made and unlinked.
+            // Without O_TMPFILE a file is created and unlinked.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
             Err(e) => return Err(e.into()),
         }

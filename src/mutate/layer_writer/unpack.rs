@@ -5,7 +5,7 @@ use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE, Decoder, HEAD};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::Result;
 
-/// Unpacks stored bytes only to hash and check what they hold.
+/// Unpacks stored bytes only to hash and check the content.
 pub struct Unpack {
     state: State,
     check: TarCheck,

@@ -12,13 +12,13 @@ use crate::sink::layout_format::is_document;
 use crate::tar::writer::{END, file_header, folder_header, padding};
 use std::collections::HashSet;
 
-/// An archive in the making.
+/// An archive that is being written.
 pub struct Body {
     pub output: Output,
     is_started: bool,
-    /// Paths of the folders of algorithms that are there.
+    /// Paths of the algorithm folders written so far.
     folders: HashSet<String>,
-    /// Content of the archive, where manifest.json has to know.
+    /// Content of the archive that manifest.json depends on.
     blobs: HashSet<Digest>,
     roots: Vec<Root>,
     docker: Option<DockerManifest>,
@@ -42,7 +42,7 @@ impl Body {
         }
     }
 
-    /// The header of a blob, and of the folders that it is the first in.
+    /// Writes the header of a blob, and of its folders if it is the first in them.
     pub fn begin_blob(&mut self, d: &Descriptor, ctx: &Context) -> Result<()> {
         self.start(ctx)?;
         let (algorithm, _) = d.digest.parts();
@@ -85,8 +85,8 @@ impl Body {
         }
     }
 
-    /// Lists a root in index.json. A name goes over to it unless `keep_name`; without a name
-    /// a digest is listed once.
+    /// Lists a root in index.json. A name moves to it unless `keep_name`; without a name a
+    /// digest is listed once.
     pub fn list(&mut self, d: &Descriptor, name: Option<&str>, keep_name: bool) -> Result<()> {
         let entry_name = match &mut self.docker {
             None => EntryName::plain(name),
@@ -127,7 +127,7 @@ impl Body {
         self.output.finish(ctx)
     }
 
-    /// Writes what an archive begins with, once.
+    /// Writes the start of an archive, once.
     fn start(&mut self, ctx: &Context) -> Result<()> {
         match std::mem::replace(&mut self.is_started, true) {
             true => Ok(()),

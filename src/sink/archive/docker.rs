@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub const MANIFEST: &str = "manifest.json";
 
-/// A name as docker understands it: without a tag it has the tag "latest".
+/// A name as docker reads it: without a tag it has the tag "latest".
 pub fn docker_name(name: &str) -> Result<Reference> {
     let reference = Reference::parse(name).map_err(Error::invalid_argument)?;
     Ok(reference.with_default_tag())
@@ -35,7 +35,7 @@ pub fn entry_name(name: Option<&Reference>) -> EntryName {
 pub struct DockerManifest {
     /// The images that `docker load` can read of each manifest or index.
     images: HashMap<Digest, Arc<Image>>,
-    /// How many diff IDs each config has.
+    /// The number of diff IDs of each config.
     diff_ids: HashMap<Digest, usize>,
     items: Vec<Item>,
 }
@@ -49,13 +49,13 @@ struct Item {
     root: Digest,
     image: Arc<Image>,
     tags: Vec<String>,
-    /// Whether it is there without a tag too.
+    /// Whether it is also listed without a tag.
     is_listed_untagged: bool,
 }
 
 impl DockerManifest {
-    /// Notes the image of a manifest, or the first image of an index of which `blobs`, the
-    /// content of the archive, has everything.
+    /// Notes the image of a manifest, or the first image of an index whose blobs are all in
+    /// `blobs`, the content of the archive.
     pub fn note(&mut self, d: &Descriptor, bytes: &[u8], blobs: &HashSet<Digest>) {
         // A document that cannot be read holds no image for docker.
         let image = match Document::parse(bytes, u32::MAX) {
@@ -100,8 +100,8 @@ impl DockerManifest {
         }
     }
 
-    /// The layers for docker, which wants as many as there are diff IDs: content of other
-    /// types beside them (WebAssembly) has none.
+    /// The layers for docker, which requires one for each diff ID: content of other types
+    /// beside them (WebAssembly) has none.
     fn layers(&self, manifest: &Manifest) -> Vec<Digest> {
         let digests = |wanted: fn(&str) -> bool| -> Vec<_> {
             let layers = manifest.layers.iter().filter(|d| wanted(&d.media_type));
@@ -115,12 +115,12 @@ impl DockerManifest {
         }
     }
 
-    /// Lists the image of a root, with a tag where the name has one. The tag goes over to it;
-    /// with `keep_name` it stays with the image that has it.
+    /// Lists the image of a root, with a tag if the name has one. The tag moves to it; with
+    /// `keep_name` it stays with the image that has it.
     pub fn add(&mut self, root: &Digest, name: Option<&Reference>, keep_name: bool) {
         let mut tag = name.filter(|name| name.tag.is_some()).map(|name| {
             let mut tagged = name.clone();
-            // Docker's tags name no content.
+            // Docker's tags have no digest.
             tagged.digest = None;
             tagged.familiar()
         });
@@ -165,7 +165,7 @@ impl Image {
 }
 
 impl Item {
-    /// Removes a tag. Whether nothing is left to list the image for.
+    /// Removes a tag. Returns whether the image has no other reason to be listed.
     fn remove(&mut self, tag: &str) -> bool {
         let before = self.tags.len();
         self.tags.retain(|other| other != tag);

@@ -3,22 +3,21 @@
 use crate::compression::{Encoder, Layout, Method, Piece, Trailer};
 use crate::error::Result;
 
-/// Cuts a stream into the pieces that an encoder takes, one after the other.
+/// Splits a stream into the pieces that an encoder takes.
 pub struct Encoding {
     encoder: Box<dyn Encoder>,
     layout: Layout,
     trailer: Trailer,
     /// The bytes before the next piece.
     header: &'static [u8],
-    /// The end of the piece before, as far as the next one may refer to it, and the bytes of
-    /// the next one so far.
+    /// The history that the next piece may refer to, and the bytes of that piece so far.
     buffer: Vec<u8>,
     history: usize,
     pieces: u64,
 }
 
 impl Encoding {
-    /// `None` where nothing is compressed.
+    /// `None` if nothing is compressed.
     pub fn new(method: Method) -> Result<Option<Self>> {
         Ok(method.encoder()?.map(|encoder| Self {
             encoder,
@@ -31,7 +30,7 @@ impl Encoding {
         }))
     }
 
-    /// Compresses `bytes`; what comes out of it so far is added to `out`.
+    /// Compresses `bytes`; appends the output so far to `out`.
     pub fn write(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
         self.trailer.update(bytes);
         while !bytes.is_empty() {

@@ -28,7 +28,7 @@ use target::FileTarget;
 
 pub use target::Target;
 
-/// How often a waiting thread looks at its context, which wakes nobody.
+/// How often a waiting thread checks its context: cancelling wakes no thread.
 const POLL: Duration = Duration::from_millis(10);
 
 /// An archive that images are written to.
@@ -41,19 +41,19 @@ struct Shared {
 }
 
 struct State {
-    /// Absent while a call writes: no lock is held then, for a target may be a program's
+    /// `None` while a call writes: it holds no lock, since the target may be a program's
     /// callback.
     body: Option<Box<Body>>,
     /// The thread that has a blob open or runs a call that writes.
     holder: Option<ThreadId>,
     /// Content of the archive so far.
     blobs: HashSet<Digest>,
-    /// How all further calls fail: the archive is complete, or lost.
+    /// The error of all further calls: the archive is complete, or lost.
     end: Option<Error>,
 }
 
 impl ArchiveSink {
-    /// An archive file, which appears when it is complete.
+    /// An archive in a file, which appears when it is complete.
     pub fn create(path: &Path, options: &SinkOptions) -> Result<Self> {
         let target = || -> Result<Box<dyn Target>> {
             let sync = !options.no_sync;
@@ -66,8 +66,7 @@ impl ArchiveSink {
         Self::with_target(target, options)
     }
 
-    /// The same bytes for a target of the program's own, which is made when the options are
-    /// known to be right.
+    /// An archive written to a custom target, which is made once the options were checked.
     pub fn with_target(
         target: impl FnOnce() -> Result<Box<dyn Target>>,
         options: &SinkOptions,
@@ -151,8 +150,7 @@ impl Shared {
         Ok(Held(self.clone()))
     }
 
-    /// Runs what writes, for the one that holds the archive. A failure of the target is
-    /// final.
+    /// Runs a write of the holder of the archive. A failure of the target is final.
     fn write<R>(&self, write: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
         let body = self.lock()?.body.take();
         let mut body = body.ok_or_else(|| Error::internal("the archive is written twice"))?;
@@ -241,8 +239,8 @@ impl Sink for ArchiveSink {
 struct ArchiveBlob {
     held: Held,
     descriptor: Arc<Descriptor>,
-    /// Whether its header was written, which is put off until there is something to write:
-    /// a source that fails at once costs nothing.
+    /// Whether its header was written. It is delayed until the first bytes, so that a
+    /// source that fails at once costs nothing.
     is_begun: bool,
     left: u64,
     /// The bytes written so far of a document that must be kept.
@@ -298,7 +296,7 @@ impl BlobWriter for ArchiveBlob {
 }
 
 impl Drop for ArchiveBlob {
-    /// A begun entry cannot be taken back: the archive is lost.
+    /// A started entry cannot be undone: the archive is lost.
     fn drop(&mut self) {
         if !self.is_begun {
             return;
@@ -311,7 +309,7 @@ impl Drop for ArchiveBlob {
             body.output.fail(failure);
             Ok(())
         });
-        // It fails where the archive is lost already.
+        // It fails if the archive is lost already.
         drop(lost);
     }
 }

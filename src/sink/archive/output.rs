@@ -1,15 +1,15 @@
-//! The bytes of an archive on their way to their target.
+//! The output of an archive.
 
 use super::encoding::Encoding;
 use super::target::Target;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
-/// Small writes are collected, so that a target gets large ones.
+/// Small writes are buffered, so that a target gets large ones.
 const CHUNK: usize = 64 << 10;
 
-/// Compresses, collects and hands on. After a failure nothing more is written: what
-/// reached the target by then is unknown.
+/// Compresses, buffers and writes. After a failure nothing more is written: the state of
+/// the target is unknown.
 pub struct Output {
     encoding: Option<Encoding>,
     pending: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Where an archive goes: a file, or whatever a program makes of the bytes.
+//! The target of an archive: a file, or a program's callback.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -14,12 +14,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Takes the bytes of an archive, in their order.
+/// Receives the bytes of an archive, in their order.
 pub trait Target: Send {
-    /// Takes all bytes (more than 0) or fails.
+    /// Writes all bytes (more than 0) or fails.
     fn write(&mut self, bytes: &[u8], ctx: &Context) -> Result<()>;
 
-    /// Everything was written.
+    /// Completes the target, after the last write.
     fn finish(&mut self) -> Result<()> {
         Ok(())
     }
@@ -37,7 +37,7 @@ pub struct FileTarget {
 impl FileTarget {
     pub fn create(path: &Path, must_be_new: bool, sync: bool) -> Result<Self> {
         check_target(path, must_be_new)?;
-        // The file that a link leads to is replaced, not the link.
+        // The target of a link is replaced, not the link itself.
         let path = match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_symlink() => {
                 fs::canonicalize(path).map_err(|e| path_error(path, e))?
@@ -60,8 +60,8 @@ impl FileTarget {
         })
     }
 
-    /// The file at the path now; found by its folder, for the process may have
-    /// another working directory by now.
+    /// The file that is at the path now; found by its folder, since the working directory
+    /// may have changed.
     fn check_again(&self) -> Result<()> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let stat = match rustix::fs::statat(&self.folder, self.name(), flags) {

@@ -1,4 +1,4 @@
-//! The content that a walk met already.
+//! The content that a walk has visited.
 
 use super::options::CopyOptions;
 use super::source::is_foreign;
@@ -11,10 +11,10 @@ use crate::media_type::Kind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// Blobs that one copy may consist of: a record of each stays in memory.
+/// The most blobs of one copy: a record of each stays in memory.
 const MAX_BLOBS: usize = 1 << 20;
 
-/// The digests that were met, each with what must be the same when it is named again.
+/// The digests visited, each with the properties that must be equal when it is named again.
 pub struct Met {
     leave_out_missing: bool,
     skip_foreign: bool,
@@ -34,7 +34,7 @@ pub struct MetDocument {
     kind: Kind,
     /// Whether it is put below a root; otherwise it was only a root so far.
     pub put: bool,
-    /// Whether it is copied: of a selection's tree not all is.
+    /// Whether it is copied: a selection copies only part of the tree.
     pub kept: bool,
 }
 
@@ -48,14 +48,14 @@ impl Met {
         }
     }
 
-    /// The record of a document; a failure if it had another size or kind.
+    /// The record of a document; fails if it had another size or kind.
     pub fn document(&self, d: &Descriptor, kind: Kind) -> Result<Option<MetDocument>> {
         let Some(met) = self.documents.get(&d.digest) else {
             return Ok(None);
         };
         d.expect_size(met.size)?;
         if met.kind == Kind::Other && kind != Kind::Other {
-            // What it names was not looked at.
+            // Its content was not visited.
             return Ok(None);
         }
         if met.kind != kind && kind != Kind::Other {
@@ -85,8 +85,8 @@ impl Met {
         }
     }
 
-    /// The steps of a manifest's blobs, without those that were met before. All of them
-    /// count as met then, or, after a failure, none.
+    /// The steps of a manifest's blobs, without those visited before. All of them count as
+    /// visited afterwards; after a failure none.
     pub fn blobs(
         &mut self,
         manifest: Manifest,

@@ -4,7 +4,7 @@ use super::options::CopyOptions;
 use crate::error::{Error, Result};
 use crate::text::{Escaped, Text};
 
-/// Names that a message repeats.
+/// The most names in a message.
 const MAX_NAMES: usize = 16;
 
 /// A name is only given to a single root; the list of a layout or archive may have several.

@@ -9,11 +9,11 @@ pub struct CopyOptions {
     /// Names under which the root is put. With none, the entries of a layout keep theirs,
     /// and another root is put without a name.
     pub names: Vec<Text>,
-    /// Copies of a selection: its root as it is, and below it only the selected entries.
+    /// Copies the root of a selection unchanged, and below it only the selected entries.
     pub sparse: bool,
-    /// Goes on without content that the source lacks, and without broken entries.
+    /// Skips content that the source lacks, and broken entries.
     pub leave_out_missing: bool,
-    /// Leaves nondistributable layers out; by default those that the source has are copied.
+    /// Skips nondistributable layers; by default those that the source has are copied.
     pub skip_foreign: bool,
     /// Unpacks layers on the way and checks their diff IDs.
     pub check_diff_ids: bool,

@@ -1,4 +1,4 @@
-//! How far a copy is, and reporting it.
+//! The progress of a copy, and its reports.
 
 use crate::descriptor::Descriptor;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ pub enum Event {
     /// Bytes of a blob were read, and written unless the sink had them.
     Blob,
     BlobDone,
-    /// The sink has the blob already, or it is left out.
+    /// The sink has the blob already, or it is skipped.
     BlobSkipped,
     /// The bytes written of the blob are lost, and are written again.
     Restarted,
@@ -36,7 +36,7 @@ pub struct Counters {
 pub struct Progress {
     pub event: Event,
     pub descriptor: Arc<Descriptor>,
-    /// Bytes of what the descriptor names that are in the sink so far.
+    /// Bytes of the content that are in the sink so far.
     pub blob_bytes: u64,
     pub counters: Counters,
 }
@@ -49,9 +49,9 @@ const MAX_WAITING_CHUNKS: usize = 64;
 
 /// Counts, and reports to an observer.
 ///
-/// An observer sees the counters in the order in which they changed, whatever the threads:
-/// one thread at a time delivers the reports of all. No lock is held while the observer
-/// runs; a thread whose report waits for delivery goes on working.
+/// An observer sees the counters in the order in which they changed, on any number of
+/// threads: one thread at a time delivers the reports of all. No lock is held while the
+/// observer runs; a thread whose report waits for delivery continues its work.
 pub struct Meter {
     observer: Option<Observer>,
     state: Mutex<State>,
@@ -175,7 +175,7 @@ mod tests {
         });
         let seen = seen.lock().unwrap();
         assert!(seen.is_sorted_by(|a, b| a < b));
-        // The last report is never one that is left out.
+        // The last report is never dropped.
         assert_eq!(seen.last(), Some(&(8 * 501)));
     }
 }

@@ -1,15 +1,15 @@
-//! Which step may be done next.
+//! The order of steps.
 
 use super::step::Step;
 use std::collections::VecDeque;
 
-/// Documents that may wait for blobs before them, and their bytes.
+/// The most documents that wait for blobs before them, and the most bytes of these.
 const MAX_DOCUMENTS: usize = 256;
 const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 
-/// The steps that are known and not done yet, in the order in which a single thread does
-/// them. That order has all that a document names before the document. Blobs may be done in
-/// any order, by any number of threads; a document only when all before it is done.
+/// The steps that are known and not finished, in the order in which a single thread does
+/// them: everything that a document names comes before it. Blobs may be done in any order,
+/// by any number of threads; a document only when all steps before it are finished.
 #[derive(Default)]
 pub struct Queue {
     steps: VecDeque<(Step, State)>,
@@ -41,7 +41,7 @@ impl Queue {
         self.steps.is_empty()
     }
 
-    /// Whether more steps may be added before those that are there are done.
+    /// Whether more steps may be added before the present ones are finished.
     pub fn has_room(&self) -> bool {
         self.documents < MAX_DOCUMENTS && self.document_bytes < MAX_DOCUMENT_BYTES
     }
@@ -67,7 +67,7 @@ impl Queue {
         None
     }
 
-    /// Gives a step back that failed.
+    /// Returns a failed step to the queue.
     pub fn release(&mut self, number: u64) {
         self.set(number, State::Waiting);
         self.next_blob = self.next_blob.min(number);

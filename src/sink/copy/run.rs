@@ -31,7 +31,7 @@ struct State {
     queue: Queue,
     /// `None` while a thread reads the next document.
     walk: Option<Box<Walk>>,
-    /// Whether the walk gave all its steps.
+    /// Whether the walk has returned all its steps.
     walked: bool,
     /// Names of roots that were put.
     names: HashSet<Text>,
@@ -58,14 +58,14 @@ impl Run {
     }
 }
 
-/// The next work of a thread.
+/// The next task of a thread.
 enum Task {
     Step(u64, Step),
     Walk(Box<Walk>),
 }
 
 impl Copy {
-    /// INVALID_ARGUMENT where names are given for several roots.
+    /// INVALID_ARGUMENT if names are given for several roots.
     pub fn new(source: Source, sink: Arc<SharedSink>, options: CopyOptions) -> Result<Self> {
         let source = Arc::new(source);
         let walk = Walk::new(source.clone(), &options)?;
@@ -87,9 +87,9 @@ impl Copy {
         })
     }
 
-    /// Works until all is copied, beside other threads that do the same. The first failure
-    /// ends the run of all; the next call continues after the finished steps. BUSY where a
-    /// callback of this thread's run calls it.
+    /// Works until everything is copied, together with other threads that call this. The
+    /// first failure ends the run for all; the next call continues after the finished
+    /// steps. BUSY if a callback of this thread's run calls it.
     pub fn run(&self, ctx: &Arc<Context>) -> Result<()> {
         let (run, _participant) = self.join()?;
         let worked = self.sink.enter().and_then(|_entered| self.work(&run, ctx));
@@ -170,7 +170,7 @@ impl Copy {
         }
     }
 
-    /// Waits for something to do; `None` when all is done.
+    /// Waits for a task; `None` when everything is done.
     fn next(&self, run: &Run, ctx: &Context) -> Result<Option<Task>> {
         let serial = self.sink.is_serial();
         let mut state = self.lock();
@@ -254,8 +254,8 @@ impl Copy {
         Ok(())
     }
 
-    /// A sink that takes one stream takes one document at a time as well, whatever other
-    /// copies do.
+    /// A sink that takes one stream at a time also takes one document at a time, among all
+    /// copies.
     fn alone(&self, run: &Run, ctx: &Context) -> Result<Option<impl Drop>> {
         if !self.sink.is_serial() {
             return Ok(None);

@@ -16,11 +16,11 @@ use oci_spec::image::MediaType;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A root, and where all that is below it is read from.
+/// A root, and the loader of everything below it.
 pub struct Source {
     pub root: Document,
     pub root_kind: RootKind,
-    /// The manifests that were selected; `None` where all are copied.
+    /// The selected manifests; `None` if all are copied.
     pub selected: Option<HashSet<Digest>>,
     /// Entries that the load found broken, by digest.
     broken: HashMap<Digest, Vec<(Arc<Descriptor>, Error)>>,
@@ -29,7 +29,7 @@ pub struct Source {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootKind {
-    /// The index of a layout or archive: no manifest, but a list of roots.
+    /// The index of a layout or archive, which lists roots.
     List,
     Index,
     Manifest,
@@ -79,7 +79,7 @@ impl Source {
         })
     }
 
-    /// The image as it is now.
+    /// A snapshot of the image.
     pub fn of_image(image: &Image) -> Self {
         let manifest = image.manifest();
         let descriptor = Descriptor::new(
@@ -103,7 +103,7 @@ impl Source {
         }
     }
 
-    /// Why the load found this entry broken.
+    /// The error of an entry that the load found broken.
     pub fn error_of(&self, d: &Descriptor) -> Option<&Error> {
         let of_digest = self.broken.get(&d.digest)?;
         let (_, error) = of_digest.iter().find(|(known, _)| **known == *d)?;
@@ -243,7 +243,7 @@ fn oci_index() -> Text {
     Text::new(MediaType::ImageIndex.as_ref()).expect("a media type has no NUL")
 }
 
-/// Whether a layer may only be had from where its URLs lead.
+/// Whether a layer may only be available from its URLs.
 pub fn is_foreign(d: &Descriptor) -> bool {
     media_type::oci_layer(&d.media_type)
         .starts_with("application/vnd.oci.image.layer.nondistributable.")

@@ -1,4 +1,4 @@
-//! The steps that a copy consists of.
+//! The steps of a copy.
 
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One thing to do. Each may be done when all that it depends on is done: see
+/// One step. It may be done when everything that it depends on is finished: see
 /// [`Queue`](super::queue::Queue).
 #[derive(Clone)]
 pub enum Step {
@@ -27,8 +27,8 @@ pub struct Document {
 #[derive(Clone)]
 pub struct Root {
     pub descriptor: Arc<Descriptor>,
-    /// `None` where all roots together are too large to be kept until the end: it is read
-    /// again then.
+    /// `None` if all roots together are too large to be kept until the end: then it is read
+    /// again.
     pub bytes: Option<Arc<[u8]>>,
     pub name: Option<Text>,
 }
@@ -36,12 +36,12 @@ pub struct Root {
 /// A blob to copy.
 pub struct Blob {
     pub descriptor: Arc<Descriptor>,
-    /// Of a layer, where it is to be checked.
+    /// The diff ID of a layer, if it is checked.
     pub diff_id: Option<Digest>,
     /// The blob was copied for another manifest, only its diff ID is still to be checked.
     pub check_only: bool,
     pub absence: Arc<Absence>,
-    /// What the last attempt added to the counters.
+    /// The amounts that the last attempt added to the counters.
     pub counted: Mutex<Counted>,
 }
 
@@ -68,7 +68,7 @@ impl Counted {
     }
 }
 
-/// Whether the source may lack a blob, and whether it does.
+/// Whether a blob is required, optional or missing.
 #[derive(Default)]
 pub struct Absence {
     required: AtomicBool,
@@ -83,7 +83,7 @@ impl Absence {
         })
     }
 
-    /// Leaves the blob out, unless it is required.
+    /// Skips the blob, unless it is required.
     pub fn leave_out(&self) -> bool {
         self.left_out.store(true, Ordering::SeqCst);
         let required = self.required.load(Ordering::SeqCst);
@@ -93,7 +93,7 @@ impl Absence {
         !required
     }
 
-    /// Requires the blob from now on; whether it was left out before.
+    /// Requires the blob from now on; returns whether it was skipped before.
     pub fn require(&self) -> bool {
         self.required.store(true, Ordering::SeqCst);
         self.left_out.load(Ordering::SeqCst)

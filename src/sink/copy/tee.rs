@@ -1,4 +1,4 @@
-//! The stored bytes of a layer, on the way to the decompressor.
+//! A stream that copies the stored bytes of a layer while they are decompressed.
 
 use super::transfer::Output;
 use crate::context::Context;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A stream that also writes the bytes read from it to the sink.
 pub struct Tee {
     stream: Box<dyn Stream>,
-    /// Bytes that the blob has beyond those that were read.
+    /// Bytes of the blob that were not read yet.
     left: u64,
     output: Arc<Mutex<Option<Output>>>,
 }
@@ -36,7 +36,7 @@ impl Stream for Tee {
             return Ok(n);
         }
         self.left -= n as u64;
-        // Taken out, so that no lock is held while the sink runs.
+        // Taken out so that no lock is held while the sink runs.
         let output = self.output().take();
         let mut output = output.ok_or_else(|| Error::internal("the writer is gone"))?;
         output.take(&buf[..n])?;

@@ -1,4 +1,4 @@
-//! One blob on its way from the loader to the sink.
+//! Copies one blob from the loader to the sink.
 
 use super::options::CopyOptions;
 use super::progress::{Event, Meter};
@@ -18,19 +18,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes that are read and written at once.
 const CHUNK: usize = 256 << 10;
 
-/// Copies a blob, and whatever that takes.
+/// The context of copying a blob.
 pub struct Transfer<'a> {
     pub source: &'a Source,
     pub sink: &'a SharedSink,
     pub options: &'a CopyOptions,
     pub meter: &'a Arc<Meter>,
     pub ctx: &'a Arc<Context>,
-    /// Whether to go on: fails when the run failed on another thread.
+    /// Fails when the run failed on another thread.
     pub check: &'a dyn Fn() -> Result<()>,
     pub blob: &'a Arc<Blob>,
 }
 
-/// How an attempt ended that did not fail.
+/// The outcome of an attempt that did not fail.
 enum Attempt {
     Written,
     Exists,
@@ -101,7 +101,7 @@ impl Transfer<'_> {
     fn attempt(&self) -> Result<Attempt> {
         let d = &self.blob.descriptor;
         let _open = self.sink.open_stream(|| (self.check)())?;
-        // Before the sink begins, so that a missing blob leaves nothing to undo.
+        // Opened before the sink begins, so that a missing blob leaves nothing to undo.
         let stream = match self.source.open_blob(d, self.ctx) {
             Err(e) if e.status() == Status::NotFound && self.blob.absence.leave_out() => {
                 return Ok(Attempt::LeftOut);
@@ -169,7 +169,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Unpacks a layer to nowhere.
+    /// Unpacks a layer and discards the content.
     fn drain(&self, stream: Box<dyn Stream>) -> Result<()> {
         let mut reader = self.reader(stream, Mode::Uncompressed)?;
         let mut buf = vec![0; CHUNK];
@@ -191,21 +191,21 @@ impl Transfer<'_> {
         Reader::open(stream, expected, mode, options, self.ctx.clone())
     }
 
-    /// Counts the blob as skipped, of which `blob_bytes` are in the sink.
+    /// Counts the blob as skipped, with `blob_bytes` of it in the sink.
     fn skipped(&self, blob_bytes: u64) {
         let d = &self.blob.descriptor;
         let counted = self.blob.take_counted();
         self.meter
             .report(Event::BlobSkipped, d, blob_bytes, |counters| {
                 counters.bytes_done -= counted.done;
-                // Of blobs that are left out nothing but the declared size is known.
+                // Only the declared size of a skipped blob is known.
                 let skipped = d.size - counted.skipped;
                 counters.bytes_skipped = counters.bytes_skipped.saturating_add(skipped);
                 counters.blobs_skipped += 1;
             });
     }
 
-    /// Takes back what a failed attempt of an earlier run counted.
+    /// Subtracts the amounts that a failed attempt of an earlier run counted.
     fn forget_attempt(&self) {
         let counted = *self.blob.lock_counted();
         if counted.done > 0 || counted.skipped > 0 {
@@ -226,7 +226,7 @@ impl Transfer<'_> {
 /// The sink's side of a transfer.
 pub struct Output {
     writer: Box<dyn BlobWriter>,
-    /// Bytes that the sink has from before.
+    /// Bytes that the sink has from an earlier attempt.
     offset: u64,
     /// Bytes that were taken.
     at: u64,
@@ -236,7 +236,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Writes the next bytes of the blob, or passes over those that the sink has.
+    /// Writes the next bytes of the blob, or skips those that the sink has.
     pub fn take(&mut self, bytes: &[u8]) -> Result<()> {
         let there = self.offset.saturating_sub(self.at).min(bytes.len() as u64);
         let rest = &bytes[there as usize..];

@@ -16,12 +16,12 @@ use crate::text::Text;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Bytes of the roots of a layout that are kept until they are put, at the end.
+/// The most bytes of a layout's roots that are kept until they are put, at the end.
 const MAX_ROOT_BYTES: usize = 1 << 20;
 
 /// Turns the tree into steps, in document order: the blobs of a manifest, the manifest, and
-/// an index behind all that it names; the roots come last. Content that was met before is
-/// not given again.
+/// an index after everything that it names; the roots come last. Content visited before is
+/// not returned again.
 ///
 /// A failure leaves the walk where it was: the next call tries the same again.
 pub struct Walk {
@@ -32,11 +32,11 @@ pub struct Walk {
     open: Vec<Open>,
     met: Met,
     roots: Vec<Root>,
-    /// The names that the source gives the roots, each root once.
+    /// The names of the roots in the source, each root once.
     own_names: Vec<Option<Text>>,
     root_bytes: HashMap<Digest, Arc<[u8]>>,
     root_bytes_left: usize,
-    /// Selected manifests that were not met yet.
+    /// Selected manifests that were not visited yet.
     unmet: usize,
     /// Why an index was not searched for them.
     unread: Option<Error>,
@@ -52,7 +52,7 @@ enum Stage {
 
 /// An index that the walk is in.
 struct Open {
-    /// `None` for the list of roots that a layout or archive has.
+    /// `None` for the list of roots of a layout or archive.
     document: Option<(Document, Place)>,
     children: Vec<Result<Arc<Descriptor>, BadChild>>,
     next: usize,
@@ -60,25 +60,25 @@ struct Open {
     kept: bool,
 }
 
-/// Where a document is named.
+/// The place where a document is named.
 enum Place {
     BelowRoot,
-    /// A root, with the name that the source gives it.
+    /// A root, with its name in the source.
     Root(Option<Text>),
 }
 
 /// The result of visiting a document.
 enum Visit {
-    /// The steps of it and of all that it names, and whether it is copied at all.
+    /// Its steps and those of everything that it names, and whether it is copied at all.
     Done(Vec<Step>, bool),
-    /// An index, which the walk is in now.
+    /// An index, which the walk has entered.
     Opened,
 }
 
 const LEFT_OUT: Visit = Visit::Done(Vec::new(), false);
 
 impl Walk {
-    /// INVALID_ARGUMENT where names are given for several roots.
+    /// INVALID_ARGUMENT if names are given for several roots.
     pub fn new(source: Arc<Source>, options: &CopyOptions) -> Result<Self> {
         if source.root_kind == RootKind::List && source.selected.is_none() {
             let children = source.parse_index(&source.root)?;
@@ -106,7 +106,7 @@ impl Walk {
         })
     }
 
-    /// The steps of the next document, perhaps none; `None` when all were given.
+    /// The steps of the next document, perhaps none; `None` at the end.
     pub fn next(&mut self, ctx: &Context) -> Result<Option<Vec<Step>>> {
         ctx.check()?;
         match self.stage {
@@ -213,8 +213,8 @@ impl Walk {
         }
     }
 
-    /// Passes over an entry that the load found broken, where that is allowed. Content that
-    /// does not match its digest is never passed over.
+    /// Skips an entry that the load found broken, if that is allowed. Content that does not
+    /// match its digest is never skipped.
     fn broken(&self, error: &Error) -> Result<Visit> {
         let is_wrong = matches!(
             error.status(),
@@ -236,7 +236,7 @@ impl Walk {
         if self.options.leave_out_missing && error.status() == Status::NotFound {
             return Ok(LEFT_OUT);
         }
-        // Of a selection's indexes only those are needed that lead to what was selected.
+        // A selection needs only the indexes that lead to selected manifests.
         let is_searched = self.source.selected.is_some() && kind == Kind::Index;
         if is_searched && error.status().is_of_content() {
             self.unread.get_or_insert(error);
@@ -320,7 +320,7 @@ impl Walk {
         ctx: &Context,
     ) -> Result<Vec<Option<Digest>>> {
         match self.source.diff_ids(d, manifest, ctx) {
-            // The config is left out as well, and nothing to check them with.
+            // The config is skipped as well, so there is nothing to check them with.
             Err(e) if self.options.leave_out_missing && e.status() == Status::NotFound => {
                 Ok(Vec::new())
             }

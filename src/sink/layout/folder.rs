@@ -1,4 +1,4 @@
-//! The folder of a layout as a sink uses it.
+//! The folder of a layout that a sink writes.
 
 use crate::context::Context;
 use crate::digest::Digest;
@@ -18,17 +18,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// Opening anything but a regular file must neither wait nor make a terminal the process's own.
+/// Opening a special file must neither block nor make a terminal the controlling one.
 const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32;
 
-/// How long a temporary file stays that a killed writer left.
+/// The age at which a temporary file of a killed writer is removed.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest pause between two tries to get the lock.
 const MAX_PAUSE: Duration = Duration::from_millis(20);
 
-/// A folder that nothing in it leads out of: cap-std follows links only where they stay
-/// below it.
+/// A folder whose links cannot lead out of it: cap-std follows only links that stay below
+/// it.
 pub struct Folder {
     dir: Dir,
     /// The same folder, open for reading, to be synced and to create files in.
@@ -38,7 +38,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, and makes it where there is none.
+    /// Opens the folder; creates it if absent.
     pub fn open(path: &Path, sync: bool) -> Result<Self> {
         make_folders(path, sync)?;
         let dir = Dir::open_ambient_dir(path, ambient_authority());
@@ -66,7 +66,7 @@ impl Folder {
         TempFile::create(&self.fd).map_err(|e| path_error(&self.path, e))
     }
 
-    /// Writes a document that is not there yet. Whether it was not.
+    /// Writes a document unless it exists. Returns whether it was absent.
     pub fn create_document(&self, name: &str, bytes: &[u8]) -> Result<bool> {
         if rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Ok(false);
@@ -82,7 +82,7 @@ impl Folder {
         Ok(true)
     }
 
-    /// Writes a document to a file that has no name yet; on the disk, too.
+    /// Writes a document to a file that has no name yet, and syncs it.
     pub fn write_document(&self, temp: &mut TempFile, name: &str, bytes: &[u8]) -> Result<()> {
         let mut written = temp.write_all(bytes);
         if self.sync && written.is_ok() {
@@ -91,13 +91,13 @@ impl Folder {
         written.map_err(|e| name_error(name, e))
     }
 
-    /// Gives a file this name, in the place of what has it.
+    /// Gives a file this name, replacing any other file.
     pub fn rename(&self, mut temp: TempFile, name: &str) -> Result<()> {
         let renamed = temp.replace(self.fd.as_fd(), name);
         renamed.map_err(|e| name_error(name, e))
     }
 
-    /// Reads a document; `None` where there is none.
+    /// Reads a document; `None` if absent.
     pub fn read_document(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let Some(mut file) = open_file(&self.dir, name)? else {
             return Ok(None);
@@ -124,7 +124,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The folder of blobs with this algorithm; `None` where there is none.
+    /// The folder of blobs with this algorithm; `None` if absent.
     pub fn find_blobs(&self, algorithm: &str) -> Result<Option<BlobFolder>> {
         let name = format!("blobs/{algorithm}");
         match self.dir.open_dir(&name) {
@@ -134,7 +134,7 @@ impl Folder {
         }
     }
 
-    /// Makes the folder that has a folder for each algorithm.
+    /// Creates the folder that contains a folder for each algorithm.
     pub fn make_blob_root(&self) -> Result<()> {
         match make_folder(&self.dir, "blobs")? {
             true => self.sync_folder(),
@@ -142,7 +142,7 @@ impl Folder {
         }
     }
 
-    /// The folder of blobs with this algorithm, made where there is none.
+    /// The folder of blobs with this algorithm; created if absent.
     pub fn make_blobs(&self, algorithm: &str) -> Result<BlobFolder> {
         if let Some(found) = self.find_blobs(algorithm)? {
             return Ok(found);
@@ -187,7 +187,8 @@ impl Folder {
             if !name.to_string_lossy().starts_with(PREFIX) || !is_abandoned(&self.fd, &name) {
                 continue;
             }
-            // Another sink may be quicker, and a file that cannot be removed does no harm.
+            // Another sink may remove it first, and a file that cannot be removed does no
+            // harm.
             let _ = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty());
         }
         Ok(())
@@ -233,8 +234,8 @@ impl BlobFolder {
         })
     }
 
-    /// The regular file of this blob; `None` where there is none, or something that is no
-    /// file of the layout and can be replaced by one.
+    /// The regular file of this blob; `None` if there is none, or something else that can
+    /// be replaced by one.
     pub fn open_blob(&self, digest: &Digest) -> Result<Option<File>> {
         match open_file_as(&self.dir, digest.parts().1, &self.path(digest)) {
             Err(e) if e.status() == Status::Malformed => Ok(None),
@@ -242,7 +243,7 @@ impl BlobFolder {
         }
     }
 
-    /// Gives a complete file the name of the blob, in the place of what may be there.
+    /// Gives a complete file the name of the blob, replacing any other file.
     pub fn publish(&self, mut temp: TempFile, digest: &Digest) -> Result<()> {
         let (_, name) = digest.parts();
         let failed = |e| self.blob_error(digest, e);
@@ -250,7 +251,7 @@ impl BlobFolder {
             temp.sync().map_err(failed)?;
         }
         match temp.link(self.fd.as_fd(), name) {
-            // Found wrong before, or written meanwhile: this content was verified.
+            // A file found wrong before, or written meanwhile; this content was verified.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 temp.replace(self.fd.as_fd(), name).map_err(failed)?;
             }
@@ -281,7 +282,7 @@ fn open_file(dir: &Dir, name: &str) -> Result<Option<File>> {
     open_file_as(dir, name, name)
 }
 
-/// Opens a regular file; `None` where there is none, MALFORMED where it is no such.
+/// Opens a regular file; `None` if absent, MALFORMED if it is not a regular file.
 fn open_file_as(dir: &Dir, name: &str, path: &str) -> Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OPEN_FLAGS);
@@ -310,7 +311,7 @@ fn reopen(dir: &Dir) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(dir, ".", flags, Mode::empty())
 }
 
-/// Makes a folder. Whether it was not there.
+/// Creates a folder. Returns whether it was absent.
 fn make_folder(dir: &Dir, name: &str) -> Result<bool> {
     match dir.create_dir(name) {
         Ok(()) => Ok(true),
@@ -319,7 +320,7 @@ fn make_folder(dir: &Dir, name: &str) -> Result<bool> {
     }
 }
 
-/// Makes the folder and those above it that are missing, each synced in the one above.
+/// Creates the folder and its missing parents, and syncs each in its parent.
 fn make_folders(path: &Path, sync: bool) -> Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
@@ -339,7 +340,7 @@ fn make_folders(path: &Path, sync: bool) -> Result<()> {
     make_folders(above, sync)?;
     match fs::create_dir(path) {
         Ok(()) => {}
-        // Somebody else was quicker, or a link leads to nothing.
+        // Another process created it first, or a link leads to nothing.
         Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(()),
         Err(e) => return Err(path_error(path, e)),
     }

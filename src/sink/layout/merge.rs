@@ -1,11 +1,11 @@
-//! Entries of index.json: how a root joins those that are there.
+//! Adds a root to the entries of index.json.
 
 use crate::document::Document;
 use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::error::{Error, Result};
 use crate::json::edit::{Tree, ValueMut};
 
-/// A root on its way into index.json.
+/// A root to be added to index.json.
 pub struct NewEntry<'a> {
     /// The descriptor as JSON, with the name in its annotations.
     pub json: &'a str,
@@ -15,11 +15,11 @@ pub struct NewEntry<'a> {
     pub keep_name: bool,
 }
 
-/// index.json with the entry in it; `None` where it is there already. All other bytes stay
-/// as they are.
+/// index.json with the entry in it; `None` if it is there already. All other bytes are
+/// unchanged.
 ///
-/// An entry with a name takes the place of the first that has it, the others that have it
-/// go. An entry without a name goes last, unless its digest is listed.
+/// An entry with a name replaces the first that has it; others that have it are removed. An
+/// entry without a name goes last, unless its digest is listed.
 pub fn merge(index: &[u8], new: &NewEntry<'_>) -> Result<Option<String>> {
     let Document::Index(_) = Document::parse(index, 0)? else {
         return Err(Error::malformed("found a manifest, expected an index"));

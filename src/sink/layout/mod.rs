@@ -1,8 +1,8 @@
 //! OCI image layouts in folders, which several programs may write at once.
 //!
-//! Blobs get their names when they are complete and, unless that is waived, on the disk;
-//! index.json changes atomically, under a lock. So a process can be killed at any time, and
-//! every reader still finds a valid layout.
+//! Blobs get their names when they are complete and, unless the options waive it, synced;
+//! index.json changes atomically, under a lock. A process can thus be killed at any time,
+//! and every reader still finds a valid layout.
 
 mod folder;
 mod merge;
@@ -44,7 +44,7 @@ pub struct LayoutSink {
 }
 
 impl LayoutSink {
-    /// Opens a layout; makes one where there is none.
+    /// Opens a layout; creates it if absent.
     pub fn open(path: &Path, options: &SinkOptions) -> Result<Self> {
         if options.docker || options.compression != Method::None {
             return Err(Error::invalid_argument(
@@ -75,7 +75,7 @@ impl LayoutSink {
             }
             None => folder.create_document(MARKER, MARKER_CONTENT.as_bytes())?,
         };
-        // A layout has this folder, be it empty.
+        // A layout has this folder, even if it is empty.
         folder.make_blob_root()?;
         let empty = index_of::<&str>([]);
         let is_new = folder.create_document(INDEX, empty.as_bytes())? && is_new;
@@ -98,8 +98,8 @@ impl LayoutSink {
         }
     }
 
-    /// Whether the blob is there, whole: documents and, where that is wanted, layers are
-    /// hashed, of others the size is compared.
+    /// Whether the complete blob is there. Documents and, if the options require it, layers
+    /// are hashed; of others only the size is compared.
     fn has(&self, d: &Descriptor, ctx: &Context) -> Result<bool> {
         let (algorithm, _) = d.digest.parts();
         let Some(blobs) = self.folder.find_blobs(algorithm)? else {
@@ -172,7 +172,7 @@ impl LayoutSink {
         Some(written.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// EXISTS where the layout must be new and another writer changed index.json.
+    /// EXISTS if the layout must be new and another writer changed index.json.
     fn check_new(&self, written: Option<&Digest>, index: &[u8]) -> Result<()> {
         if written.is_none_or(|written| *written == digest(index)) {
             return Ok(());

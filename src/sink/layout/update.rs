@@ -10,11 +10,11 @@ use rustix::io::Errno;
 use std::thread;
 use std::time::Duration;
 
-/// Tries against a writer that ignores the lock.
+/// The most attempts against a writer that ignores the lock.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Replaces index.json with the result of `change`, unless that is `None`. The lock keeps
-/// other sinks out; a writer that ignores it is noticed, and its work is kept.
+/// Replaces index.json with the result of `change`, unless that is `None`. The lock
+/// excludes other sinks; a change by a writer that ignores it is detected and kept.
 ///
 /// Without index.json `change` gets `None`.
 pub fn update(
@@ -33,7 +33,7 @@ pub fn update(
         let after = match change(before.as_deref()) {
             Ok(Some(after)) => after,
             Ok(None) => return Ok(()),
-            // Perhaps somebody is just writing it, without the lock and in place.
+            // Another program may be writing it in place, without the lock.
             Err(e) if e.status() == Status::Malformed => {
                 if attempt + 1 == MAX_ATTEMPTS {
                     return Err(e.context(INDEX));
@@ -59,7 +59,7 @@ fn conflict() -> Error {
     ))
 }
 
-/// Replaces index.json, if it still is as before. Whether it was.
+/// Replaces index.json if it is unchanged. Returns whether it was.
 fn swap(folder: &Folder, before: Option<&[u8]>, after: &[u8]) -> Result<bool> {
     let Some(before) = before else {
         return folder.create_document(INDEX, after);
@@ -73,9 +73,10 @@ fn swap(folder: &Folder, before: Option<&[u8]>, after: &[u8]) -> Result<bool> {
         Ok(()) => {}
         Err(e) => {
             return match Errno::from_io_error(&e) {
-                // Removed in this moment.
+                // Removed at this moment.
                 Some(Errno::NOENT) => Ok(false),
-                // The file system cannot exchange; what comes between is not noticed.
+                // The file system cannot exchange names; a change in between is not
+                // detected.
                 Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                     folder.rename(temp, INDEX)?;
                     Ok(true)
@@ -84,16 +85,16 @@ fn swap(folder: &Folder, before: Option<&[u8]>, after: &[u8]) -> Result<bool> {
             };
         }
     }
-    // The other name now leads to the index.json of the moment of the exchange.
+    // The temporary name now leads to the index.json that was replaced.
     if is(folder, &mut temp, before) {
         return Ok(true);
     }
-    // Somebody's new index.json: back with it, and all over again.
+    // Another writer's new index.json: exchange it back, and start again.
     temp.exchange(INDEX).map_err(|e| name_error(INDEX, e))?;
     if is(folder, &mut temp, after) {
         return Ok(false);
     }
-    // And a newer one meanwhile.
+    // Another one was written meanwhile.
     temp.exchange(INDEX).map_err(|e| name_error(INDEX, e))?;
     Err(conflict())
 }

@@ -154,7 +154,8 @@ extern "C" {
  */
 
 /**
- * 1 or 0. C's own bool is one byte, which the bindings of several languages read as four.
+ * A truth value: 1 or 0. C's own bool is one byte, which the bindings of several languages
+ * read as four.
  */
 typedef int32_t ociimg_bool;
 
@@ -191,8 +192,8 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   /** Success. */
   OCIIMG_STATUS_OK = 0,
   /**
-   * NULL where it must not be, an index beyond the end, a text that is not UTF-8, a
-   * platform or digest that can't be parsed, a struct_size that can't be right.
+   * NULL where it must not be, an index beyond the end, a text that is not UTF-8, an
+   * invalid platform or digest, an impossible struct_size.
    */
   OCIIMG_STATUS_INVALID_ARGUMENT = 1,
   /** The source has no such file, blob or manifest. */
@@ -204,9 +205,9 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_UNSUPPORTED = 3,
   /** JSON, an archive or compressed data breaks its format. */
   OCIIMG_STATUS_MALFORMED = 4,
-  /** Content is not what its digest or diff ID says. */
+  /** Content does not match its digest or diff ID. */
   OCIIMG_STATUS_DIGEST_MISMATCH = 5,
-  /** Content is longer or shorter than its descriptor says. */
+  /** Content is longer or shorter than the size in its descriptor. */
   OCIIMG_STATUS_SIZE_MISMATCH = 6,
   /**
    * A limit of the options (size of a document or of all, index depth, entries, unpacked
@@ -220,15 +221,15 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_CALLBACK = 9,
   /** A callback broke the rules of ociimg_loader_vtable. */
   OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
-  /** The operating system failed a built-in source. */
+  /** An operation of the operating system failed. */
   OCIIMG_STATUS_IO = 11,
-  /** The entry is an artifact, an attestation or an unknown thing. */
+  /** The entry is an artifact, an attestation or unknown content. */
   OCIIMG_STATUS_NOT_AN_IMAGE = 12,
   /** The reader is in use by the call that runs this callback. */
   OCIIMG_STATUS_BUSY = 13,
   /**
-   * A bug in the library, contained: the handle concerned is of no more use, all
-   * others are. What went wrong is also written to stderr.
+   * A bug in the library, contained: the handle concerned can no longer be used, all
+   * others can. Details are also written to stderr.
    */
   OCIIMG_STATUS_INTERNAL = 14,
   /** A sink has the blob already, or a target exists that must be new. */
@@ -237,7 +238,7 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
    * From callbacks of a sink only: asks for the blob again, since its written bytes are lost.
    */
   OCIIMG_STATUS_RESTART = 16,
-  /** Somebody else changed the target meanwhile. */
+  /** Another program changed the target meanwhile. */
   OCIIMG_STATUS_CONFLICT = 17,
   /** Not logged in, or not allowed. */
   OCIIMG_STATUS_DENIED = 18,
@@ -253,17 +254,17 @@ typedef struct ociimg_error ociimg_error;
 
 /**
  * The name of a status without its prefix, "DIGEST_MISMATCH" for
- * OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for a number that is none. Static text, never
- * NULL. Any thread.
+ * OCIIMG_STATUS_DIGEST_MISMATCH; "UNKNOWN" for any other number. Static text, never NULL.
+ * Any thread.
  */
 const char *ociimg_status_name(ociimg_status status);
 
 /**
  * Makes an error of the program's own, for companion libraries and bindings: it has this
  * status, callback_code and message. status is kept as it is, also where this version does
- * not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; what is not
- * UTF-8 in it is replaced, what is not printable is escaped. The caller frees the error
- * with ociimg_error_free. Any thread.
+ * not know it; NULL for OCIIMG_STATUS_OK. message is copied and may be NULL; bytes that
+ * are not UTF-8 are replaced, unprintable characters are escaped. The caller frees the
+ * error with ociimg_error_free. Any thread.
  */
 ociimg_error *ociimg_error_new(ociimg_status status, int64_t callback_code,
                                const char *message);
@@ -285,12 +286,12 @@ const char *ociimg_error_message(const ociimg_error *err);
  */
 const char *ociimg_error_digest(const ociimg_error *err);
 
-/** The callback_code that a callback gave to ociimg_call_fail, else 0. */
+/** The callback_code passed to ociimg_call_fail, else 0. */
 int64_t ociimg_error_callback_code(const ociimg_error *err);
 
 /**
- * The operating system's error number (ENOENT, ENOSPC, ...) of an OCIIMG_STATUS_IO or
- * OCIIMG_STATUS_NOT_FOUND that it caused; 0 where it caused none, and for NULL.
+ * The operating system's error number (ENOENT, ENOSPC, ...) that caused an
+ * OCIIMG_STATUS_IO or OCIIMG_STATUS_NOT_FOUND; 0 for other errors, and for NULL.
  */
 int32_t ociimg_error_errno(const ociimg_error *err);
 
@@ -308,31 +309,31 @@ void ociimg_error_free(ociimg_error *err);
  */
 
 /**
- * Cancellation, and a pointer that callbacks find again. Any number of threads may use
- * one context, and any number of calls run under it. Freed with ociimg_context_free.
+ * Cancellation, and a user pointer for callbacks. Any number of threads may use one
+ * context, and any number of calls run under it. Freed with ociimg_context_free.
  *
  * Cancellation is checked before every callback and before every chunk of a reader; calls
- * and readers under the context then end with OCIIMG_STATUS_CANCELLED, for good.
+ * and readers under a cancelled context end with OCIIMG_STATUS_CANCELLED, permanently.
  */
 typedef struct ociimg_context ociimg_context;
 
 /**
- * Makes a context. user_data is never looked into and may be NULL; callbacks get it from
+ * Makes a context. user_data is never dereferenced and may be NULL; callbacks get it from
  * ociimg_call_user_data. destroy may be NULL; it is called once with user_data, when the
- * context, its clones and all that was opened with it are gone, on whichever thread that
+ * context, its clones and everything opened with it are gone, on the thread where that
  * happens. The caller owns the context and frees it with ociimg_context_free.
  */
 ociimg_context *ociimg_context_new(void *user_data, void (*destroy)(void *user_data));
 
 /**
- * Returns another handle for the same context, for the one who cancels; it is freed by itself
- * with ociimg_context_free. NULL for NULL. Any thread.
+ * Returns another handle for the same context, for the code that cancels; it is freed
+ * separately with ociimg_context_free. NULL for NULL. Any thread.
  */
 ociimg_context *ociimg_context_clone(const ociimg_context *ctx);
 
 /**
- * Cancels everything under the context, for good. Any thread, signal handlers too. A second
- * call does nothing more, NULL nothing at all.
+ * Cancels everything under the context, permanently. Any thread, signal handlers too. A
+ * second call and NULL do nothing.
  */
 void ociimg_context_cancel(const ociimg_context *ctx);
 
@@ -340,7 +341,7 @@ void ociimg_context_cancel(const ociimg_context *ctx);
 ociimg_bool ociimg_context_is_cancelled(const ociimg_context *ctx);
 
 /**
- * Frees this handle of a context; NULL does nothing. Calls and readers under it go on.
+ * Frees this handle of a context; NULL does nothing. Calls and readers under it continue.
  * Any thread.
  */
 void ociimg_context_free(ociimg_context *ctx);
@@ -362,20 +363,20 @@ void ociimg_context_free(ociimg_context *ctx);
 typedef struct ociimg_call ociimg_call;
 
 /**
- * Records why the callback fails, and returns `status` (OCIIMG_STATUS_CALLBACK for 0), so
- * that a callback can end with
+ * Records the failure of the callback, and returns `status` (OCIIMG_STATUS_CALLBACK for
+ * 0), so that a callback can end with
  *
  *     return ociimg_call_fail(call, OCIIMG_STATUS_NOT_FOUND, 404, "no such blob");
  *
- * The last record counts, and none does if the callback then returns OCIIMG_STATUS_OK.
+ * The last record counts; all are ignored if the callback then returns OCIIMG_STATUS_OK.
  * The returned status decides: OCIIMG_STATUS_NOT_FOUND, OCIIMG_STATUS_CANCELLED,
  * OCIIMG_STATUS_DENIED and OCIIMG_STATUS_UNAVAILABLE keep their meaning; from callbacks of
  * a sink OCIIMG_STATUS_INVALID_ARGUMENT, OCIIMG_STATUS_LIMIT_EXCEEDED,
  * OCIIMG_STATUS_EXISTS, OCIIMG_STATUS_RESTART and OCIIMG_STATUS_CONFLICT do too. Anything
  * else reaches the caller as OCIIMG_STATUS_CALLBACK. callback_code is then what
- * ociimg_error_callback_code returns, and message part of ociimg_error_message.
- * message is copied and may be NULL; bytes that are not UTF-8 are replaced, characters that
- * are not printable are escaped. For a NULL call nothing is recorded.
+ * ociimg_error_callback_code returns, and message part of ociimg_error_message. message is
+ * copied and may be NULL; bytes that are not UTF-8 are replaced, characters that are not
+ * printable are escaped. A NULL call records nothing.
  */
 int32_t ociimg_call_fail(ociimg_call *call, int32_t status, int64_t callback_code,
                          const char *message);
@@ -417,30 +418,29 @@ typedef struct ociimg_loader ociimg_loader;
 /**
  * The callbacks of a loader: where index, manifests and blobs come from.
  *
- * Each returns OCIIMG_STATUS_OK or another number, best by way of ociimg_call_fail. They
- * run on the thread that called the library while it waits, and at once on several
- * threads when the program uses handles on several; one stream is used by one thread at
- * a time, not always the one that opened it. No lock is held meanwhile: a callback may
- * call the library and free handles. Nothing may unwind or longjmp out of one: a C++
- * exception ends the program.
+ * Each returns OCIIMG_STATUS_OK or another number, preferably through ociimg_call_fail.
+ * They run on the thread that called the library, and concurrently if the program uses
+ * handles on several threads; one stream is used by one thread at a time, not always the
+ * one that opened it. No lock is held meanwhile: a callback may call the library and free
+ * handles. Nothing may unwind or longjmp out of one: a C++ exception ends the program.
  *
- * state and streams are never looked into; integers will do. digest, buf and call are
- * valid until the callback returns. A successful open is followed by exactly one close,
- * whatever happens between; a failed one by none. Outputs are checked: a success that
- * leaves *stream or *n alone, or a number above what was asked for, is
+ * state and streams are never dereferenced, so they may be integers. digest, buf and call
+ * are valid until the callback returns. A successful open is followed by exactly one
+ * close, whatever happens between; a failed one by none. Outputs are checked: a success
+ * that leaves *stream or *n unchanged, or a number above cap, is
  * OCIIMG_STATUS_CALLBACK_CONTRACT.
  *
- * A callback in a language with exceptions catches them and returns a failure: what is
- * returned where one gets lost is up to that language's bindings.
+ * A callback in a language with exceptions must catch them and return a failure: otherwise
+ * that language's bindings decide the returned value.
  */
 typedef struct ociimg_loader_vtable {
   /** sizeof(ociimg_loader_vtable). */
   size_t struct_size;
   /**
-   * Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is
-   * at least 256 bytes, zeroed), or leaves buf alone where it is not known. A root that
-   * has another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not asked where
-   * ociimg_load_options says which digest the root must have.
+   * Optional. Writes the digest of the root manifest into buf (NUL-terminated; cap is at
+   * least 256 bytes, zeroed), or leaves buf unchanged if it is unknown. A root that has
+   * another digest is OCIIMG_STATUS_DIGEST_MISMATCH. Not called if ociimg_load_options
+   * has the digest of the root.
    */
   int32_t (*root_digest)(void *state, char *buf, size_t cap, ociimg_call *call);
   /**
@@ -460,8 +460,8 @@ typedef struct ociimg_loader_vtable {
    */
   int32_t (*open_blob)(void *state, const char *digest, void **stream, ociimg_call *call);
   /**
-   * Required. Writes up to cap (more than 0) bytes into buf, and their number into *n;
-   * 0 is the end. Fewer than cap bytes are no end.
+   * Required. Writes up to cap (more than 0) bytes into buf, and their number into *n; 0
+   * is the end. Fewer than cap bytes are not the end.
    */
   int32_t (*read)(void *state, void *stream, uint8_t *buf, size_t cap, size_t *n,
                   ociimg_call *call);
@@ -470,32 +470,32 @@ typedef struct ociimg_loader_vtable {
   /**
    * Optional. Called once, when the last handle that could use the loader is gone: the
    * loader itself, an index, image, layer or reader. The other functions must stay
-   * callable until it has returned.
+   * callable until it returns.
    */
   void (*destroy)(void *state);
 } ociimg_loader_vtable;
 
-/** How a built-in source is opened. A field that is 0 or NULL has its default. */
+/** Options of the built-in sources. A field that is 0 or NULL has its default. */
 typedef struct ociimg_source_options {
   /** sizeof(ociimg_source_options). */
   size_t struct_size;
   /**
-   * Only images of this name: in a layout or OCI archive the entries of index.json
-   * whose annotation org.opencontainers.image.ref.name is this text, or whose annotation
+   * Only images of this name: in a layout or OCI archive the entries of index.json whose
+   * annotation org.opencontainers.image.ref.name is this text, or whose annotation
    * io.containerd.image.name is the same name by Docker's rules; in a docker-save
    * archive, and in one of both kinds, the images with this tag ("busybox", "busybox:1",
-   * "docker.io/library/busybox:1"). No image of that name is OCIIMG_STATUS_NOT_FOUND.
-   * Default: everything.
+   * "docker.io/library/busybox:1"). If there is none, opening fails with
+   * OCIIMG_STATUS_NOT_FOUND. Default: everything.
    */
   const char *ref_name;
   /**
-   * Bytes to which a compressed archive file may unpack; more is
+   * The most bytes that a compressed archive file may unpack to; more is
    * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
    */
   uint64_t max_unpacked_size;
   /**
-   * Bytes of index.json, manifest.json or a config that is read while opening; more is
-   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
+   * The most bytes of index.json, manifest.json or a config that is read while opening;
+   * more is OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
    */
   uint64_t max_document_size;
   /** OCIIMG_SOURCE_ values, or 0. */
@@ -505,20 +505,20 @@ typedef struct ociimg_source_options {
 } ociimg_source_options;
 
 /**
- * The media type of indexes at a place of the list of those that are understood, OCI's
- * first; NULL beyond its end. For the Accept header of a request, with those of
+ * The media type of indexes at a place of the list of supported ones, OCI's first; NULL
+ * beyond its end. For the Accept header of a request, with those of
  * ociimg_supported_manifest_media_type_at. Static text. Any thread.
  */
 const char *ociimg_supported_index_media_type_at(size_t i);
 
 /**
- * The media type of manifests at a place of the list of those that are understood, OCI's
- * first; NULL beyond its end. Static text. Any thread.
+ * The media type of manifests at a place of the list of supported ones, OCI's first; NULL
+ * beyond its end. Static text. Any thread.
  */
 const char *ociimg_supported_manifest_media_type_at(size_t i);
 
 /**
- * Makes a loader of the program's own callbacks. The table is copied; state is handed to
+ * Makes a loader from the program's own callbacks. The table is copied; state is passed to
  * each callback and owned by the loader on success only: destroy is then called with it
  * once, when the last handle that could use the loader is gone. Runs no callback. The
  * caller frees *out with ociimg_loader_free.
@@ -532,18 +532,18 @@ ociimg_status ociimg_loader_new(const ociimg_loader_vtable *vtable, void *state,
 
 /**
  * Frees this handle of a loader; NULL does nothing. Indexes, images, layers and readers
- * that came from it go on. Any thread, callbacks too.
+ * made from it stay usable. Any thread, callbacks too.
  */
 void ociimg_loader_free(ociimg_loader *loader);
 
 /**
- * Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar)
- * or what docker save writes, both also compressed with gzip, zstd, bzip2 or xz. Their
- * content decides, not their name: see ociimg_loader_open_layout and
- * ociimg_loader_open_archive, each of which opens nothing else. path is bytes, in the file
- * system's own encoding; opts and ctx may be NULL. The caller frees *out with
- * ociimg_loader_free. Any thread; runs no callbacks. Cancelling ctx ends the call with
- * OCIIMG_STATUS_CANCELLED; the loader does not depend on it.
+ * Opens a path: a folder is an OCI image layout, a file an OCI archive (.tar) or what
+ * docker save writes, both also compressed with gzip, zstd, bzip2 or xz. The content
+ * decides, not the name: see ociimg_loader_open_layout and ociimg_loader_open_archive,
+ * each of which opens nothing else. path is bytes, in the file system's own encoding; opts
+ * and ctx may be NULL. The caller frees *out with ociimg_loader_free. Any thread; runs no
+ * callbacks. Cancelling ctx ends the call with OCIIMG_STATUS_CANCELLED; the loader does
+ * not depend on it.
  *
  * Fails as these two do, except that a folder without oci-layout is
  * OCIIMG_STATUS_UNSUPPORTED.
@@ -584,8 +584,8 @@ ociimg_status ociimg_loader_open_layout(const char *path, const ociimg_source_op
  *
  * Of several entries of one name the last counts, as for tar; a second oci-layout,
  * index.json or manifest.json is OCIIMG_STATUS_MALFORMED. The archive ends at its first
- * block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly behind an
- * entry and its index.json lists something, or nothing that its manifest.json names is
+ * block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly after an
+ * entry and its index.json has entries, or nothing that its manifest.json names is
  * missing.
  *
  * In an archive of both kinds index.json counts first; images of manifest.json follow
@@ -640,10 +640,9 @@ typedef struct ociimg_reference ociimg_reference;
  * text is copied. The caller frees *out with ociimg_reference_free. Any thread; runs no
  * callbacks.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for text that is no name (also NULL, "", text that
- * is not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of
- * another algorithm than sha256, sha512 and blake3); the message names the part that is
- * wrong.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT for an invalid name (also NULL, "", text that is
+ * not UTF-8, 64 hexadecimal digits, which are the ID of an image, and a digest of another
+ * algorithm than sha256, sha512 and blake3); the message names the part that is wrong.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_reference_parse(const char *text, ociimg_reference **out,
@@ -651,7 +650,7 @@ ociimg_status ociimg_reference_parse(const char *text, ociimg_reference **out,
 
 /**
  * Its registry: host, and port if it has one. NULL where the first part of the name cannot
- * be a host ("my_host.local/a"), so that Docker takes all of it for the repository. Lives
+ * be a host ("my_host.local/a"), so that Docker treats all of it as the repository. Lives
  * as long as the reference.
  */
 const char *ociimg_reference_registry(const ociimg_reference *reference);
@@ -672,8 +671,8 @@ const char *ociimg_reference_digest(const ociimg_reference *reference);
 const char *ociimg_reference_format(const ociimg_reference *reference);
 
 /**
- * The name as people write it, without "docker.io/" and "library/" where it parses as the
- * same reference: "busybox:1". Lives as long as the reference.
+ * The short form, without "docker.io/" and "library/" if it parses as the same reference:
+ * "busybox:1". Lives as long as the reference.
  */
 const char *ociimg_reference_familiar(const ociimg_reference *reference);
 
@@ -704,17 +703,17 @@ typedef struct ociimg_platform ociimg_platform;
  * the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
  * is this machine. The caller frees *out with ociimg_platform_free.
  *
- * Fails with the statuses of arguments, also for a specifier that is none; the message names
- * the part that is wrong, and what is allowed there.
+ * Fails with the statuses of arguments, also for an invalid specifier; the message names the
+ * invalid part and what is allowed there.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_platform_parse(const char *specifier, const ociimg_platform *host,
                                     ociimg_platform **out, ociimg_error **err);
 
 /**
- * Makes a platform of these texts, each as given; every one may be NULL or "" for absent,
- * os_features may be NULL if os_feature_count is 0, its items may be "". The texts are
- * copied. The caller frees *out with ociimg_platform_free.
+ * Makes a platform from these texts, each unchanged; every one may be NULL or "" for
+ * absent, os_features may be NULL if os_feature_count is 0, its items may be "". The texts
+ * are copied. The caller frees *out with ociimg_platform_free.
  *
  * Fails with the statuses of arguments.
  */
@@ -731,9 +730,9 @@ ociimg_status ociimg_platform_new(const char *os, const char *architecture,
 ociimg_platform *ociimg_platform_host(void);
 
 /**
- * The platform in the form in which platforms are compared: "x86_64" is "amd64", "macos"
- * is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL for NULL. The
- * caller frees it with ociimg_platform_free.
+ * Returns the normal form of a platform, in which platforms are compared: "x86_64" is
+ * "amd64", "macos" is "darwin", "arm" is "arm" "v7"; an absent os is this machine's. NULL
+ * for NULL. The caller frees it with ociimg_platform_free.
  */
 ociimg_platform *ociimg_platform_normalize(const ociimg_platform *platform);
 
@@ -761,7 +760,7 @@ const char *ociimg_platform_variant(const ociimg_platform *platform);
  */
 const char *ociimg_platform_os_version(const ociimg_platform *platform);
 
-/** How many features of the operating system the platform names; 0 for NULL. */
+/** The number of features of the operating system; 0 for NULL. */
 size_t ociimg_platform_os_feature_count(const ociimg_platform *platform);
 
 /**
@@ -771,13 +770,13 @@ size_t ociimg_platform_os_feature_count(const ociimg_platform *platform);
 const char *ociimg_platform_os_feature_at(const ociimg_platform *platform, size_t i);
 
 /**
- * "os/architecture/variant", without what is absent; an absent os is "unknown". NULL for
+ * "os/architecture/variant", without absent parts; an absent os is "unknown". NULL for
  * NULL. Lives as long as the platform.
  */
 const char *ociimg_platform_format(const ociimg_platform *platform);
 
 /**
- * "os(version+feature+...)/architecture/variant", without what is absent, the features
+ * "os(version+feature+...)/architecture/variant", without absent parts, the features
  * sorted; an absent os is "unknown". NULL for NULL. Lives as long as the platform.
  */
 const char *ociimg_platform_format_all(const ociimg_platform *platform);
@@ -796,67 +795,67 @@ void ociimg_platform_free(ociimg_platform *platform);
  */
 
 /**
- * Says which platforms are taken, and which of two is better. Immutable; several threads
+ * Decides which platforms match, and which of two is better. Immutable; several threads
  * may use one at once. Freed with ociimg_matcher_free.
  *
- * The rules are those of containerd/platforms v1.0.0-rc.4, whose function of the same
- * name each constructor is.
+ * The rules are those of containerd/platforms v1.0.0-rc.4, each constructor being its
+ * function of the same name.
  */
 typedef struct ociimg_matcher ociimg_matcher;
 
 /**
- * Takes what a machine of this platform can run, the nearest first: for arm64 v8 also arm
- * v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL. The caller frees it
- * with ociimg_matcher_free.
+ * Matches the platforms that a machine of this platform can run, the nearest first: for
+ * arm64 v8 also arm v8, v7, v6 and v5, for amd64 v3 also v2, v1 and 386. NULL for NULL.
+ * The caller frees it with ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_only(const ociimg_platform *platform);
 
 /**
- * Takes this platform alone, with no older variant of it. NULL for NULL. The caller frees
- * it with ociimg_matcher_free.
+ * Matches only this platform, without older variants. NULL for NULL. The caller frees it
+ * with ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_only_strict(const ociimg_platform *platform);
 
 /**
- * Takes every platform of this one's operating system, this one first. NULL for NULL. The
- * caller frees it with ociimg_matcher_free.
+ * Matches every platform with the same operating system, this one first. NULL for NULL.
+ * The caller frees it with ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_only_os(const ociimg_platform *platform);
 
 /**
- * Takes each of these platforms, earlier ones preferred. platforms may be NULL if count is
- * 0: that takes nothing. NULL where a platform is NULL. The caller frees it with
+ * Matches each of these platforms, earlier ones preferred. platforms may be NULL if count
+ * is 0: that matches nothing. NULL if a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_ordered(ociimg_platform *const *platforms, size_t count);
 
 /**
- * Takes each of these platforms, without preference. platforms may be NULL if count is 0:
- * that takes nothing. NULL where a platform is NULL. The caller frees it with
+ * Matches each of these platforms, without preference. platforms may be NULL if count is
+ * 0: that matches nothing. NULL if a platform is NULL. The caller frees it with
  * ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_any(ociimg_platform *const *platforms, size_t count);
 
 /**
- * Takes every platform, without preference. The caller frees it with
+ * Matches every platform, without preference. The caller frees it with
  * ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_all(void);
 
 /**
- * Takes what a machine of platform `host` runs by default; NULL is this machine. On Linux
- * that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux, Windows has a rule
- * for its versions. The caller frees it with ociimg_matcher_free.
+ * Matches the platforms that a machine of platform `host` runs by default; NULL is this
+ * machine. On Linux that is ociimg_matcher_only; Darwin and FreeBSD fall back to Linux,
+ * Windows has a rule for its versions. The caller frees it with ociimg_matcher_free.
  */
 ociimg_matcher *ociimg_matcher_default(const ociimg_platform *host);
 
-/** Whether the matcher takes a platform; false for NULL. Any thread. */
+/** Whether a platform matches; false for NULL. Any thread. */
 ociimg_bool ociimg_matcher_match(const ociimg_matcher *matcher,
                                  const ociimg_platform *platform);
 
 /**
- * Whether platform a is better than b; false for NULL. What the matcher takes is better
- * than what it doesn't. Any thread.
+ * Whether platform a is better than b; false for NULL. A matching platform is better than
+ * any other. Any thread.
  */
 ociimg_bool ociimg_matcher_less(const ociimg_matcher *matcher, const ociimg_platform *a,
                                 const ociimg_platform *b);
@@ -904,19 +903,19 @@ const char *ociimg_descriptor_artifact_type(const ociimg_descriptor *descriptor)
  */
 ociimg_platform *ociimg_descriptor_platform(const ociimg_descriptor *descriptor);
 
-/** How many URLs the descriptor names; 0 for NULL. They are handed over, never followed. */
+/** The number of URLs of the descriptor; 0 for NULL. The library never follows them. */
 size_t ociimg_descriptor_url_count(const ociimg_descriptor *descriptor);
 
 /** The URL at a place of the list; NULL beyond its end. Lives as long as the descriptor. */
 const char *ociimg_descriptor_url_at(const ociimg_descriptor *descriptor, size_t i);
 
-/** How many annotations the descriptor has; 0 for NULL. */
+/** The number of annotations of the descriptor; 0 for NULL. */
 size_t ociimg_descriptor_annotation_count(const ociimg_descriptor *descriptor);
 
 /**
- * The annotation at a place, in the order of the document: true, with key and value,
- * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
- * The texts live as long as the descriptor.
+ * Returns true and sets key and value for the annotation at a place, in the order of the
+ * document; either pointer may be NULL. Beyond the end it returns false and sets both to
+ * NULL. The texts live as long as the descriptor.
  */
 ociimg_bool ociimg_descriptor_annotation_at(const ociimg_descriptor *descriptor, size_t i,
                                             const char **key, const char **value);
@@ -928,16 +927,16 @@ const char *ociimg_descriptor_annotation(const ociimg_descriptor *descriptor,
                                          const char *key);
 
 /**
- * The content itself where the document embeds it, decoded, and its length in bytes; len
- * may be NULL. It was verified, unless the entry is BROKEN because it does not fit, or
- * the digest is of an algorithm that can't be checked. NULL and 0 where there is none;
- * empty content is a pointer and 0. Lives as long as the descriptor.
+ * The content itself if the document embeds it, decoded, and its length in bytes; len may
+ * be NULL. It was verified, unless the entry is BROKEN because of it, or the digest's
+ * algorithm cannot be checked. NULL and 0 where there is none; empty content is a pointer
+ * and 0. Lives as long as the descriptor.
  */
 const uint8_t *ociimg_descriptor_data(const ociimg_descriptor *descriptor, size_t *len);
 
 /**
- * A descriptor of the caller's own, for ociimg_index_open_blob. The texts are copied;
- * size is in bytes. The caller frees *out with ociimg_descriptor_free.
+ * Makes a descriptor, for ociimg_index_open_blob. The texts are copied; size is in bytes.
+ * The caller frees *out with ociimg_descriptor_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
  * algorithm:encoded, a size above 2^63 - 1.
@@ -968,7 +967,7 @@ typedef int32_t ociimg_entry_kind;
 
 /** The values of ociimg_entry_kind. */
 enum ociimg_entry_kind_values OCIIMG_INT32_ENUM {
-  /** No entry: beyond the end, or of no index. */
+  /** No entry: beyond the end, or index NULL. */
   OCIIMG_ENTRY_KIND_NONE = 0,
   /** An image. */
   OCIIMG_ENTRY_KIND_IMAGE = 1,
@@ -1009,20 +1008,20 @@ typedef struct ociimg_load_options {
    */
   uint32_t max_entries;
   /**
-   * The root must have this digest, whatever the loader knows of it. Default: what
-   * the loader's root_digest says, if it does.
+   * The digest that the root must have, whatever the loader returns. Default: the digest
+   * from the loader's root_digest, if it returns one.
    */
   const char *root_digest;
 } ociimg_load_options;
 
 /**
- * Loads the root and all indexes below it. Manifests are read only where the index does
- * not say which platform they are for. A single manifest is an index of one entry. opts
- * and ctx may be NULL. The caller frees *out with ociimg_index_free.
+ * Loads the root and all indexes below it. Manifests are read only if the index does not
+ * have their platform. A single manifest is an index of one entry. opts and ctx may be
+ * NULL. The caller frees *out with ociimg_index_free.
  *
- * A fault of the root, a failing callback, cancelling and max_entries fail the
- * load; content that is missing, wrong, too large or not understood below the root makes
- * its entry OCIIMG_ENTRY_KIND_BROKEN and leaves the rest. Runs callbacks of the loader.
+ * A fault of the root, a failing callback, cancelling and max_entries fail the load;
+ * content below the root that is missing, wrong, too large or unsupported makes its entry
+ * OCIIMG_ENTRY_KIND_BROKEN and does not affect the rest. Runs callbacks of the loader.
  *
  * Fails with the statuses of options, also for an invalid root_digest, and with those
  * of a source: OCIIMG_STATUS_NOT_FOUND where it has no root, OCIIMG_STATUS_UNSUPPORTED for
@@ -1036,15 +1035,15 @@ ociimg_status ociimg_index_load(const ociimg_loader *loader,
                                 const ociimg_load_options *opts, const ociimg_context *ctx,
                                 ociimg_index **out, ociimg_error **err);
 
-/** How many entries the index has; 0 for NULL. */
+/** The number of entries of the index; 0 for NULL. */
 size_t ociimg_index_entry_count(const ociimg_index *index);
 
 /**
  * The images that a machine of this platform can run, best first, by
- * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are
- * no images or have no platform are left out; nothing found is success with 0 entries.
- * The new index has the root of the old one, and shares its loaded documents. Runs no
- * callback. The caller frees *out with ociimg_index_free.
+ * ociimg_matcher_only(platform); ties keep the order of the document. Entries that are no
+ * images or have no platform are skipped; no match is success with 0 entries. The new
+ * index has the root of the old one, and shares its loaded documents. Runs no callback.
+ * The caller frees *out with ociimg_index_free.
  *
  * Fails with the statuses of arguments.
  */
@@ -1070,8 +1069,8 @@ ociimg_status ociimg_index_select_with(const ociimg_index *index,
 const char *ociimg_index_root_digest(const ociimg_index *index);
 
 /**
- * Whether the root was checked against a digest that the loader or the caller knew. Otherwise
- * only the source vouches for it.
+ * Whether the root was checked against a digest from the loader or the caller. Otherwise only
+ * the source vouches for it.
  */
 ociimg_bool ociimg_index_root_is_verified(const ociimg_index *index);
 
@@ -1136,10 +1135,10 @@ const char *ociimg_entry_kind_name(ociimg_entry_kind kind);
  */
 
 /**
- * An image: a manifest, its config and its layers. Several threads may read one at once;
- * a function that changes it needs it for itself alone. Owned by the caller and freed with
- * ociimg_image_free. Layers, configs and clones that came from it stay as they are when it
- * is changed or freed.
+ * An image: a manifest, its config and its layers. Several threads may read one at once; a
+ * function that changes it needs exclusive use. Owned by the caller and freed with
+ * ociimg_image_free. Layers, configs and clones made from it do not change when it is
+ * changed or freed.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  */
@@ -1147,14 +1146,14 @@ typedef struct ociimg_image ociimg_image;
 
 /**
  * The image at a place of the list: its manifest and config are loaded and verified, or
- * taken from what was loaded before (nothing is asked of the loader then). Several
- * threads may ask one index at once. ctx may be NULL. May run callbacks of the loader. The
- * caller frees *out with ociimg_image_free.
+ * taken from documents loaded before (then the loader is not called). Several threads may
+ * use one index at once. ctx may be NULL. May run callbacks of the loader. The caller
+ * frees *out with ociimg_image_free.
  *
  * Fails with the statuses of arguments and of a source (OCIIMG_STATUS_LIMIT_EXCEEDED for
- * max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also where that shows
- * only now, and with the error of a BROKEN entry. A failure is not kept: the next call
- * tries again.
+ * max_document_size of the load), with OCIIMG_STATUS_NOT_AN_IMAGE, also if only the
+ * manifest shows it, and with the error of a BROKEN entry. A failure is not kept: the next
+ * call tries again.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_index_image(const ociimg_index *index, size_t i,
@@ -1186,21 +1185,21 @@ ociimg_status ociimg_index_image_for(const ociimg_index *index,
 ociimg_image *ociimg_image_clone(const ociimg_image *image);
 
 /**
- * The platform that the image is for: the index's for it, as written there, else the
- * config's; NULL where it has none. The caller frees it with ociimg_platform_free.
+ * The platform of the image: the one in its index, as written, else the config's; NULL if
+ * it has none. The caller frees it with ociimg_platform_free.
  */
 ociimg_platform *ociimg_image_platform(const ociimg_image *image);
 
-/** How many layers the image has; 0 for NULL. */
+/** The number of layers of the image; 0 for NULL. */
 size_t ociimg_image_layer_count(const ociimg_image *image);
 
-/** How many annotations the manifest has; 0 for NULL. */
+/** The number of annotations of the manifest; 0 for NULL. */
 size_t ociimg_image_annotation_count(const ociimg_image *image);
 
 /**
- * The manifest's annotation at a place, in the order of the document: true, with key and
- * value, either of which may be NULL where it is not wanted; false beyond the end, both
- * NULL. The texts live as long as the image is neither freed nor changed.
+ * Returns true and sets key and value for the manifest's annotation at a place, in the
+ * order of the document; either pointer may be NULL. Beyond the end it returns false and
+ * sets both to NULL. The texts live as long as the image is neither freed nor changed.
  */
 ociimg_bool ociimg_image_annotation_at(const ociimg_image *image, size_t i,
                                        const char **key, const char **value);
@@ -1212,9 +1211,9 @@ ociimg_bool ociimg_image_annotation_at(const ociimg_image *image, size_t i,
 const char *ociimg_image_annotation(const ociimg_image *image, const char *key);
 
 /**
- * The manifest, and its length in bytes; len may be NULL. Of an image that was not
- * changed these are the very bytes that were loaded. Not NUL-terminated. NULL and 0 for
- * NULL. Live as long as the image is neither freed nor changed.
+ * The manifest, and its length in bytes; len may be NULL. For an unchanged image these are
+ * exactly the bytes that were loaded. Not NUL-terminated. NULL and 0 for NULL. Live as
+ * long as the image is neither freed nor changed.
  */
 const uint8_t *ociimg_image_manifest_json(const ociimg_image *image, size_t *len);
 
@@ -1247,7 +1246,7 @@ void ociimg_image_free(ociimg_image *image);
  */
 
 /**
- * Any manifest as it is: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
+ * Any manifest: of an image, an artifact (Helm charts, SBOMs, WebAssembly) or an
  * attestation. Immutable; several threads may read one at once. Freed with
  * ociimg_manifest_free; its texts live as long as it does.
  *
@@ -1314,8 +1313,9 @@ ociimg_descriptor *ociimg_manifest_layer(const ociimg_manifest *manifest, size_t
 size_t ociimg_manifest_annotation_count(const ociimg_manifest *manifest);
 
 /**
- * Gives the annotation at a place, in the order of the document: true, with key and value,
- * either of which may be NULL where it is not wanted; false beyond the end, both NULL.
+ * Returns true and sets key and value for the annotation at a place, in the order of the
+ * document; either pointer may be NULL. Beyond the end it returns false and sets both to
+ * NULL.
  */
 ociimg_bool ociimg_manifest_annotation_at(const ociimg_manifest *manifest, size_t i,
                                           const char **key, const char **value);
@@ -1371,44 +1371,46 @@ const char *ociimg_config_working_dir(const ociimg_config *config);
 /** The signal that ends a container; NULL where it is absent. */
 const char *ociimg_config_stop_signal(const ociimg_config *config);
 
-/** How many environment variables; 0 for NULL. */
+/** The number of environment variables; 0 for NULL. */
 size_t ociimg_config_env_count(const ociimg_config *config);
 
 /** The environment variable at a place, "NAME=value"; NULL beyond the end. */
 const char *ociimg_config_env_at(const ociimg_config *config, size_t i);
 
-/** How many words of the entrypoint; 0 for NULL. */
+/** The number of words of the entrypoint; 0 for NULL. */
 size_t ociimg_config_entrypoint_count(const ociimg_config *config);
 
 /** The word of the entrypoint at a place; NULL beyond the end. */
 const char *ociimg_config_entrypoint_at(const ociimg_config *config, size_t i);
 
 /**
- * How many words of the command (arguments of the entrypoint, if there is one); 0 for NULL.
+ * The number of words of the command (arguments of the entrypoint, if there is one); 0 for
+ * NULL.
  */
 size_t ociimg_config_cmd_count(const ociimg_config *config);
 
 /** The word of the command at a place; NULL beyond the end. */
 const char *ociimg_config_cmd_at(const ociimg_config *config, size_t i);
 
-/** How many ports the image exposes; 0 for NULL. */
+/** The number of ports that the image exposes; 0 for NULL. */
 size_t ociimg_config_exposed_port_count(const ociimg_config *config);
 
 /** The port at a place, "80/tcp", in the order of the document; NULL beyond the end. */
 const char *ociimg_config_exposed_port_at(const ociimg_config *config, size_t i);
 
-/** How many volumes the image has; 0 for NULL. */
+/** The number of volumes of the image; 0 for NULL. */
 size_t ociimg_config_volume_count(const ociimg_config *config);
 
 /** The path of the volume at a place, in the order of the document; NULL beyond the end. */
 const char *ociimg_config_volume_at(const ociimg_config *config, size_t i);
 
-/** How many labels; 0 for NULL. */
+/** The number of labels; 0 for NULL. */
 size_t ociimg_config_label_count(const ociimg_config *config);
 
 /**
- * The label at a place, in the order of the document: true, with key and value, either of
- * which may be NULL where it is not wanted; false beyond the end, both NULL.
+ * Returns true and sets key and value for the label at a place, in the order of the
+ * document; either pointer may be NULL. Beyond the end it returns false and sets both to
+ * NULL.
  */
 ociimg_bool ociimg_config_label_at(const ociimg_config *config, size_t i, const char **key,
                                    const char **value);
@@ -1416,7 +1418,7 @@ ociimg_bool ociimg_config_label_at(const ociimg_config *config, size_t i, const 
 /** The label of this key; NULL where there is none. */
 const char *ociimg_config_label(const ociimg_config *config, const char *key);
 
-/** How many steps the history has, which need not fit the layers; 0 for NULL. */
+/** The number of steps of the history, which need not fit the layers; 0 for NULL. */
 size_t ociimg_config_history_count(const ociimg_config *config);
 
 /** The command of the step at a place; NULL where it is absent, and beyond the end. */
@@ -1437,23 +1439,23 @@ const char *ociimg_config_history_comment(const ociimg_config *config, size_t i)
 ociimg_bool ociimg_config_history_empty_layer(const ociimg_config *config, size_t i);
 
 /**
- * Tells the layer that the step at a place made: true, with its place in the image; false,
- * with 0, where it made none, and where the history does not fit the layers. layer may be
- * NULL.
+ * Returns true and sets *layer to the place in the image of the layer that the step at a
+ * place made. Returns false and sets it to 0 if the step made none, or if the history does
+ * not fit the layers. layer may be NULL.
  */
 ociimg_bool ociimg_config_history_layer(const ociimg_config *config, size_t i,
                                         size_t *layer);
 
 /**
- * Returns the platform that the config says it is for, whatever an index says; NULL where
- * it lacks os or architecture. The caller frees it with ociimg_platform_free.
+ * Returns the platform in the config, whatever an index has; NULL if os or architecture is
+ * absent. The caller frees it with ociimg_platform_free.
  */
 ociimg_platform *ociimg_config_platform(const ociimg_config *config);
 
 /**
  * Returns the value at a JSON pointer (RFC 6901: "/config/Healthcheck"; "" is the whole
  * document) as written in the config, and its length in bytes; len may be NULL. Not
- * NUL-terminated. NULL and 0 where there is nothing, and for a pointer that is none.
+ * NUL-terminated. NULL and 0 if there is nothing, and for an invalid pointer.
  */
 const uint8_t *ociimg_config_json_at(const ociimg_config *config, const char *pointer,
                                      size_t *len);
@@ -1492,8 +1494,8 @@ ociimg_layer *ociimg_image_layer(const ociimg_image *image, size_t i);
 ociimg_descriptor *ociimg_layer_descriptor(const ociimg_layer *layer);
 
 /**
- * The layer's media type under its OCI name, also where the manifest has Docker's; other
- * types stand as they are. NULL for NULL.
+ * The layer's media type under its OCI name, even if the manifest has Docker's; other
+ * types are unchanged. NULL for NULL.
  */
 const char *ociimg_layer_oci_media_type(const ociimg_layer *layer);
 
@@ -1510,14 +1512,15 @@ uint64_t ociimg_layer_size(const ociimg_layer *layer);
 const char *ociimg_layer_diff_id(const ociimg_layer *layer);
 
 /**
- * The chain ID: the digest that names this layer and all below it in its image. Layers
- * without a diff ID don't count. NULL if the layer has no diff ID itself, and for NULL.
+ * The chain ID: the digest that identifies this layer and all below it in its image.
+ * Layers without a diff ID don't count. NULL if the layer has no diff ID itself, and for
+ * NULL.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid
  */
 const char *ociimg_layer_chain_id(const ociimg_layer *layer);
 
-/** Frees a layer; NULL does nothing. Readers of it go on. Any thread, callbacks too. */
+/** Frees a layer; NULL does nothing. Its readers continue. Any thread, callbacks too. */
 void ociimg_layer_free(ociimg_layer *layer);
 
 /** @} */
@@ -1545,7 +1548,7 @@ enum ociimg_read_mode_values OCIIMG_INT32_ENUM {
 };
 
 /**
- * A blob's bytes on their way out, verified as they pass. For one thread at a time, not
+ * A stream of a blob's bytes, verified while they are read. For one thread at a time, not
  * always the same. Freed with ociimg_reader_free, at any time.
  */
 typedef struct ociimg_reader ociimg_reader;
@@ -1555,20 +1558,20 @@ typedef struct ociimg_reader_options {
   /** sizeof(ociimg_reader_options). */
   size_t struct_size;
   /**
-   * Bytes that may come out in OCIIMG_READ_MODE_UNCOMPRESSED; more is
+   * The most bytes to return in OCIIMG_READ_MODE_UNCOMPRESSED; more is
    * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
    */
   uint64_t max_uncompressed_size;
   /**
-   * Bytes that the window of a zstd frame or the dictionary of an xz block may have;
-   * more is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is taken. Default: 128 MiB.
+   * The most bytes of the window of a zstd frame or the dictionary of an xz block; more
+   * is OCIIMG_STATUS_LIMIT_EXCEEDED, before the memory is allocated. Default: 128 MiB.
    */
   uint64_t max_window_size;
   /**
-   * Threads that the library may start for this reader, to hash beside decompressing:
-   * no more than one is, and only for content long enough to be worth it. It ends
-   * before the read that ends the reader, or ociimg_reader_free, returns. Callbacks
-   * stay on the calling thread. Default: none.
+   * Threads that the library may start for this reader, to hash in parallel with
+   * decompression. It starts at most one, and only for content long enough to benefit.
+   * It ends before the read that ends the reader, or ociimg_reader_free, returns.
+   * Callbacks stay on the calling thread. Default: none.
    */
   uint32_t workers;
   /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
@@ -1577,11 +1580,11 @@ typedef struct ociimg_reader_options {
 
 /**
  * Opens any other content of the same source by its descriptor: layers of artifacts,
- * configs, attestations. Manifest and index media types, and what the index lists, are
- * asked of open_manifest, all else of open_blob; embedded data is used without asking, and
- * so is the root. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no diff
- * ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out with
- * ociimg_reader_free.
+ * configs, attestations. Manifests, indexes and entries of this index come from
+ * open_manifest, everything else from open_blob; embedded data and the root are used
+ * without a callback. OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest; there is no
+ * diff ID. opts and ctx may be NULL. May run callbacks of the loader. The caller frees *out
+ * with ociimg_reader_free.
  *
  * Fails as ociimg_layer_open does.
  */
@@ -1599,12 +1602,12 @@ ociimg_status ociimg_index_open_blob(const ociimg_index *index,
  * until it is freed. Runs the loader's callback open_blob; any thread. The caller frees
  * *out with ociimg_reader_free.
  *
- * Fails with the statuses of options (also for an unknown mode) and of a callback, and
- * with OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID,
- * of an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted
- * layer, by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable
- * layer: the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the
- * source has no regular file there) or OCIIMG_STATUS_IO.
+ * Fails with the statuses of options (also for an unknown mode) and of a callback, and with
+ * OCIIMG_STATUS_UNSUPPORTED (a digest, or for OCIIMG_READ_MODE_UNCOMPRESSED a diff ID, of
+ * an algorithm that can't be checked; OCIIMG_READ_MODE_UNCOMPRESSED of an encrypted layer,
+ * by its media type), OCIIMG_STATUS_NOT_FOUND (to be expected of a nondistributable layer:
+ * the message then names the URLs of its descriptor), OCIIMG_STATUS_MALFORMED (the source
+ * has something other than a regular file there) or OCIIMG_STATUS_IO.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode,
@@ -1614,29 +1617,29 @@ ociimg_status ociimg_layer_open(const ociimg_layer *layer, ociimg_read_mode mode
 
 /**
  * Reads up to cap bytes into buf, and sets *n to their number. *n == 0 with
- * OCIIMG_STATUS_OK is the end, and says that everything was verified; what came before it
- * was not yet. Fewer than cap bytes are no end. Once failed, a reader goes on failing the
- * same way; content that is wrong never ends. Bytes beyond *n in buf are undefined. Runs
- * the loader's callbacks read and close.
+ * OCIIMG_STATUS_OK is the end, and means that everything was verified; bytes before it are
+ * not verified yet. Fewer than cap bytes are not the end. After a failure every call fails
+ * the same way; wrong content never reaches the end. Bytes beyond *n in buf are undefined.
+ * Runs the loader's callbacks read and close.
  *
  * Fails with the statuses of arguments (also for cap 0) and OCIIMG_STATUS_BUSY (from inside
- * a callback that serves this reader), which both leave the reader as it was; and with
- * those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any byte too many is handed out,
+ * a callback that serves this reader), which both leave the reader unchanged; and with
+ * those of a source: OCIIMG_STATUS_SIZE_MISMATCH before any excess byte is returned,
  * OCIIMG_STATUS_DIGEST_MISMATCH for digest or diff ID, OCIIMG_STATUS_MALFORMED for
  * compressed data, OCIIMG_STATUS_UNSUPPORTED for compressed data and for a reader with a
  * worker in a child process after fork, OCIIMG_STATUS_LIMIT_EXCEEDED for the limits of the
- * reader's options and where there is no memory for a window.
+ * reader's options and if there is no memory for a window.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_reader_read(ociimg_reader *reader, uint8_t *buf, size_t cap, size_t *n,
                                  ociimg_error **err);
 
 /**
- * Reads and discards the rest of the blob, and succeeds if everything was verified.
- * For programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
+ * Reads and discards the rest of the blob, and succeeds if everything was verified. For
+ * programs that stop before the end: tar readers (libarchive, Python's tarfile, Go's
  * archive/tar) stop at the blocks of zeros, and so never see the failure of a layer that
- * was altered. At the end already, it does nothing; after a failure it fails the same way.
- * Runs the loader's callbacks on this thread, as a read does.
+ * was altered. At the end it does nothing; after a failure it fails the same way. Runs the
+ * loader's callbacks on this thread, as a read does.
  *
  * Fails as ociimg_reader_read does, and with OCIIMG_STATUS_INVALID_ARGUMENT for NULL alone.
  */
@@ -1650,8 +1653,8 @@ ociimg_status ociimg_reader_finish(ociimg_reader *reader, ociimg_error **err);
 ociimg_bool ociimg_reader_is_verified(const ociimg_reader *reader);
 
 /**
- * How many bytes of the stored blob were read so far, of the size that its descriptor
- * says: for showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
+ * The number of bytes of the stored blob read so far, of the size in its descriptor: for
+ * showing progress, in either mode. 0 for NULL. Any thread, callbacks too.
  */
 uint64_t ociimg_reader_stored_read(const ociimg_reader *reader);
 
@@ -1682,20 +1685,12 @@ enum ociimg_format_values OCIIMG_INT32_ENUM {
   OCIIMG_FORMAT_DOCKER = 2
 };
 
-/** Whether a layer that is appended gets a step of history. */
-enum ociimg_history_values OCIIMG_INT32_ENUM {
-  /**
-   * If the steps that made layers were as many as the layers before: a base without
-   * history stays without.
-   */
-  OCIIMG_HISTORY_BY_RULE = 0,
-  OCIIMG_HISTORY_ALWAYS = 1,
-  OCIIMG_HISTORY_NEVER = 2
-};
+/** a step of history. */
+typedef struct ociimg_history_values ociimg_history_values;
 
 /**
- * How a layer is appended, and what its step of history says. A field that is 0, NULL or
- * "" has its default.
+ * How a layer is appended, and its step of history. A field that is 0, NULL or "" has its
+ * default.
  */
 typedef struct ociimg_append_options {
   /** sizeof(ociimg_append_options). */
@@ -1707,12 +1702,12 @@ typedef struct ociimg_append_options {
   const char *created;
   /** The command that made it. */
   const char *created_by;
-  /** Who made it. */
+  /** The person or tool that made it. */
   const char *author;
   /** A comment on it. */
   const char *comment;
   /**
-   * Media type of the layer in the manifest, taken as it is; by default that of the
+   * Media type of the layer in the manifest, used unchanged; by default that of the
    * manifest's family for the layer's compression.
    */
   const char *media_type;
@@ -1733,11 +1728,11 @@ ociimg_status ociimg_image_new(ociimg_format format, const ociimg_platform *plat
                                ociimg_image **out, ociimg_error **err);
 
 /**
- * Puts a layer on top of an image: its descriptor with annotations and URLs into the
- * manifest, its diff ID into the config, and a step into the history if opts->history says
- * so. The layer is read from where it came; the same layer may stand twice. It gets the
- * media type that the image's family has for it; on an OCI image encrypted layers and those
- * of unknown types keep theirs. opts may be NULL. Runs no callback.
+ * Puts a layer on top of an image: its descriptor with annotations and URLs goes into the
+ * manifest, its diff ID into the config, and a step into the history as opts->history says.
+ * The layer is read from its own source; the same layer may be appended twice. It gets the
+ * media type of the image's family; on an OCI image encrypted layers and those of unknown
+ * types keep theirs. opts may be NULL. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a layer without diff ID, a bad option),
  * OCIIMG_STATUS_UNSUPPORTED (a zstd, encrypted or unknown layer on a Docker image, a layer
@@ -1751,7 +1746,7 @@ ociimg_status ociimg_image_append_layer(ociimg_image *image, const ociimg_layer 
                                         ociimg_error **err);
 
 /**
- * Puts a layer in the place of another, by the rules of ociimg_image_append_layer without
+ * Replaces a layer with another, by the rules of ociimg_image_append_layer without
  * options. The history stays. May run callbacks: the destroy of a loader that nothing else
  * uses any more.
  *
@@ -1789,8 +1784,8 @@ ociimg_status ociimg_image_add_history(ociimg_image *image,
 
 /**
  * Sets os, architecture, variant, os.version and os.features of the config, and removes those
- * that the platform lacks. It is the image's platform from then on, whatever its index says.
- * Os and architecture are required. Runs no callback.
+ * that the platform lacks. It is then the image's platform, whatever its index has. Os and
+ * architecture are required. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no os or architecture) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1814,7 +1809,8 @@ ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
                                    ociimg_error **err);
 
 /**
- * Sets when the config was made, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or "" removes it. Runs no callback.
+ * Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or ""
+ * removes it. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1864,8 +1860,8 @@ ociimg_status ociimg_image_set_stop_signal(ociimg_image *image, const char *valu
                                            ociimg_error **err);
 
 /**
- * Sets the words that the command starts with; NULL removes it, words with a count of 0 write an empty list. The command (Cmd)
- * stays. Words may be "". Runs no callback.
+ * Sets the entrypoint; NULL removes it, words with a count of 0 write an empty list. The command
+ * (Cmd) stays. Words may be "". Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1875,8 +1871,9 @@ ociimg_status ociimg_image_set_entrypoint(ociimg_image *image, const char *const
                                           size_t count, ociimg_error **err);
 
 /**
- * Sets the command, or the arguments of the entrypoint; NULL removes it, words with a count of 0 write an empty list. The entrypoint
- * stays. Words may be "". Runs no callback.
+ * Sets the command, which is the arguments of the entrypoint if there is one; NULL removes it,
+ * words with a count of 0 write an empty list. The entrypoint stays. Words may be "". Runs no
+ * callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a word that is NULL or not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1886,8 +1883,8 @@ ociimg_status ociimg_image_set_cmd(ociimg_image *image, const char *const *words
                                    size_t count, ociimg_error **err);
 
 /**
- * Sets a variable of the environment; NULL as value removes it. One that is there keeps its
- * place; if it is named twice, the first place gets the value and the others go. Runs no
+ * Sets a variable of the environment; NULL as value removes it. An existing variable keeps
+ * its place; of duplicates the first gets the value and the others are removed. Runs no
  * callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or holds "=",
@@ -1899,7 +1896,7 @@ ociimg_status ociimg_image_set_env(ociimg_image *image, const char *name, const 
                                    ociimg_error **err);
 
 /**
- * Sets a label of the config; NULL as value removes it. One that is there keeps its place, a
+ * Sets a label of the config; NULL as value removes it. An existing label keeps its place, a
  * new one goes last. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
@@ -1911,8 +1908,8 @@ ociimg_status ociimg_image_set_label(ociimg_image *image, const char *key,
                                      const char *value, ociimg_error **err);
 
 /**
- * Sets an annotation of the manifest; NULL as value removes it. One that is there keeps its
- * place, a new one goes last. Runs no callback.
+ * Sets an annotation of the manifest; NULL as value removes it. An existing annotation
+ * keeps its place, a new one goes last. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a key that is NULL or "", text that is
  * not UTF-8), OCIIMG_STATUS_UNSUPPORTED (a Docker image) or OCIIMG_STATUS_BUSY (the image is in
@@ -1923,7 +1920,8 @@ ociimg_status ociimg_image_set_annotation(ociimg_image *image, const char *key,
                                           const char *value, ociimg_error **err);
 
 /**
- * Adds a port that a container exposes ("80", "80/tcp"), or removes it if present is 0. Runs no callback.
+ * Adds a port that a container exposes ("80", "80/tcp"); removes it if present is 0. Runs no
+ * callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, port is NULL, "" or not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1933,7 +1931,8 @@ ociimg_status ociimg_image_set_exposed_port(ociimg_image *image, const char *por
                                             ociimg_bool present, ociimg_error **err);
 
 /**
- * Adds a directory that a container mounts a volume at, or removes it if present is 0. Runs no callback.
+ * Adds a directory at which a container mounts a volume; removes it if present is 0. Runs no
+ * callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, path is NULL, "" or not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -1944,11 +1943,11 @@ ociimg_status ociimg_image_set_volume(ociimg_image *image, const char *path,
 
 /**
  * Sets one member of the config's "config" object ("Healthcheck") to a JSON value of len
- * bytes; NULL removes it. The value is held to the rules of loading. Runs no callback.
+ * bytes; NULL removes it. The value must follow the rules of loading. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a name that is NULL, "" or not UTF-8),
- * OCIIMG_STATUS_MALFORMED (no JSON, or not what a config may have there) or OCIIMG_STATUS_BUSY
- * (the image is in use on another thread). The image stays as it was then.
+ * OCIIMG_STATUS_MALFORMED (invalid JSON, or a value that a config may not have there) or
+ * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_image_set_config_member(ociimg_image *image, const char *name,
@@ -1956,13 +1955,13 @@ ociimg_status ociimg_image_set_config_member(ociimg_image *image, const char *na
                                              ociimg_error **err);
 
 /**
- * Replaces the config by a document of len bytes, which is held to the rules of loading. Its
- * diff IDs must be those of the layers. The image's platform is the document's from then on.
- * Runs no callback.
+ * Replaces the config with a document of len bytes, which must follow the rules of loading.
+ * Its diff IDs must be those of the layers. The image then has the document's platform. Runs
+ * no callback.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, other diff IDs), OCIIMG_STATUS_MALFORMED (no
- * JSON, or no image config) or OCIIMG_STATUS_BUSY (the image is in use on another thread). The
- * image stays as it was then.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, other diff IDs), OCIIMG_STATUS_MALFORMED
+ * (invalid JSON, or no image config) or OCIIMG_STATUS_BUSY (the image is in use on another
+ * thread). The image stays as it was then.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_image_set_config_json(ociimg_image *image, const uint8_t *json,
@@ -1978,14 +1977,14 @@ ociimg_status ociimg_image_set_config_json(ociimg_image *image, const uint8_t *j
  * @{
  */
 
-/** How something is compressed: one of the OCIIMG_COMPRESSION_ constants. */
+/** A compression: one of the OCIIMG_COMPRESSION_ constants. */
 typedef int32_t ociimg_compression;
 
 /** The values of ociimg_compression. */
 enum ociimg_compression_values OCIIMG_INT32_ENUM {
   /** gzip for a layer, none for an archive as a whole. */
   OCIIMG_COMPRESSION_DEFAULT = 0,
-  /** Not at all. */
+  /** No compression. */
   OCIIMG_COMPRESSION_NONE = 1,
   /** gzip (RFC 1952). */
   OCIIMG_COMPRESSION_GZIP = 2,
@@ -2003,8 +2002,8 @@ enum ociimg_layer_flag_values OCIIMG_INT32_ENUM {
 };
 
 /**
- * Makes a layer of a tar stream that the program writes into it. For one thread at a time,
- * not always the same. Freed with ociimg_layer_writer_free.
+ * Makes a layer from a tar stream that the program writes. For one thread at a time, not
+ * always the same. Freed with ociimg_layer_writer_free.
  */
 typedef struct ociimg_layer_writer ociimg_layer_writer;
 
@@ -2025,8 +2024,8 @@ typedef struct ociimg_layer_options {
    */
   const char *digest_algorithm;
   /**
-   * The folder for a temporary file, which has no name there. Bytes. Default: the one
-   * that TMPDIR names, else /tmp.
+   * The folder for an unnamed temporary file; any bytes. Default: the one that TMPDIR
+   * names, else /tmp.
    */
   const char *temp_dir;
   /**
@@ -2035,14 +2034,14 @@ typedef struct ociimg_layer_options {
    */
   uint64_t max_memory;
   /**
-   * Bytes that the layer may have uncompressed. More is OCIIMG_STATUS_LIMIT_EXCEEDED.
-   * Default: no limit.
+   * The most bytes that the layer may have uncompressed. More is
+   * OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
    */
   uint64_t max_size;
   /**
-   * Threads that the library may start for this writer. They never change the bytes.
-   * Each one takes memory: of the compressor, about 3 MiB for gzip, and for zstd about as
-   * much as its frames have (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
+   * Threads that the library may start for this writer. They never change the bytes. Each
+   * takes the memory of a compressor: about 3 MiB for gzip, and for zstd about the size
+   * of its frames (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
    */
   uint32_t workers;
   /** OCIIMG_LAYER_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED. */
@@ -2052,9 +2051,10 @@ typedef struct ociimg_layer_options {
 /**
  * Starts a layer. opts and ctx may be NULL; the writer runs under ctx. Whatever the size of
  * the layer, a writer takes little memory: max_memory, the compressor's own, and the bytes
- * that wait to be compressed. The same input, options and version of the library give the
- * same bytes, however they are written and whatever the workers; other versions may give
- * others. Runs no callbacks. The caller frees *out with ociimg_layer_writer_free.
+ * waiting to be compressed. The same input, options and version of the library give the
+ * same bytes, whatever the sizes of the writes and the number of workers; other versions
+ * may give different bytes. Runs no callbacks. The caller frees *out with
+ * ociimg_layer_writer_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such compression or level, a
  * struct_size that can't be right), OCIIMG_STATUS_UNSUPPORTED (a digest algorithm or an
@@ -2068,7 +2068,7 @@ ociimg_status ociimg_layer_writer_new(const ociimg_layer_options *opts,
 
 /**
  * Takes the next len bytes of the tar stream, any number of them; buf may be NULL if len
- * is 0. A failure is final: every later call fails the same way, and no layer comes out.
+ * is 0. A failure is final: every later call fails the same way, and there is no layer.
  * Runs no callbacks.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL; after ociimg_layer_writer_finish),
@@ -2083,9 +2083,9 @@ ociimg_status ociimg_layer_writer_write(ociimg_layer_writer *writer, const uint8
                                         size_t len, ociimg_error **err);
 
 /**
- * Ends the stream and gives the layer, once: a second call fails with
- * OCIIMG_STATUS_INVALID_ARGUMENT. The layer can be opened as often as wanted, by several
- * threads at once, also when the writer is gone. Its media type is OCI's for its
+ * Ends the stream and returns the layer, once: a second call fails with
+ * OCIIMG_STATUS_INVALID_ARGUMENT. The layer can be opened any number of times, by several
+ * threads at once, also after the writer was freed. Its media type is OCI's for its
  * compression. Runs no callbacks. The caller frees *out with ociimg_layer_free.
  *
  * Fails as ociimg_layer_writer_write does, and with OCIIMG_STATUS_MALFORMED for a stream
@@ -2096,18 +2096,19 @@ ociimg_status ociimg_layer_writer_finish(ociimg_layer_writer *writer, ociimg_lay
                                          ociimg_error **err);
 
 /**
- * Frees a layer writer; NULL does nothing. A layer that it gave lives on; without one, its
- * temporary file is gone.
+ * Frees a layer writer; NULL does nothing. A layer that it made stays usable; without one,
+ * its temporary file is removed.
  */
 void ociimg_layer_writer_free(ociimg_layer_writer *writer);
 
 /**
- * Makes a layer of a file. A tar archive is compressed as by a layer writer. A file that is
- * compressed already stays where it is: it is read once now, for digest and diff ID, and
- * again from its place whenever the layer is read, so it must stay unchanged until then (a
- * change is noticed: OCIIMG_STATUS_DIGEST_MISMATCH or OCIIMG_STATUS_SIZE_MISMATCH). With
- * OCIIMG_LAYER_IS_COMPRESSED a tar archive stays as it is, too. path is bytes; opts and ctx
- * may be NULL. Runs no callbacks. The caller frees *out with ociimg_layer_free.
+ * Makes a layer from a file. A tar archive is compressed as by a layer writer. A compressed
+ * file is not copied: it is read once now, for digest and diff ID, and again from its place
+ * whenever the layer is read, so it must stay unchanged until then (a change is noticed:
+ * OCIIMG_STATUS_DIGEST_MISMATCH or OCIIMG_STATUS_SIZE_MISMATCH). With
+ * OCIIMG_LAYER_IS_COMPRESSED a tar archive is not copied or compressed either. path is
+ * bytes; opts and ctx may be NULL. Runs no callbacks. The caller frees *out with
+ * ociimg_layer_free.
  *
  * Fails as ociimg_layer_writer_new, _write and _finish do, and with
  * OCIIMG_STATUS_INVALID_ARGUMENT (path is NULL or ""), OCIIMG_STATUS_NOT_FOUND,
@@ -2119,8 +2120,8 @@ ociimg_status ociimg_layer_from_file(const char *path, const ociimg_layer_option
                                      ociimg_error **err);
 
 /**
- * Makes a layer of a descriptor and a diff ID that are known, to be read from a loader.
- * Reads nothing and runs no callbacks; the layer keeps the loader. diff_id may be NULL: then
+ * Makes a layer from a known descriptor and diff ID, to be read from a loader. Reads nothing
+ * and runs no callbacks; the layer keeps the loader. diff_id may be NULL: then
  * OCIIMG_READ_MODE_UNCOMPRESSED checks size and digest alone. The caller frees *out with
  * ociimg_layer_free.
  *
@@ -2142,9 +2143,9 @@ ociimg_status ociimg_layer_new(const ociimg_descriptor *descriptor, const char *
  */
 
 /**
- * An index in the making: entries that are added, replaced and removed. A function that
- * changes it needs it for itself alone; the others may run on several threads at once.
- * Owned by the caller and freed with ociimg_index_builder_free.
+ * Builds an index: entries are added, replaced and removed. A function that changes it
+ * needs exclusive use; the others may run on several threads at once. Owned by the caller
+ * and freed with ociimg_index_builder_free.
  *
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
@@ -2163,8 +2164,8 @@ ociimg_status ociimg_index_builder_new(ociimg_format format, ociimg_index_builde
 /**
  * Makes a builder with the entries of an index's own root, as they are written: nested
  * indexes, attestations and broken ones too. The root of a selection is that of the index
- * that it was selected from; ociimg_index_builder_keep leaves only what matches. Members of
- * the root that this library does not know are kept. Runs no callback. The caller frees
+ * that it was selected from; ociimg_index_builder_keep keeps only matching images. Members
+ * of the root that this library does not know are kept. Runs no callback. The caller frees
  * *out with ociimg_index_builder_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest).
@@ -2173,7 +2174,9 @@ OCIIMG_MUST_USE
 ociimg_status ociimg_index_builder_from(const ociimg_index *index,
                                         ociimg_index_builder **out, ociimg_error **err);
 
-/** How many entries the index has; 0 for NULL, and during a change on another thread. */
+/**
+ * The number of entries of the index; 0 for NULL, and during a change on another thread.
+ */
 size_t ociimg_index_builder_count(const ociimg_index_builder *builder);
 
 /**
@@ -2184,8 +2187,8 @@ ociimg_descriptor *ociimg_index_builder_descriptor(const ociimg_index_builder *b
                                                    size_t i);
 
 /**
- * Adds an image as it is now: changing it later changes nothing here. platform may be NULL
- * for the image's own. Its layers are read from where they came. Runs no callback.
+ * Adds a snapshot of an image: later changes have no effect here. platform may be NULL for
+ * the image's own. Its layers are read from their own sources. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a platform without os or architecture),
  * OCIIMG_STATUS_UNSUPPORTED (an OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY
@@ -2211,9 +2214,9 @@ ociimg_status ociimg_index_builder_add_index(ociimg_index_builder *builder,
                                              ociimg_error **err);
 
 /**
- * Puts an image, as it is now, in the place of an entry. Annotations and unknown members of
- * the entry stay, its platform is the image's. Attestations of the replaced entry are
- * removed, unless another entry has the same digest. Runs no callback.
+ * Replaces an entry with a snapshot of an image. Annotations and unknown members of the
+ * entry stay, its platform is the image's. Attestations of the replaced entry are removed,
+ * unless another entry has the same digest. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no entry at i), OCIIMG_STATUS_UNSUPPORTED (an
  * OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY (builder or image is in use on
@@ -2237,7 +2240,7 @@ ociimg_status ociimg_index_builder_remove(ociimg_index_builder *builder, size_t 
 
 /**
  * Removes the images whose platform (the descriptor's, else the config's) does not match, with
- * their attestations, and nested indexes without an image that does. Artifacts, unknown and
+ * their attestations, and nested indexes without a matching image. Artifacts, unknown and
  * broken entries and those without a platform stay. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL) or OCIIMG_STATUS_BUSY (the builder is in use
@@ -2273,10 +2276,11 @@ ociimg_status ociimg_index_builder_set_entry_annotation(ociimg_index_builder *bu
                                                         ociimg_error **err);
 
 /**
- * Makes the index as the builder is now, like a loaded one: it can be selected from, read and
- * written, and its images are read from where they came. Entries whose kind or platform is not
- * known yet are read, within the default limits of a load; this may run callbacks. The builder
- * can be used on. ctx may be NULL. The caller frees *out with ociimg_index_free.
+ * Makes an index from the builder's present state, like a loaded one: it can be selected from,
+ * read and written, and its images are read from their own sources. Entries whose kind or
+ * platform is not known yet are read, within the default limits of a load; this may run
+ * callbacks. The builder can still be used. ctx may be NULL. The caller frees *out with
+ * ociimg_index_free.
  *
  * Fails with the statuses of arguments and of a callback, and with
  * OCIIMG_STATUS_LIMIT_EXCEEDED (too many entries, too large), OCIIMG_STATUS_BUSY (the
@@ -2304,13 +2308,13 @@ void ociimg_index_builder_free(ociimg_index_builder *builder);
 /** The bits of flags in ociimg_sink_options. */
 enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {
   /**
-   * The target must be new: OCIIMG_STATUS_EXISTS where something is there already. An
-   * empty folder is new. Checked again by ociimg_sink_finish.
+   * The target must be new: OCIIMG_STATUS_EXISTS if the path exists. An empty folder
+   * counts as new. Checked again by ociimg_sink_finish.
    */
   OCIIMG_SINK_MUST_BE_NEW = 1,
   /**
-   * Layouts: hash layers that are there already, and replace those whose content is
-   * wrong. By default the size of layers is compared, and documents are hashed.
+   * Layouts: hash existing layers, and replace those whose content is wrong. By default
+   * the size of layers is compared, and documents are hashed.
    */
   OCIIMG_SINK_VERIFY_EXISTING = 2,
   /**
@@ -2329,26 +2333,27 @@ enum ociimg_sink_flag_values OCIIMG_INT32_ENUM {
  * may write to one at once, on any number of threads. Freed with ociimg_sink_free, at any
  * time: copies keep what they need.
  *
- * An image is visible once the copy has put its root; the sinks of archives and some of a
- * program's own need ociimg_sink_finish for that.
+ * An image is visible once the copy has put its root; archives, and some sinks of
+ * programs, need ociimg_sink_finish for that.
  */
 typedef struct ociimg_sink ociimg_sink;
 
 /**
  * The callbacks of a sink: where blobs, manifests and roots go. The rules of
- * ociimg_loader_vtable hold.
+ * ociimg_loader_vtable apply.
  *
- * Each callback with a result returns OCIIMG_STATUS_OK or another number, best by way of
- * ociimg_call_fail. They run on the threads that run a copy, at once on several of them;
- * the callbacks of one stream never run at once, but not always on the thread that began
- * the blob. No lock is held meanwhile: a callback may call the library and free handles.
- * Running the copy that it serves, or finishing the sink, is OCIIMG_STATUS_BUSY there.
- * Nothing may unwind or longjmp out of a callback: a C++ exception ends the program.
+ * Each callback with a result returns OCIIMG_STATUS_OK or another number, preferably
+ * through ociimg_call_fail. They run on the threads that run a copy, concurrently if there
+ * are several; the callbacks of one stream never run concurrently, but not always on the
+ * thread that began the blob. No lock is held meanwhile: a callback may call the library
+ * and free handles. Running the copy that it serves, or finishing the sink, is
+ * OCIIMG_STATUS_BUSY there. Nothing may unwind or longjmp out of a callback: a C++
+ * exception ends the program.
  *
- * state and streams are never looked into; integers other than 0 will do for streams. d,
- * buf, name and call are valid until the callback returns; d is not to be freed. A
- * successful begin_blob is followed by exactly one commit_blob or abort_blob. A success
- * that leaves *stream NULL, or an *offset above the size of the blob, is
+ * state and streams are never dereferenced; streams may be integers other than 0. d, buf,
+ * name and call are valid until the callback returns; d is not to be freed. A successful
+ * begin_blob is followed by exactly one commit_blob or abort_blob. A success that leaves
+ * *stream NULL, or an *offset above the size of the blob, is
  * OCIIMG_STATUS_CALLBACK_CONTRACT, and so is OCIIMG_STATUS_RESTART from any callback but
  * write and commit_blob.
  */
@@ -2356,51 +2361,51 @@ typedef struct ociimg_sink_vtable {
   /** sizeof(ociimg_sink_vtable). */
   size_t struct_size;
   /**
-   * How many blobs may be open at once, over all copies to the sink. 0 is any number.
-   * With 1, blobs and manifests come one at a time and in a fixed order, however many
-   * threads copy.
+   * The number of blobs that may be open at once, over all copies to the sink. 0 is any
+   * number. With 1, blobs and manifests come one at a time and in a fixed order, however
+   * many threads copy.
    */
   uint32_t max_streams;
   /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
   uint32_t reserved;
   /**
-   * Optional. Sets *present (0 on entry) to 1 if the blob is there, whole: its source is
-   * not read then.
+   * Optional. Sets *present (0 on entry) to 1 if the complete blob is there: then its
+   * source is not read.
    */
   int32_t (*has_blob)(void *state, const ociimg_descriptor *d, ociimg_bool *present,
                       ociimg_call *call);
   /**
    * Required. Begins a blob; *stream is not NULL on success. OCIIMG_STATUS_EXISTS: the
    * blob is there, and there is no stream. *offset is 0 on entry; a sink that has the
-   * first bytes of the blob from before sets it to their number. The library still reads
-   * and hashes them, and writes those behind them.
+   * first bytes of the blob from an earlier attempt sets it to their number. The library
+   * still reads and hashes them, and writes only the rest.
    */
   int32_t (*begin_blob)(void *state, const ociimg_descriptor *d, void **stream,
                         uint64_t *offset, ociimg_call *call);
   /**
-   * Required. Takes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: what was
-   * written is lost; abort_blob is called, then begin_blob again, at most max_restarts
-   * times.
+   * Required. Writes all len (more than 0) bytes or fails. OCIIMG_STATUS_RESTART: the
+   * bytes written are lost; abort_blob is called, then begin_blob again, at most
+   * max_restarts times.
    */
   int32_t (*write)(void *state, void *stream, const uint8_t *buf, size_t len,
                    ociimg_call *call);
   /**
    * Required. Makes the blob visible: its size and digest were right. Ends the stream,
    * whatever it returns: after OCIIMG_STATUS_RESTART begin_blob comes again, without
-   * abort_blob. OCIIMG_STATUS_EXISTS (somebody else was faster) counts as success.
+   * abort_blob. OCIIMG_STATUS_EXISTS (another writer was faster) counts as success.
    */
   int32_t (*commit_blob)(void *state, void *stream, ociimg_call *call);
   /** Required. Ends the stream without making anything visible. */
   void (*abort_blob)(void *state, void *stream);
   /**
-   * Required. Stores a manifest or index below the root: whole and verified, after all
-   * that it names.
+   * Required. Stores a manifest or index below the root, complete and verified, after
+   * everything that it names.
    */
   int32_t (*put_manifest)(void *state, const ociimg_descriptor *d, const uint8_t *buf,
                           size_t len, ociimg_call *call);
   /**
    * Required. Stores a root, after everything else, once for each name; name is NULL
-   * where it has none. A name that is there from before is replaced.
+   * where it has none. An existing name is replaced.
    */
   int32_t (*put_root)(void *state, const ociimg_descriptor *d, const uint8_t *buf,
                       size_t len, const char *name, ociimg_call *call);
@@ -2410,13 +2415,13 @@ typedef struct ociimg_sink_vtable {
   int32_t (*finish)(void *state, ociimg_call *call);
   /**
    * Optional. Called once, when the last handle that could use the sink is gone: the sink
-   * itself or a copy. Without finish before it, undo everything that is not visible yet.
-   * The other functions must stay callable until it has returned.
+   * itself or a copy. Without finish before it, discard everything that is not visible
+   * yet. The other functions must stay callable until it returns.
    */
   void (*destroy)(void *state);
 } ociimg_sink_vtable;
 
-/** How a built-in sink is opened. A field that is 0 has its default. */
+/** Options of the built-in sinks. A field that is 0 has its default. */
 typedef struct ociimg_sink_options {
   /** sizeof(ociimg_sink_options). */
   size_t struct_size;
@@ -2434,10 +2439,10 @@ typedef struct ociimg_sink_options {
 } ociimg_sink_options;
 
 /**
- * A sink that hands everything to the program's own callbacks. The table is copied; state
- * is handed to each callback and owned by the sink on success only: destroy is then called
- * with it once, when the last handle that could use the sink is gone. Runs no callback. The
- * caller frees *out with ociimg_sink_free.
+ * Makes a sink from the program's own callbacks. The table is copied; state is passed to
+ * each callback and owned by the sink on success only: destroy is then called with it once,
+ * when the last handle that could use the sink is gone. Runs no callback. The caller frees
+ * *out with ociimg_sink_free.
  *
  * Fails with the statuses of options; those of arguments also for a required callback that
  * is missing.
@@ -2447,15 +2452,15 @@ ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
                               ociimg_sink **out, ociimg_error **err);
 
 /**
- * Completes the sink: an archive is at its path once this succeeded, not before.
- * Nothing more can be written. To be called once, when all copies to it are done; whether
- * it succeeds or fails, there is no second time. May run the sink's callbacks, on this
- * thread. ctx may be NULL.
+ * Completes the sink: an archive appears at its path when this succeeds. Nothing can be
+ * written afterwards. Call it once, after all copies to the sink; a second call fails,
+ * whether the first succeeded or not. May run the sink's callbacks, on this thread. ctx
+ * may be NULL.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
  * OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
- * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink as it was. Of a
- * sink of callbacks with the statuses of a callback. Of a layout or an archive with
+ * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. A
+ * sink of callbacks fails with the statuses of a callback; a layout or an archive with
  * OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
  * be new), or the status with which writing failed before.
  */
@@ -2464,28 +2469,27 @@ ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
                                  ociimg_error **err);
 
 /**
- * Frees this handle of a sink; NULL does nothing. Copies to it go on. When the last of them
- * is gone and ociimg_sink_finish did not succeed, everything that is not
- * visible yet is undone. Any thread, callbacks too.
+ * Frees this handle of a sink; NULL does nothing. Copies to it continue. When the last of
+ * them is gone and ociimg_sink_finish did not succeed, everything that is not visible yet
+ * is discarded. Any thread, callbacks too.
  */
 void ociimg_sink_free(ociimg_sink *sink);
 
 /**
- * Opens an OCI image layout to be written to: a folder, which is made where there is none,
- * with those above it. Images join what the layout lists; a name that is there is replaced.
- * Several sinks, threads and programs may write to one layout at once: index.json changes
- * under a lock (flock) on the folder, and when the process is killed every reader still
- * finds a valid layout. A program that writes index.json without the lock is noticed.
- * Links in the folder are followed only where they stay below it. path is bytes; opts may
- * be NULL. The caller frees *out with ociimg_sink_free. Runs no callbacks.
+ * Opens an OCI image layout for writing: a folder, created with its parents if absent.
+ * Images are added to the layout; an existing name is replaced. Several sinks, threads and
+ * programs may write to one layout at once: index.json changes under a lock (flock) on the
+ * folder, and when the process is killed every reader still finds a valid layout. A program
+ * that writes index.json without the lock is detected. Links in the folder are followed
+ * only where they stay below it. path is bytes; opts may be NULL. The caller frees *out
+ * with ociimg_sink_free. Runs no callbacks.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, a
- * struct_size that can't be right, OCIIMG_SINK_DOCKER or a compression, which only archives
- * have), OCIIMG_STATUS_NOT_FOUND (a link to nothing), OCIIMG_STATUS_EXISTS
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, an
+ * impossible struct_size, OCIIMG_SINK_DOCKER or a compression, which only archives have),
+ * OCIIMG_STATUS_NOT_FOUND (a link to nothing), OCIIMG_STATUS_EXISTS
  * (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (another layout version, an option
- * that this version does not know), OCIIMG_STATUS_MALFORMED (an oci-layout that is no
- * document), OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than 4 MiB) or
- * OCIIMG_STATUS_IO.
+ * that this version does not know), OCIIMG_STATUS_MALFORMED (an invalid oci-layout),
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (an oci-layout of more than 4 MiB) or OCIIMG_STATUS_IO.
  *
  * Writing to the sink fails with OCIIMG_STATUS_MALFORMED (index.json is no index, a file or
  * folder of the layout is something else or leads out of it), OCIIMG_STATUS_LIMIT_EXCEEDED
@@ -2510,32 +2514,32 @@ ociimg_status ociimg_sink_open_layout(const char *path, const ociimg_sink_option
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", something at the path that is no
  * regular file, such as a device or FIFO: write to that with
- * ociimg_sink_open_archive_stream; a struct_size that can't be right, a compression or level
- * that there is not), OCIIMG_STATUS_NOT_FOUND (no such folder), OCIIMG_STATUS_EXISTS
+ * ociimg_sink_open_archive_stream; an impossible struct_size, an unknown compression or
+ * level), OCIIMG_STATUS_NOT_FOUND (no such folder), OCIIMG_STATUS_EXISTS
  * (OCIIMG_SINK_MUST_BE_NEW), OCIIMG_STATUS_UNSUPPORTED (an option that this version does not
  * know) or OCIIMG_STATUS_IO.
  *
- * An archive is dead when writing it failed, or when a blob was broken off: every later
- * call fails in the same way.
+ * An archive is lost after a failed write or an aborted blob: every later call fails the
+ * same way.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_sink_open_archive(const char *path, const ociimg_sink_options *opts,
                                        ociimg_sink **out, ociimg_error **err);
 
 /**
- * Opens an archive like ociimg_sink_open_archive, but hands its bytes to a callback: for
- * pipes, sockets and whatever else takes a stream. write takes all len (more than 0) bytes
- * of buf or fails, and runs on the threads that write to the sink, one call after the
- * other; buf and call are valid until it returns. It may call the library, but writing to
- * the same sink is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once,
- * when the sink is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
- * OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC mean nothing here. opts may be NULL.
- * The caller frees *out with ociimg_sink_free. Calls nothing back itself: the first bytes
- * come when the sink is written to.
+ * Opens an archive like ociimg_sink_open_archive, but passes its bytes to a callback: for
+ * pipes, sockets and other streams. write takes all len (more than 0) bytes of buf or
+ * fails, and runs on the threads that write to the sink, one call after the other; buf and
+ * call are valid until it returns. It may call the library, but writing to the same sink
+ * is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the sink
+ * is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
+ * OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC have no effect here. opts may be
+ * NULL. The caller frees *out with ociimg_sink_free. Runs no callback itself: the first
+ * bytes are written with the first content.
  *
- * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a struct_size that can't be right, a
- * compression or level that there is not) or OCIIMG_STATUS_UNSUPPORTED (an option that this
- * version does not know).
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an impossible struct_size, an unknown
+ * compression or level) or OCIIMG_STATUS_UNSUPPORTED (an option that this version does not
+ * know).
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_sink_open_archive_stream(int32_t (*write)(void *state, const uint8_t *buf, size_t len, ociimg_call *call),
@@ -2564,13 +2568,13 @@ enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
   OCIIMG_COPY_BLOB_DONE = 2,
   /**
    * A blob was not copied: the sink has it already (blob_bytes is its size), or it is
-   * left out (blob_bytes is 0).
+   * skipped (blob_bytes is 0).
    */
   OCIIMG_COPY_BLOB_SKIPPED = 3,
   /**
    * The bytes written of a blob are lost, since the sink asked for it again or an earlier
-   * run failed in the middle of it. The one report with which bytes_done and
-   * bytes_skipped may fall.
+   * run failed in the middle of it. The only report with which bytes_done and
+   * bytes_skipped may decrease.
    */
   OCIIMG_COPY_RESTARTED = 4,
   /** A manifest or index below a root was put. */
@@ -2581,16 +2585,16 @@ enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
 
 /** The bits of ociimg_copy_options.flags. */
 enum ociimg_copy_flag_values OCIIMG_INT32_ENUM {
-  /** Of a selection: copies its root as it is, and below it only what was selected. */
+  /** Copies the root of a selection unchanged, and below it only the selected entries. */
   OCIIMG_COPY_SPARSE = 1,
   /**
-   * Goes on without content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and without
-   * BROKEN entries. Content that is there and wrong still fails.
+   * Skips content that the source lacks (OCIIMG_STATUS_NOT_FOUND) and BROKEN entries.
+   * Content that is present but wrong still fails.
    */
   OCIIMG_COPY_LEAVE_OUT_MISSING = 2,
   /**
-   * Leaves nondistributable ("foreign") layers out. By default those that the source has
-   * are copied.
+   * Skips nondistributable ("foreign") layers. By default those that the source has are
+   * copied.
    */
   OCIIMG_COPY_SKIP_FOREIGN = 4,
   /**
@@ -2601,14 +2605,15 @@ enum ociimg_copy_flag_values OCIIMG_INT32_ENUM {
 };
 
 /**
- * A copy from a source to a sink, with what is done of it. Freed with ociimg_copy_free, at
- * any time: runs go on.
+ * A copy from a source to a sink, with its progress. Freed with ociimg_copy_free, at any
+ * time: running calls continue.
  */
 typedef struct ociimg_copy ociimg_copy;
 
 /**
- * How far a copy is. bytes_ and blobs_ count all blobs of the copy (configs and layers, not
- * manifests), each digest once; when it is done, done and skipped together are the total.
+ * The progress of a copy. bytes_ and blobs_ count all blobs of the copy (configs and
+ * layers, not manifests), each digest once; when it is done, done and skipped together are
+ * the total.
  */
 typedef struct ociimg_copy_progress {
   /** sizeof(ociimg_copy_progress), as the library knows it. */
@@ -2621,13 +2626,13 @@ typedef struct ociimg_copy_progress {
   uint64_t blob_bytes;
   /** Bytes that were written. */
   uint64_t bytes_done;
-  /** Bytes that the sink had already, and those of blobs that are left out. */
+  /** Bytes that the sink had already, and those of skipped blobs. */
   uint64_t bytes_skipped;
   /** Bytes of all blobs that are known; grows while documents are read. */
   uint64_t bytes_total;
   /** Blobs that were copied. */
   uint32_t blobs_done;
-  /** Blobs that the sink had already, or that are left out. */
+  /** Blobs that the sink had already, and skipped blobs. */
   uint32_t blobs_skipped;
   /** All blobs that are known; grows while documents are read. */
   uint32_t blobs_total;
@@ -2643,12 +2648,12 @@ typedef struct ociimg_copy_options {
   /** sizeof(ociimg_copy_options). */
   size_t struct_size;
   /**
-   * The names under which the root is put; copied. A layout or archive that is copied
-   * from must list exactly one root then. Default: the names that a layout or archive has
-   * for its roots; of other sources none.
+   * The names under which the root is put; copied. A layout or archive as the source must
+   * then list exactly one root. Default: the names that a layout or archive has for its
+   * roots; of other sources none.
    */
   const char *const *names;
-  /** How many names there are. */
+  /** The number of names. */
   size_t name_count;
   /**
    * OCIIMG_COPY_SPARSE, OCIIMG_COPY_LEAVE_OUT_MISSING, OCIIMG_COPY_SKIP_FOREIGN and
@@ -2658,28 +2663,28 @@ typedef struct ociimg_copy_options {
   /** How often a sink may ask for one blob again (OCIIMG_STATUS_RESTART). Default: 3. */
   uint32_t max_restarts;
   /**
-   * Called with user_data as the copy goes on, on the threads that run it: one call at a
-   * time, in the order in which the counters change. A thread may report what another did.
-   * No lock is held meanwhile; it may free handles and cancel the context, but not run
-   * the copy. p is valid until it returns. The function must stay callable until the copy
-   * is freed and runs no more.
+   * Called with user_data during the copy, on the threads that run it: one call at a time,
+   * in the order in which the counters change. A thread may report the work of another. No
+   * lock is held meanwhile; it may free handles and cancel the context, but not run the
+   * copy. p is valid until it returns. The function must stay callable until the copy is
+   * freed and no longer runs.
    */
   void (*progress)(void *user_data, const ociimg_copy_progress *p);
-  /** Handed to progress; never looked into. */
+  /** Passed to progress; never dereferenced. */
   void *user_data;
 } ociimg_copy_options;
 
 /**
- * A copy of an index with all that is below its root: nested indexes, images, artifacts,
- * attestations, and unknown content as it is. Nothing is read or written before
- * ociimg_copy_run, and no callback runs. What index.json of a layout or archive lists are
- * roots of their own, each put under its name. index, sink and options may be freed
+ * Makes a copy of an index with everything below its root: nested indexes, images,
+ * artifacts, attestations and unknown content. Nothing is read or written before
+ * ociimg_copy_run, and no callback runs. The entries of a layout's or archive's index.json
+ * are separate roots, each put under its name. index, sink and options may be freed
  * afterwards. opts may be NULL. The caller frees *out with ociimg_copy_free.
  *
- * Bytes and digests never change. Blobs come first, then each manifest after all that it
- * names; the roots come last. Each digest is written once, however often it is named, and
- * every blob is verified on the way. A manifest that the sink has already says nothing
- * about what it names: that is looked for nevertheless.
+ * Bytes and digests never change. Blobs come first, then each manifest after everything
+ * that it names; the roots come last. Each digest is written once, however often it is
+ * named, and every blob is verified on the way. Content that a manifest names is checked
+ * even if the sink has the manifest already.
  *
  * Fails with the statuses of options, and with OCIIMG_STATUS_INVALID_ARGUMENT for a name
  * that is "", for a selection without OCIIMG_COPY_SPARSE, since it has no document of its
@@ -2691,8 +2696,8 @@ ociimg_status ociimg_copy_new(const ociimg_index *index, const ociimg_sink *sink
                               ociimg_error **err);
 
 /**
- * As ociimg_copy_new, of a single image as it is now: what is changed afterwards does not
- * show. Its manifest is the root.
+ * As ociimg_copy_new, for a snapshot of a single image: later changes have no effect. Its
+ * manifest is the root.
  *
  * Fails as ociimg_copy_new does.
  */
@@ -2702,41 +2707,40 @@ ociimg_status ociimg_copy_new_image(const ociimg_image *image, const ociimg_sink
                                     ociimg_error **err);
 
 /**
- * Works until all is copied. Any number of the program's threads may run one copy at once:
- * each takes the next blob, and all return when everything is copied or one of them failed.
- * The library starts no thread; callbacks of loader, sink and progress run on the threads
- * that run the copy, under the context of their thread. ctx may be NULL; cancelling that of
- * one thread ends the run of all with OCIIMG_STATUS_CANCELLED. Memory does not grow with
- * the sizes of blobs.
+ * Works until everything is copied. Any number of the program's threads may run one copy at
+ * once: each takes the next blob, and all return when everything is copied or one of them
+ * failed. The library starts no thread; callbacks of loader, sink and progress run on the
+ * threads that run the copy, under the context of their thread. ctx may be NULL; cancelling
+ * that of one thread ends the run of all with OCIIMG_STATUS_CANCELLED. Memory does not grow
+ * with the sizes of blobs.
  *
- * After a failure the next call goes on where it stopped: what was committed is not copied
- * again. A call when everything is copied does nothing.
+ * After a failure the next call continues: committed content is not copied again. A call
+ * after everything is copied does nothing.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or the sink is finished), and with
  * OCIIMG_STATUS_BUSY from inside a callback of this thread's run of the same copy, or of
- * another copy to the same sink while max_streams blobs are open.
- * With the statuses of a source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with
- * OCIIMG_COPY_CHECK_DIFF_IDS, a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED
- * for the load's max_document_size and for more than 1048576 blobs; and with the error of a
- * BROKEN entry. With the statuses of a sink's callbacks, OCIIMG_STATUS_IO,
- * OCIIMG_STATUS_EXISTS and OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where
- * a sink asks for a blob more than max_restarts times. When one thread fails, all give its
- * error.
+ * another copy to the same sink while max_streams blobs are open. With the statuses of a
+ * source: OCIIMG_STATUS_UNSUPPORTED also for a digest or, with OCIIMG_COPY_CHECK_DIFF_IDS,
+ * a layer that cannot be checked, OCIIMG_STATUS_LIMIT_EXCEEDED for the load's
+ * max_document_size and for more than 1048576 blobs; and with the error of a BROKEN entry.
+ * With the statuses of a sink's callbacks, OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS and
+ * OCIIMG_STATUS_CONFLICT, and with OCIIMG_STATUS_UNAVAILABLE where a sink asks for a blob
+ * more than max_restarts times. When one thread fails, all return its error.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_copy_run(const ociimg_copy *copy, const ociimg_context *ctx,
                               ociimg_error **err);
 
 /**
- * Frees this handle of a copy; NULL does nothing. A run that is going on is not ended. Any
- * thread, callbacks too.
+ * Frees this handle of a copy; NULL does nothing. A running call continues. Any thread,
+ * callbacks too.
  */
 void ociimg_copy_free(ociimg_copy *copy);
 
 /**
- * Copies an index on this thread, running the callbacks of loader and sink: ociimg_copy_new
- * with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The sink is not finished:
- * an archive is only there after ociimg_sink_finish.
+ * Copies an index on this thread and runs the callbacks of loader and sink: ociimg_copy_new with
+ * this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as
+ * NULL. The sink is not finished: an archive appears only after ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new and ociimg_copy_run do.
  */
@@ -2746,9 +2750,10 @@ ociimg_status ociimg_index_write(const ociimg_index *index, const ociimg_sink *s
                                  ociimg_error **err);
 
 /**
- * Copies an image as it is now on this thread, running the callbacks of loader and sink:
- * ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx may be NULL; "" counts as NULL. The
- * sink is not finished: an archive is only there after ociimg_sink_finish.
+ * Copies a snapshot of an image on this thread and runs the callbacks of loader and sink:
+ * ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx
+ * may be NULL; "" counts as NULL. The sink is not finished: an archive is only there after
+ * ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new_image and ociimg_copy_run do.
  */
