@@ -189,6 +189,41 @@ mod tests {
         }
     }
 
+    /// Which blocks a thread compressed before must not matter.
+    #[test]
+    fn a_used_encoder_gives_the_bytes_of_a_new_one() {
+        let mut state = 1_u64;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as usize % below
+        };
+        for method in (1..=9).map(Method::Gzip).chain([Method::Zstd(3)]) {
+            let mut used = method.encoder().unwrap().unwrap();
+            for i in 0..30 {
+                let history = random(2) * random(32 << 10) / 2;
+                let mut bytes = content(history + 1 + random(150_000) + random(2) * 100_000);
+                let (start, noisy) = (random(bytes.len()), random(40_000));
+                for byte in bytes[start..].iter_mut().take(noisy) {
+                    *byte = random(1 << (i % 9)) as u8;
+                }
+                let piece = Piece {
+                    bytes,
+                    history: method.layout().history.min(history),
+                    starts_unit: true,
+                    ends_unit: true,
+                    is_last: random(3) == 0,
+                };
+                let mut new = method.encoder().unwrap().unwrap();
+                let [mut expected, mut found] = [Vec::new(), Vec::new()];
+                new.encode(&piece, &mut expected).unwrap();
+                used.encode(&piece, &mut found).unwrap();
+                assert!(found == expected, "{method:?}, block {i}");
+            }
+        }
+    }
+
     #[test]
     fn gzip_has_one_member_with_a_plain_header() {
         let out = compress(Method::Gzip(6), &content(3 << 20));

@@ -3,8 +3,8 @@
 use super::head::TarCheck;
 use super::options::LayerOptions;
 use super::output::{Finished, Output};
-use super::pool::{Job, Pool};
-use crate::compression::{Compression, Encoder, Layout, Method, Trailer};
+use super::pool::Pool;
+use crate::compression::{Compression, Encoder, Layout, Method, Piece, Trailer};
 use crate::context::Context;
 use crate::digest::Hasher;
 use crate::error::Result;
@@ -20,8 +20,12 @@ pub struct Compress {
     trailer: Trailer,
     output: Output,
     /// The piece that is being filled.
-    job: Job,
+    piece: Piece,
     pieces: u64,
+    /// The end of the piece before, which the next one starts with.
+    history: Vec<u8>,
+    /// What a piece compresses to where there are no workers.
+    room: Vec<u8>,
     encoder: Option<Box<dyn Encoder>>,
     workers: u32,
     pool: Option<Pool>,
@@ -38,8 +42,10 @@ impl Compress {
             diff_id: Hasher::new(options.algorithm),
             trailer: Trailer::new(options.method),
             output,
-            job: Job::default(),
+            piece: Piece::default(),
             pieces: 0,
+            history: Vec::new(),
+            room: Vec::new(),
             encoder: options.method.encoder()?,
             workers: options.workers,
             pool: None,
@@ -64,7 +70,7 @@ impl Compress {
                 self.output.write(slice)?;
             } else {
                 self.diff_id.update(slice);
-                self.job.piece.bytes.extend_from_slice(slice);
+                self.piece.bytes.extend_from_slice(slice);
             }
             bytes = rest;
         }
@@ -76,8 +82,7 @@ impl Compress {
         if self.encoder.is_some() {
             self.submit(true)?;
             while let Some(pool) = self.pool.as_mut().filter(|pool| !pool.is_idle()) {
-                let job = pool.take()?;
-                self.output.write(&job.out)?;
+                self.output.write(&pool.take()?)?;
             }
         }
         self.output.write(&self.trailer.finish())?;
@@ -92,7 +97,7 @@ impl Compress {
 
     /// Bytes of the piece that is being filled.
     fn filled(&self) -> usize {
-        self.job.piece.bytes.len() - self.job.piece.history
+        self.piece.bytes.len() - self.piece.history
     }
 
     /// Compresses the piece, or gives it to a thread, and starts the next one.
@@ -101,42 +106,44 @@ impl Compress {
         if self.pieces == 0 && self.workers > 0 && !is_last {
             self.pool = Pool::start(self.method, self.workers)?;
         }
-        let piece = &mut self.job.piece;
+        let piece = &mut self.piece;
         piece.starts_unit = self.layout.starts_unit(self.pieces);
         piece.ends_unit = is_last || self.layout.ends_unit(self.pieces);
         piece.is_last = is_last;
         self.pieces += 1;
         let start = piece.bytes.len().saturating_sub(self.layout.history);
-        let history = piece.bytes[start..].to_vec();
+        self.history.clear();
+        self.history.extend_from_slice(&piece.bytes[start..]);
 
-        let mut next = match (&mut self.pool, &mut self.encoder) {
+        let piece = std::mem::take(piece);
+        let mut bytes = match (&mut self.pool, &mut self.encoder) {
             (Some(pool), _) => {
-                pool.give(std::mem::take(&mut self.job))?;
+                pool.give(piece)?;
                 match pool.is_full() {
                     true => {
-                        let job = pool.take()?;
-                        self.output.write(&job.out)?;
-                        job
+                        let compressed = pool.take()?;
+                        self.output.write(&compressed)?;
+                        compressed
                     }
-                    false => Job::default(),
+                    false => Vec::new(),
                 }
             }
             (None, Some(encoder)) => {
-                let mut job = std::mem::take(&mut self.job);
-                job.out.clear();
-                encoder.encode(&job.piece, &mut job.out)?;
-                self.output.write(&job.out)?;
-                job
+                self.room.clear();
+                encoder.encode(&piece, &mut self.room)?;
+                self.output.write(&self.room)?;
+                piece.bytes
             }
-            (None, None) => Job::default(),
+            (None, None) => piece.bytes,
         };
-        next.piece.bytes.clear();
-        next.piece
-            .bytes
-            .reserve(self.layout.history + self.layout.piece);
-        next.piece.bytes.extend_from_slice(&history);
-        next.piece.history = history.len();
-        self.job = next;
+        bytes.clear();
+        bytes.reserve_exact(self.layout.history + self.layout.piece);
+        bytes.extend_from_slice(&self.history);
+        self.piece = Piece {
+            bytes,
+            history: self.history.len(),
+            ..Piece::default()
+        };
         Ok(())
     }
 }
