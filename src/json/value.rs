@@ -86,6 +86,11 @@ impl<'a> Value<'a> {
         self.parser().text()
     }
 
+    /// A text inside a list or map, where `null` counts as "".
+    pub fn item(self) -> Result<Text> {
+        checked(&self.parser().item()?)
+    }
+
     pub fn integer(self) -> Result<i64> {
         self.parser().integer()
     }

@@ -53,12 +53,12 @@ impl<'a> Item<'a> {
     fn read(value: Value<'a>) -> Result<Self, Fault> {
         // Keys match in any case, as in Docker: jib wrote these in lower case.
         let object = value.object_in_any_case(DEFINED)?;
-        let mut tags = object.list("RepoTags", Value::text)?;
+        let mut tags = object.list("RepoTags", Value::item)?;
         tags.retain(|tag| !tag.is_empty());
         Ok(Self {
             config: object.required("Config", Value::text)?,
             tags,
-            layers: object.list("Layers", Value::text)?,
+            layers: object.list("Layers", Value::item)?,
             raw: value.raw(),
         })
     }
@@ -392,7 +392,7 @@ mod tests {
             r#"["localhost:5000/x"]"#,
             r#"[]"#,
             r#"null"#,
-            r#"["docker.io/library/busybox:1","No Name"]"#,
+            r#"["docker.io/library/busybox:1",null,"No Name",""]"#,
         ]
         .iter()
         .enumerate()
@@ -691,6 +691,11 @@ mod tests {
             (r#"{"Config":"c","Layers":["no"]}"#, NotFound, ": no: "),
             (
                 r#"{"Config":"c","Layers":[""]}"#,
+                Malformed,
+                "Layers[0]: found the empty path \"\"",
+            ),
+            (
+                r#"{"Config":"c","Layers":[null]}"#,
                 Malformed,
                 "Layers[0]: found the empty path \"\"",
             ),

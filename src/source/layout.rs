@@ -374,6 +374,8 @@ mod tests {
             tag(11, "docker.io/library/busybox:1"),
             // Not a valid name for docker, but a ref name may be any text.
             tag(12, "A B"),
+            // As Go reads it, a null is "".
+            entry(13, r#"{"a":null,"org.opencontainers.image.ref.name":"v3"}"#),
         ];
         let folder = layout();
         let index = format!(
@@ -381,7 +383,7 @@ mod tests {
             entries.join(" , ")
         );
         fs::write(folder.path().join(INDEX), &index).unwrap();
-        let rows: [(&str, &[usize]); 14] = [
+        let rows: [(&str, &[usize]); 15] = [
             ("v1", &[0, 4, 7]),
             ("v2", &[1]),
             ("busybox", &[5]),
@@ -392,6 +394,7 @@ mod tests {
             ("docker.io/library/busybox:1", &[6, 11]),
             ("1", &[6]),
             ("A B", &[12]),
+            ("v3", &[13]),
             ("v", &[]),
             ("V1", &[]),
             ("busybox:2", &[]),

@@ -21,7 +21,7 @@ impl<'a> Listed<'a> {
     fn read(descriptor: Value<'a>) -> Self {
         let annotations = descriptor
             .object(&["annotations"])
-            .and_then(|object| object.map("annotations", Value::text))
+            .and_then(|object| object.map("annotations", Value::item))
             .map(TextMap::from_iter)
             .unwrap_or_default();
         let annotation = |key| annotations.find(key).and_then(|text| Text::new(&text));

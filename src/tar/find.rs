@@ -26,7 +26,9 @@ pub enum Found<'a> {
 pub enum FindError {
     #[error("found no such entry in the archive")]
     Absent,
-    #[error("leads out of the archive, or to a longer name than a path can have")]
+    #[error(
+        "leads out of the archive, or to a longer name than a path can have: expected a file in it"
+    )]
     LeadsOut,
     #[error("found a file in the place of a folder")]
     FileAsFolder,
