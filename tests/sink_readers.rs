@@ -8,11 +8,9 @@ use ociimg::sink::{ArchiveSink, LayoutSink, Sink, SinkOptions};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 use support::image::*;
+use support::readers::*;
 use support::{has, skip};
 use tempfile::TempDir;
 
@@ -64,36 +62,8 @@ impl Written {
     }
 }
 
-/// buildah takes the path of a layout for a name, which has no capitals.
-fn lowercase_folder() -> TempDir {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("ociimg-{}-{count}", std::process::id());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&name).rand_bytes(0).tempdir().unwrap()
-}
-
 fn platforms() -> [TestImage; 2] {
     ["amd64", "arm64"].map(|architecture| image("several", architecture, 2))
-}
-
-/// The output of a command that must succeed.
-fn run(command: &mut Command) -> String {
-    let run = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        run.status.success(),
-        "{command:?}: {}{}",
-        text(&run.stdout),
-        text(&run.stderr)
-    );
-    text(&run.stdout)
-}
-
-fn skopeo() -> Command {
-    let mut command = Command::new("skopeo");
-    command.arg("--insecure-policy");
-    command
 }
 
 #[test]
@@ -187,24 +157,10 @@ fn buildah_pulls_layouts_and_archives() {
     if !has("buildah", what) {
         return;
     }
-    let storage = TempDir::new().unwrap();
-    let buildah = || {
-        let mut command = Command::new("buildah");
-        command.args(["--storage-driver", "vfs", "--root"]);
-        command.arg(storage.path().join("root"));
-        command.arg("--runroot").arg(storage.path().join("run"));
-        command
+    let buildah = match Buildah::new() {
+        Ok(buildah) => buildah,
+        Err(why) => return skip(what, &why),
     };
-    match buildah().arg("images").output().unwrap() {
-        works if works.status.success() => {}
-        fails => return skip(what, &String::from_utf8_lossy(&fails.stderr)),
-    }
-    let policy = storage.path().join("policy.json");
-    fs::write(
-        &policy,
-        r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
-    )
-    .unwrap();
     let written = Written::new();
     let config = written.image.blobs.last().unwrap().digest();
     for (transport, name) in [
@@ -213,72 +169,7 @@ fn buildah_pulls_layouts_and_archives() {
         ("docker-archive", "docker.tar"),
     ] {
         let source = format!("{transport}:{}:{IMAGE}", written.at(name).display());
-        let mut pull = buildah();
-        pull.arg("pull").arg("--signature-policy").arg(&policy);
-        let id = run(pull.arg(&source));
-        assert_eq!(format!("sha256:{}", id.trim()), config, "{source}");
-        run(buildah().args(["rmi", "--all"]));
-    }
-}
-
-/// A containerd of its own, ended when it is dropped.
-struct Containerd {
-    folder: TempDir,
-    process: Child,
-}
-
-impl Containerd {
-    fn start() -> Result<Self, String> {
-        let folder = TempDir::new().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let config = format!(
-            "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = {:?}\n",
-            at("root"),
-            at("state"),
-            at("socket")
-        );
-        fs::write(at("config.toml"), config).unwrap();
-        let log = fs::File::create(at("log")).unwrap();
-        let process = Command::new("containerd")
-            .arg("--config")
-            .arg(at("config.toml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let containerd = Self { folder, process };
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(30) {
-            if containerd
-                .ctr()
-                .arg("version")
-                .output()
-                .unwrap()
-                .status
-                .success()
-            {
-                return Ok(containerd);
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        let log = fs::read_to_string(containerd.folder.path().join("log"));
-        let log = log.unwrap_or_default();
-        Err(log.lines().last().unwrap_or("no answer").to_owned())
-    }
-
-    fn ctr(&self) -> Command {
-        let mut command = Command::new("ctr");
-        command
-            .arg("--address")
-            .arg(self.folder.path().join("socket"));
-        command
-    }
-}
-
-impl Drop for Containerd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        assert_eq!(buildah.pull(&source), config, "{source}");
     }
 }
 
@@ -295,10 +186,7 @@ fn containerd_imports_archives() {
     let written = Written::new();
     // It reads no compressed archives.
     for name in ["oci.tar", "docker.tar"] {
-        let mut import = containerd.ctr();
-        import.args(["images", "import", "--no-unpack", "--all-platforms"]);
-        run(import.arg(written.at(name)));
-        let list = run(containerd.ctr().args(["images", "list"]));
+        let list = containerd.import(&written.at(name));
         for (reference, blob) in [(IMAGE, &written.image.manifest), (INDEX, &written.index)] {
             let line = list.lines().find(|line| line.starts_with(reference));
             let line = line.unwrap_or_else(|| panic!("{name}: {list}"));

@@ -7,6 +7,7 @@ pub mod cc;
 pub mod image;
 pub mod library;
 pub mod loader;
+pub mod readers;
 pub mod sink;
 mod skip;
 
