@@ -33,6 +33,9 @@ const CALLS: &[&str] = &[
     "flock",
 ];
 
+/// OCIIMG_STATUS_IO, with which the program ends.
+const STATUS_IO: i32 = 11;
+
 /// The most times that each call is hit; all of them with OCIIMG_TESTS_LONG=1.
 fn most_hits() -> usize {
     match std::env::var_os("OCIIMG_TESTS_LONG").is_some_and(|set| set == "1") {
@@ -240,6 +243,50 @@ fn a_write_that_fails_is_an_error_and_harms_nothing() {
         });
     }
     assert!(failed > 50, "{failed}");
+}
+
+#[test]
+fn a_process_without_descriptors_fails_and_harms_nothing() {
+    let ground = Ground::new();
+    let archive = ground.at("archives/x.tar");
+    fs::create_dir(archive.parent().unwrap()).unwrap();
+    let limited = |limit: usize, kind: &str, target: &Path| {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"ulimit -n "$0" && exec "$@""#]);
+        command.arg(limit.to_string()).arg(program());
+        command.arg(ground.at("source")).arg(kind).arg(target);
+        command.arg("name").output().unwrap()
+    };
+    for (kind, target) in [
+        ("layout", ground.at("layout")),
+        ("archive", archive.clone()),
+    ] {
+        let mut failed = 0;
+        for limit in 4.. {
+            let _ = fs::remove_file(&archive);
+            ground.layout();
+            let run = limited(limit, kind, &target);
+            let message = String::from_utf8_lossy(&run.stderr);
+            let is_new = match kind {
+                "layout" => ground.check(&target, &message),
+                _ => archive.exists(),
+            };
+            assert_eq!(is_new, run.status.success(), "{limit}: {message}");
+            let left = fs::read_dir(archive.parent().unwrap()).unwrap().count();
+            assert_eq!(left, usize::from(archive.exists()));
+            assert_eq!(fs::read_dir(ground.at("layout")).unwrap().count(), 3);
+            if run.status.success() {
+                break;
+            }
+            // With too few the program does not even start.
+            if message.contains("(errno 24)") {
+                assert_eq!(run.status.code(), Some(STATUS_IO), "{message}");
+                failed += 1;
+            }
+            assert!(limit < 100, "{message}");
+        }
+        assert!(failed > 2, "{kind}: {failed}");
+    }
 }
 
 /// Runs a test of this file in a mount namespace of its own, with a small file system at

@@ -499,7 +499,61 @@ fn writers_in_processes_keep_every_name() {
 }
 
 #[test]
-#[ignore = "run by the test above, in a process of its own"]
+fn a_writer_without_the_lock_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("layout");
+    let sink = open(&path);
+    let foreign = image("foreign", "amd64", 1);
+    put_image(&sink, &foreign, Some("foreign-0")).unwrap();
+    // It knows its own names alone: those of others it may lose.
+    let index_of = |count: usize| {
+        let entry = |i| {
+            let entry = foreign.manifest.json();
+            let entry = entry.trim_end_matches('}');
+            let key = "org.opencontainers.image.ref.name";
+            format!(r#"{entry},"annotations":{{"{key}":"foreign-{i}"}}}}"#)
+        };
+        let entries: Vec<_> = (0..count).map(entry).collect();
+        format!(
+            r#"{{"schemaVersion":2,"manifests":[{}]}}"#,
+            entries.join(",")
+        )
+    };
+    const FOREIGN: usize = 300;
+    let ours = image("ours", "amd64", 1);
+    let mut outcomes = [0, 0];
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for count in 1..=FOREIGN {
+                fs::write(folder.path().join("new"), index_of(count)).unwrap();
+                fs::rename(folder.path().join("new"), path.join("index.json")).unwrap();
+            }
+        });
+        let mut i = 0;
+        while !writer.is_finished() || i < 10 {
+            match put_image(&sink, &ours, Some(&format!("ours-{i}"))) {
+                Ok(()) => outcomes[0] += 1,
+                Err(e) => {
+                    assert_eq!(e.status(), Status::Conflict, "{e}");
+                    outcomes[1] += 1;
+                }
+            }
+            i += 1;
+        }
+    });
+    let listed = check_layout(&path);
+    for i in 0..FOREIGN {
+        let name = format!("foreign-{i}");
+        assert!(
+            listed.iter().any(|(n, _)| *n == name),
+            "{name} {outcomes:?}"
+        );
+    }
+    assert!(outcomes[0] > 0, "{outcomes:?}");
+}
+
+#[test]
+#[ignore = "run by another test, in a process of its own"]
 fn one_writer_of_several() {
     let Some(path) = std::env::var_os("OCIIMG_TEST_LAYOUT") else {
         return;

@@ -86,24 +86,27 @@ fn swap(folder: &Folder, before: Option<&[u8]>, after: &[u8]) -> Result<bool> {
         }
     }
     // The temporary name now leads to the index.json that was replaced.
-    if is(folder, &mut temp, before) {
+    let mut displaced = read(folder, &mut temp);
+    if displaced.as_deref() == Some(before) {
         return Ok(true);
     }
-    // Another writer's new index.json: exchange it back, and start again.
-    temp.exchange(INDEX).map_err(|e| name_error(INDEX, e))?;
-    if is(folder, &mut temp, after) {
-        return Ok(false);
+    // Another writer's new index.json: exchange it back, and after it every newer one.
+    let mut placed = Some(after.to_vec());
+    for _ in 0..MAX_ATTEMPTS {
+        temp.exchange(INDEX).map_err(|e| name_error(INDEX, e))?;
+        let found = read(folder, &mut temp);
+        if found == placed {
+            return Ok(false);
+        }
+        placed = std::mem::replace(&mut displaced, found);
     }
-    // Another one was written meanwhile.
-    temp.exchange(INDEX).map_err(|e| name_error(INDEX, e))?;
     Err(conflict())
 }
 
-/// Whether the file under the temporary name has this content.
-fn is(folder: &Folder, temp: &mut TempFile, content: &[u8]) -> bool {
-    let name = temp.temporary_name().map(str::to_owned);
-    let found = name.map(|name| folder.read_document(&name));
-    matches!(found, Ok(Ok(Some(found))) if found == content)
+/// Returns the content of the file under the temporary name; `None` where it cannot be read.
+fn read(folder: &Folder, temp: &mut TempFile) -> Option<Vec<u8>> {
+    let name = temp.temporary_name().ok()?.to_owned();
+    folder.read_document(&name).ok()?
 }
 
 #[cfg(test)]
