@@ -170,6 +170,11 @@ fn layer_writers() {
 }
 
 #[test]
+fn handles_in_use_on_another_thread() {
+    passes("busy.c");
+}
+
+#[test]
 fn processes_and_signals_beside_workers() {
     passes("workers.c");
 }

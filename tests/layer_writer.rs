@@ -1,5 +1,7 @@
 //! Layers of a program's own, as they are read back.
 
+mod support;
+
 use ociimg::compression::Method;
 use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
@@ -361,6 +363,78 @@ fn a_missing_temp_dir_is_an_error_that_names_it() {
         },
     )
     .unwrap();
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_nothing() {
+    support::in_small_file_system("full_disk", "a disk that is too small for a layer");
+}
+
+#[test]
+#[ignore = "run by the test above, in a mount namespace of its own"]
+fn full_disk() {
+    let Some(mount) = std::env::var_os("OCIIMG_TEST_MOUNT") else {
+        return;
+    };
+    let free = || {
+        let left = rustix::fs::statvfs(&mount).unwrap();
+        (left.f_bfree, std::fs::read_dir(&mount).unwrap().count())
+    };
+    let all_free = free();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("layer.tar");
+    std::fs::write(&file, &*TAR).unwrap();
+    for method in METHODS {
+        for workers in [0, 2] {
+            for max_memory in [0, 100_000, 200_000] {
+                let options = LayerOptions {
+                    temp_dir: mount.clone().into(),
+                    max_memory,
+                    workers,
+                    ..options(method)
+                };
+                let mut writer = LayerWriter::new(&options, Arc::default()).unwrap();
+                let written = TAR.chunks(70_000).try_for_each(|piece| writer.write(piece));
+                let e = written
+                    .and_then(|()| writer.finish().map(drop))
+                    .unwrap_err();
+                assert_eq!((e.status(), e.errno()), (Status::Io, 28), "{e}");
+                let place = mount.to_str().unwrap();
+                assert!(e.message().contains(place), "{e}");
+                for _ in 0..2 {
+                    let again = writer.write(b"x").unwrap_err();
+                    assert_eq!((again.status(), again.message()), (e.status(), e.message()));
+                    let again = writer.finish().map(drop).unwrap_err();
+                    assert_eq!((again.status(), again.message()), (e.status(), e.message()));
+                }
+                // Also while the writer that failed still exists.
+                assert_eq!(free(), all_free, "{method:?}");
+
+                let e = file_layer(&file, &options).map(drop).unwrap_err();
+                assert_eq!((e.status(), e.errno()), (Status::Io, 28), "{e}");
+                assert!(e.message().starts_with(file.to_str().unwrap()), "{e}");
+                assert_eq!(free(), all_free, "{method:?}");
+
+                // What fits is a layer, whose file is gone when the layer is.
+                let small = tar(150_000);
+                let layer = write(&small, &[10_000], &options).unwrap();
+                assert!(read(&layer, Mode::Uncompressed) == small);
+                drop(layer);
+                assert_eq!(free(), all_free, "{method:?}");
+            }
+        }
+    }
+
+    // And a disk that may only be read.
+    let mut remount = std::process::Command::new("mount");
+    remount.args(["-o", "remount,ro"]).arg(&mount);
+    assert!(remount.status().unwrap().success());
+    let options = LayerOptions {
+        temp_dir: mount.clone().into(),
+        ..options(Method::None)
+    };
+    let e = write(&TAR, &[1 << 20], &options).map(drop).unwrap_err();
+    assert_eq!((e.status(), e.errno()), (Status::Io, 30), "{e}");
 }
 
 fn file_layer(path: &Path, options: &LayerOptions) -> Result<Layer> {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use support::image::*;
-use support::{has, skip};
+use support::{has, in_small_file_system};
 use tempfile::TempDir;
 
 /// The system calls that change a file system or depend on its state.
@@ -287,34 +287,6 @@ fn a_process_without_descriptors_fails_and_harms_nothing() {
         }
         assert!(failed > 2, "{kind}: {failed}");
     }
-}
-
-/// Runs a test of this file in a mount namespace of its own, with a small file system at
-/// the folder that OCIIMG_TEST_MOUNT names.
-fn in_small_file_system(test: &str, what: &str) {
-    let folder = TempDir::new().unwrap();
-    let script = r#"mount -t tmpfs -o size=256k none "$OCIIMG_TEST_MOUNT" && exec "$0" "$@""#;
-    let mounts = Command::new("unshare")
-        .args(["--mount", "sh", "-c", script, "true"])
-        .env("OCIIMG_TEST_MOUNT", folder.path())
-        .output();
-    match mounts {
-        Ok(run) if run.status.success() => {}
-        Ok(run) => return skip(what, &String::from_utf8_lossy(&run.stderr)),
-        Err(e) => return skip(what, &format!("unshare: {e}")),
-    }
-    let run = Command::new("unshare")
-        .args(["--mount", "sh", "-c", script])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored"])
-        .env("OCIIMG_TEST_MOUNT", folder.path())
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stdout)
-    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
  * loader of a program over the documents that were made and the layers that they name. */
 
 #include "source.h"
+#include "tar.h"
 
 /* A source with an image of two layers, and the image. */
 struct base {
@@ -172,6 +173,55 @@ static void from_nothing(ociimg_format format)
     base_free(base);
 }
 
+/* A layer of one file, by a layer writer. */
+static ociimg_layer *made_layer(ociimg_compression compression)
+{
+    enum { SIZE = 20000, TAR_SIZE = TAR_BLOCK + 40 * TAR_BLOCK + 2 * TAR_BLOCK };
+    static uint8_t tar[TAR_SIZE];
+    tar_header(tar, "file", SIZE);
+    noise(tar + TAR_BLOCK, SIZE / 2, (uint32_t)compression);
+    const ociimg_layer_options opts = {.struct_size = sizeof opts, .compression = compression};
+    ociimg_layer_writer *writer;
+    ociimg_layer *layer;
+    ociimg_error *err;
+    CHECK_OK(ociimg_layer_writer_new(&opts, NULL, &writer, &err));
+    CHECK_OK(ociimg_layer_writer_write(writer, tar, TAR_SIZE, &err));
+    CHECK_OK(ociimg_layer_writer_finish(writer, &layer, &err));
+    ociimg_layer_writer_free(writer);
+    return layer;
+}
+
+/* Layers of the program's own in an image from nothing, and on top of a base. */
+static void with_made_layers(void)
+{
+    struct base base = base_new("amd64");
+    ociimg_platform *p = platform("linux", "amd64", NULL);
+    ociimg_image *nothing;
+    ociimg_error *err;
+    CHECK_OK(ociimg_image_new(OCIIMG_FORMAT_OCI, p, &nothing, &err));
+    ociimg_image *images[] = {nothing, base.image};
+    for (size_t i = 0; i < 2; i++) {
+        size_t before = ociimg_image_layer_count(images[i]);
+        for (int compression = 1; compression <= 3; compression++) {
+            ociimg_layer *layer = made_layer(compression);
+            CHECK_OK(ociimg_image_append_layer(images[i], layer, NULL, &err));
+            ociimg_layer_free(layer);
+        }
+        struct source *s = source_new();
+        ociimg_image *again = read_back(images[i], s);
+        CHECK_EQUAL(ociimg_image_layer_count(again), before + 3);
+        ociimg_layer *last = ociimg_image_layer(again, before + 2);
+        CHECK_TEXT(ociimg_layer_oci_media_type(last),
+                   "application/vnd.oci.image.layer.v1.tar+zstd");
+        ociimg_layer_free(last);
+        ociimg_image_free(again);
+        source_free(s);
+    }
+    ociimg_image_free(nothing);
+    ociimg_platform_free(p);
+    base_free(base);
+}
+
 static void from_a_base(void)
 {
     struct base base = base_new("amd64"), other = base_new("riscv64");
@@ -325,6 +375,7 @@ int main(void)
     bound();
     from_nothing(OCIIMG_FORMAT_OCI);
     from_nothing(OCIIMG_FORMAT_DOCKER);
+    with_made_layers();
     from_a_base();
     the_last_layer_of_a_loader_goes();
     bad_arguments();

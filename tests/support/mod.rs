@@ -10,5 +10,7 @@ pub mod loader;
 pub mod readers;
 pub mod sink;
 mod skip;
+mod small_file_system;
 
 pub use skip::{has, has_with, skip};
+pub use small_file_system::in_small_file_system;
