@@ -30,16 +30,19 @@ impl Fault {
     }
 
     pub(super) fn named_twice(key: &str) -> Self {
-        Self::malformed("found the key twice in one object").under(key)
+        Self::malformed("found the key twice in one object, expected it once").under(key)
     }
 
     pub(super) fn named_twice_by_case(key: &str) -> Self {
-        Self::malformed("found the key twice in one object, where case does not count").under(key)
+        Self::malformed(
+            "found the key twice in one object, where case does not count, expected it once",
+        )
+        .under(key)
     }
 
     pub(super) fn by_case(key: &str, name: &str) -> Self {
         Self::malformed(format_args!(
-            "found a key that differs from \"{name}\" only by case"
+            "found a key that differs from \"{name}\" only by case, expected this one"
         ))
         .under(key)
     }

@@ -52,25 +52,37 @@ impl Hybrid {
         let mut images = SavedImages::new(&archive, options, ctx);
         let mut tags: Vec<Vec<Text>> = vec![Vec::new(); listed.len()];
         let mut following = Vec::new();
+        let mut known: Vec<&Text> = listed.iter().filter_map(Listed::name).collect();
+        let mut left_out = None;
         for item in &items {
-            let Some(config) = good(images.config(item))? else {
-                continue;
+            let wanted = item.wanted(name.as_ref());
+            let config = match images.config(item) {
+                Err(e) if breaks_image(&e) => {
+                    left_out = left_out.or((!wanted.is_empty()).then_some(e));
+                    continue;
+                }
+                config => config?,
             };
             if let Some(positions) = configs.get(&config.digest) {
+                known.extend(&item.tags);
                 for position in positions {
                     tags[*position].extend_from_slice(&item.tags);
                 }
                 continue;
             }
-            let wanted = item.wanted(name.as_ref());
             if wanted.is_empty() {
+                known.extend(&item.tags);
                 continue;
             }
-            if let Some(key) = good(images.add(item))? {
-                let descriptors = wanted
-                    .into_iter()
-                    .map(|tag| (descriptor(&key, tag), tag.cloned()));
-                following.extend(descriptors);
+            match images.add(item) {
+                Err(e) if breaks_image(&e) => left_out = left_out.or(Some(e)),
+                key => {
+                    let key = key?;
+                    let descriptors = wanted
+                        .into_iter()
+                        .map(|tag| (descriptor(&key, tag), tag.cloned()));
+                    following.extend(descriptors);
+                }
             }
         }
         let saved = images.into_saved();
@@ -91,10 +103,16 @@ impl Hybrid {
         if let Some(name) = name
             && root.is_empty()
         {
-            let mut known: Vec<_> = listed.iter().filter_map(Listed::name).collect();
-            known.extend(items.iter().flat_map(|item| &item.tags));
             let place = format!("{} and {MANIFEST}", archive.place(INDEX));
-            return Err(name.not_found(&known).context(place));
+            let e = name.not_found(&known).context(place);
+            return Err(match left_out {
+                Some(why) => Error::not_found(format_args!(
+                    "{}; one with this name is left out: {}",
+                    e.message(),
+                    why.message()
+                )),
+                None => e,
+            });
         }
         let root = (!is_index_json).then(|| index_of(root).into_bytes().into());
         Ok(Self {
@@ -552,6 +570,29 @@ mod tests {
         // A tag that is not the descriptor's own name counts too.
         let chosen = open_as(&entries, Some("a:1")).unwrap();
         assert_eq!(listed(root(&*chosen).unwrap().as_bytes()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_wanted_image_that_is_left_out_says_why() {
+        let [a, b] = ["a", "b"].map(config);
+        let manifest = manifest(&a);
+        let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, &named("a:1"))]);
+        let absent = blob_name(&sha256(&b));
+        let no_layer = item(&b, r#"["b:1"]"#).replace("\"Layers\":[\"", "\"Layers\":[\"no\",\"");
+        for (bad, blobs, why) in [
+            (item(&b, r#"["b:1"]"#), vec![&*a, &manifest], &*absent),
+            (no_layer, vec![&*a, &b, &manifest], "2 as there are layers"),
+        ] {
+            let items = [item(&a, "null"), bad];
+            let e = open_as(&entries(&index, &items, &blobs), Some("b:1"));
+            let e = e.map(drop).unwrap_err();
+            assert_eq!(e.status(), Status::NotFound, "{e}");
+            assert!(
+                e.message().contains("only \"a:1\"; one with this name"),
+                "{e}"
+            );
+            assert!(e.message().contains(why), "{e}");
+        }
     }
 
     #[test]
