@@ -1,7 +1,18 @@
 //! Inputs that once broke something, and the seeds of the fuzzers, through what the fuzzers do.
 
+#[path = "../fuzz/targets/auth.rs"]
+mod auth;
+#[allow(dead_code)]
+#[path = "../registry/src/error.rs"]
+mod error;
 #[path = "../fuzz/targets/headers.rs"]
 mod headers;
+#[allow(dead_code)]
+#[path = "../registry/src/http/mod.rs"]
+mod http;
+#[allow(dead_code)]
+#[path = "../registry/src/reference.rs"]
+mod reference;
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
 #[allow(dead_code)]
@@ -11,9 +22,10 @@ mod text;
 use std::fs;
 use std::path::Path;
 
-const TARGETS: [(&str, fn(&[u8])); 13] = [
+const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("abi", targets::abi),
     ("archive", targets::archive),
+    ("auth", auth::auth),
     ("config", targets::config),
     ("documents", targets::documents),
     ("edits", targets::edits),

@@ -3,6 +3,9 @@
 #[path = "../targets/headers.rs"]
 mod headers;
 #[allow(dead_code)]
+#[path = "../../registry/src/http/mod.rs"]
+mod http;
+#[allow(dead_code)]
 #[path = "../../registry/src/text.rs"]
 mod text;
 

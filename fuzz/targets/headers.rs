@@ -1,18 +1,16 @@
 //! Header fields of a registry's responses.
 //!
-//! The registry companion keeps these modules to itself; they need nothing else of it but its
-//! `text`, which is beside this file.
+//! The registry companion keeps these modules to itself. The modules that they import, `text` and
+//! `http`, are declared by the crate that includes this file.
 
 #![allow(dead_code)] // Not all is read of answers.
 
 #[path = "../../registry/src/auth/challenge.rs"]
 mod challenge;
-#[path = "../../registry/src/http/mod.rs"]
-mod http;
 
-use http::head::Head;
-use http::url::Url;
-use http::{link, range, retry_after};
+use crate::http::head::Head;
+use crate::http::url::Url;
+use crate::http::{link, range, retry_after};
 use std::time::SystemTime;
 
 /// The head of an answer, line by line, and what is read from its fields.

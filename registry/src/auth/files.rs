@@ -72,11 +72,16 @@ impl AuthFile {
             }
             Err(e) => return Err(Error::denied(format!("{name}: {e}"))),
         }
+        Self::parse(&content, &name).map(Some)
+    }
+
+    /// `name` is what errors call the file, already escaped.
+    pub fn parse(content: &[u8], name: &str) -> Result<Self> {
         if content.trim_ascii().is_empty() {
-            return Ok(Some(Self::default()));
+            return Ok(Self::default());
         }
         // serde_json's message may quote the file.
-        serde_json::from_slice(&content).map(Some).map_err(|e| {
+        serde_json::from_slice(content).map_err(|e| {
             let (line, column) = (e.line(), e.column());
             Error::denied(format!(
                 "{name}: no JSON of logins, line {line} column {column}"
