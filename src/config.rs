@@ -31,17 +31,19 @@ pub struct Config {
 }
 
 impl Config {
-    /// The diff ID of each layer of a manifest. The config has one for each, or for each
-    /// of a known layer type, or none at all; anything else is MALFORMED.
-    pub fn layer_diff_ids(&self, layers: &[Arc<Descriptor>]) -> Result<Vec<Option<Digest>>> {
+    /// Whether each layer of a manifest has a diff ID. The config has one for each layer, or
+    /// for each of a known layer type, or none at all; anything else is MALFORMED.
+    pub fn layers_with_diff_id(
+        &self,
+        layers: impl ExactSizeIterator<Item = Arc<Descriptor>> + Clone,
+    ) -> Result<Vec<bool>> {
         let count = self.diff_ids.len();
-        LayerCounts::of(layers).expect_fit(count)?;
-        let mut diff_ids = self.diff_ids.iter();
-        let diff_id = |d: &Arc<Descriptor>| match count == layers.len() || is_layer(d) {
-            true => diff_ids.next(),
-            false => None,
-        };
-        Ok(layers.iter().map(diff_id).collect())
+        LayerCounts::of(layers.clone()).expect_fit(count)?;
+        Ok(match count {
+            0 => vec![false; layers.len()],
+            _ if count == layers.len() => vec![true; count],
+            _ => layers.map(|d| is_layer(&d)).collect(),
+        })
     }
 }
 
@@ -53,10 +55,10 @@ pub struct LayerCounts {
 }
 
 impl LayerCounts {
-    pub fn of(layers: &[Arc<Descriptor>]) -> Self {
+    pub fn of(layers: impl ExactSizeIterator<Item = Arc<Descriptor>>) -> Self {
         Self {
             all: layers.len(),
-            of_layer_type: layers.iter().filter(|d| is_layer(d)).count(),
+            of_layer_type: layers.filter(is_layer).count(),
         }
     }
 
@@ -98,6 +100,14 @@ impl DigestList {
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Digest> {
         (0..self.len()).map(|i| self.get(i).expect("below the length"))
+    }
+}
+
+impl FromIterator<Digest> for DigestList {
+    fn from_iter<I: IntoIterator<Item = Digest>>(digests: I) -> Self {
+        let mut list = DigestListBuilder::default();
+        digests.into_iter().for_each(|digest| list.push(&digest));
+        list.finish()
     }
 }
 

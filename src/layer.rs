@@ -67,6 +67,12 @@ impl Layer {
         self.chain_id.as_ref()
     }
 
+    /// The same layer with this chain ID.
+    pub fn with_chain_id(mut self, chain_id: Option<Digest>) -> Self {
+        self.chain_id = chain_id;
+        self
+    }
+
     pub fn oci_media_type(&self) -> &Text {
         &self.oci_media_type
     }
@@ -97,12 +103,24 @@ pub fn stack(layers: &mut [Layer], below: Option<&Digest>) {
             layer.chain_id = None;
             continue;
         };
-        let chain_id = match &below {
-            None => diff_id.clone(),
-            Some(below) => Digest::of(Algorithm::Sha256, format!("{below} {diff_id}").as_bytes()),
-        };
+        let chain_id = chain_id(below.as_ref(), diff_id);
         layer.chain_id = Some(chain_id.clone());
         below = Some(chain_id);
+    }
+}
+
+/// The chain IDs of layers with these diff IDs, from the base up.
+pub fn chain_ids(diff_ids: impl Iterator<Item = Digest>) -> impl Iterator<Item = Digest> {
+    diff_ids.scan(None, |below, diff_id| {
+        *below = Some(chain_id(below.as_ref(), &diff_id));
+        below.clone()
+    })
+}
+
+fn chain_id(below: Option<&Digest>, diff_id: &Digest) -> Digest {
+    match below {
+        None => diff_id.clone(),
+        Some(below) => Digest::of(Algorithm::Sha256, format!("{below} {diff_id}").as_bytes()),
     }
 }
 
@@ -183,6 +201,8 @@ mod tests {
         let mut layers = [made(None), made(Some(&a)), made(None), made(Some(&b))];
         stack(&mut layers, None);
         let both = of(format!("{a} {b}").as_bytes());
+        let both_again = chain_ids([a.clone(), b.clone()].into_iter()).last();
+        assert_eq!(both_again.as_ref(), Some(&both));
         let ids: Vec<_> = layers.iter().map(Layer::chain_id).collect();
         assert_eq!(ids, [None, Some(&a), None, Some(&both)]);
         // On other layers.

@@ -738,8 +738,8 @@ fn content_of_an_index_is_opened_by_the_rules_of_layers() {
     let index = load(&memory).unwrap();
     let (manifest, _) = index.manifest(0, &ctx()).unwrap();
     let open = |at: usize, mode| {
-        let d = &manifest.content.layers[at];
-        index.open_blob(d, mode, reader::ReadOptions::default(), Arc::default())
+        let d = manifest.content.layers.get(at).unwrap();
+        index.open_blob(&d, mode, reader::ReadOptions::default(), Arc::default())
     };
     assert_eq!(
         read_all(&mut open(0, Mode::Stored).unwrap()).unwrap(),

@@ -93,9 +93,9 @@ struct Seen {
 
 fn see(image: &Image) -> Seen {
     for layer in image.layers() {
-        let stored = read(layer, Mode::Stored);
+        let stored = read(&layer, Mode::Stored);
         assert_eq!(stored.len() as u64, layer.descriptor().size);
-        let tar = read(layer, Mode::Uncompressed);
+        let tar = read(&layer, Mode::Uncompressed);
         assert_eq!(Some(&Digest::of(Algorithm::Sha256, &tar)), layer.diff_id());
     }
     let config = &image.config().content;

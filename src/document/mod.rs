@@ -6,11 +6,13 @@
 
 mod config;
 mod descriptor;
+mod descriptor_list;
 pub mod layout;
 mod read;
 mod types;
 pub mod write;
 
 pub use descriptor::DescriptorReader;
+pub use descriptor_list::DescriptorList;
 pub use types::ManifestDocument as Manifest;
 pub use types::{BadChild, Document, IndexDocument, ManifestDocument, Root};

@@ -1,6 +1,7 @@
 //! Reads indexes and manifests; the fields decide which it is.
 
 use super::descriptor::{DescriptorReader, UNREAD, no_media_type, platform_as_in_go};
+use super::descriptor_list::DescriptorListBuilder;
 use super::types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
 use crate::descriptor::{Annotations, Descriptor};
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ struct Fields {
     media_type: Option<Text>,
     artifact_type: Option<Text>,
     config: Option<Arc<Descriptor>>,
-    layers: Vec<Arc<Descriptor>>,
+    layers: DescriptorListBuilder,
     children: Vec<Result<Arc<Descriptor>, BadChild>>,
     subject: Option<Arc<Descriptor>>,
     annotations: Annotations,
@@ -105,12 +106,7 @@ impl Fields {
                 }
                 "layers" => {
                     fields.has_layers = true;
-                    p.optional(|p| {
-                        p.list(|p| {
-                            fields.layers.push(Arc::new(descriptors.read_checked(p)?));
-                            Ok(())
-                        })
-                    })?;
+                    p.optional(|p| p.list(|p| fields.layers.read(p, &mut descriptors)))?;
                 }
                 "subject" => {
                     let subject = p.optional(|p| descriptors.read_checked(p))?;
@@ -221,7 +217,7 @@ impl Fields {
             media_type: self.media_type,
             artifact_type: self.artifact_type,
             config,
-            layers: self.layers,
+            layers: self.layers.finish(),
             subject: self.subject,
             annotations: self.annotations,
         }))

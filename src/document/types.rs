@@ -1,5 +1,6 @@
 //! Indexes and manifests that were read.
 
+use super::descriptor_list::DescriptorList;
 use crate::descriptor::{Annotations, Descriptor};
 use crate::error::Error;
 use crate::media_type::{self, Kind};
@@ -46,7 +47,7 @@ pub struct ManifestDocument {
     pub media_type: Option<Text>,
     pub artifact_type: Option<Text>,
     pub config: Arc<Descriptor>,
-    pub layers: Vec<Arc<Descriptor>>,
+    pub layers: DescriptorList,
     pub subject: Option<Arc<Descriptor>>,
     pub annotations: Annotations,
 }

@@ -29,10 +29,10 @@ impl From<&Image> for ociimg_config {
     fn from(image: &Image) -> Self {
         let document = image.config().clone();
         let has_diff_ids = !document.content.diff_ids.is_empty();
-        let layers = (0u32..).zip(image.layers());
-        let layers = layers.filter(|(_, layer)| !has_diff_ids || layer.diff_id().is_some());
+        let layers = (0u32..).take(image.layer_count());
+        let layers = layers.filter(|i| !has_diff_ids || image.diff_id(*i as usize).is_some());
         Self {
-            layers: layers.map(|(i, _)| i).collect(),
+            layers: layers.collect(),
             document,
         }
     }

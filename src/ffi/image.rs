@@ -127,10 +127,7 @@ pub extern "C" fn ociimg_image_layer_count(image: Option<&ociimg_image>) -> size
 /// ociimg_layer_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_image_layer(image: Option<&ociimg_image>, i: size_t) -> *mut ociimg_layer {
-    read_new(image, |image| {
-        let layer = image.layers().get(i)?;
-        Some(ociimg_layer(layer.clone()))
-    })
+    read_new(image, |image| Some(ociimg_layer(image.layer(i)?)))
 }
 
 /// The number of annotations of the manifest; 0 for NULL.

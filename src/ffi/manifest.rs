@@ -110,7 +110,7 @@ pub extern "C" fn ociimg_manifest_layer(
     i: size_t,
 ) -> *mut ociimg_descriptor {
     get_new(manifest, |m| {
-        m.content().layers.get(i).cloned().map(ociimg_descriptor)
+        m.content().layers.get(i).map(ociimg_descriptor)
     })
 }
 

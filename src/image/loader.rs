@@ -32,11 +32,11 @@ pub struct ImageLoader {
 }
 
 impl ImageLoader {
-    pub fn new(manifest: Document, config: Document, layers: &[Layer]) -> Self {
+    pub fn new(manifest: Document, config: Document, layers: Vec<Layer>) -> Self {
         let mut by_digest = HashMap::with_capacity(layers.len());
         for layer in layers {
             let digest = layer.descriptor().digest.clone();
-            by_digest.entry(digest).or_insert_with(|| layer.clone());
+            by_digest.entry(digest).or_insert(layer);
         }
         Self {
             manifest,

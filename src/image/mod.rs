@@ -2,6 +2,7 @@
 
 mod format;
 mod layers;
+mod loaded;
 mod loader;
 pub mod members;
 mod tally;
@@ -14,6 +15,7 @@ pub use trees::Trees;
 
 use crate::config::Config;
 use crate::descriptor::Annotations;
+use crate::digest::Digest;
 use crate::document::Manifest;
 use crate::error::Result;
 use crate::layer::Layer;
@@ -21,6 +23,7 @@ use crate::load::Verified;
 use crate::loader::Loader;
 use crate::platform::Platform;
 use crate::text::Text;
+use loaded::Loaded;
 use loader::ImageLoader;
 use std::sync::{Arc, OnceLock};
 use trees::Documents;
@@ -35,7 +38,25 @@ pub struct Image {
     trees: Option<Box<Trees>>,
     format: Format,
     platform: Option<Arc<Platform>>,
-    layers: Layers,
+    layers: ImageLayers,
+}
+
+#[derive(Clone)]
+enum ImageLayers {
+    Loaded(Loaded),
+    Edited(Layers),
+}
+
+impl ImageLayers {
+    fn edited(&mut self) -> &mut Layers {
+        if let Self::Loaded(layers) = self {
+            *self = Self::Edited(Layers::new(layers.list()));
+        }
+        match self {
+            Self::Edited(layers) => layers,
+            Self::Loaded(_) => unreachable!("made above"),
+        }
+    }
 }
 
 /// The parts of an image that an edit may change.
@@ -79,22 +100,26 @@ impl Image {
         platform: Option<Arc<Platform>>,
         loader: &Arc<dyn Loader>,
     ) -> Result<Self> {
-        let descriptors = &manifest.content.layers;
-        let diff_ids = config.content.layer_diff_ids(descriptors)?;
-        let layers = descriptors
-            .iter()
-            .zip(diff_ids)
-            .map(|(d, diff_id)| Layer::new(d.clone(), diff_id, loader.clone()))
-            .collect();
-        Ok(Self::with_layers(manifest, config, platform, layers))
+        let layers = Loaded::new(&manifest.content, &config.content, loader)?;
+        let layers = ImageLayers::Loaded(layers);
+        Ok(Self::of_parts(manifest, config, platform, layers))
     }
 
-    /// An image of documents that agree on these layers.
-    pub fn with_layers(
+    /// An image without layers.
+    pub fn without_layers(
         manifest: Verified<Manifest>,
         config: Verified<Config>,
         platform: Option<Arc<Platform>>,
-        layers: Vec<Layer>,
+    ) -> Self {
+        let layers = ImageLayers::Edited(Layers::new(Vec::new()));
+        Self::of_parts(manifest, config, platform, layers)
+    }
+
+    fn of_parts(
+        manifest: Verified<Manifest>,
+        config: Verified<Config>,
+        platform: Option<Arc<Platform>>,
+        layers: ImageLayers,
     ) -> Self {
         Self {
             format: Format::of_manifest(&manifest.content.own_media_type()),
@@ -104,7 +129,7 @@ impl Image {
             }),
             trees: None,
             platform,
-            layers: Layers::new(layers),
+            layers,
         }
     }
 
@@ -142,12 +167,34 @@ impl Image {
         self.platform.as_ref()
     }
 
-    pub fn layers(&self) -> &[Layer] {
-        self.layers.with_chain_ids()
+    /// All layers, the base first.
+    pub fn layers(&self) -> Vec<Layer> {
+        match &self.layers {
+            ImageLayers::Loaded(layers) => layers.list(),
+            ImageLayers::Edited(layers) => layers.with_chain_ids().to_vec(),
+        }
+    }
+
+    pub fn layer(&self, i: usize) -> Option<Layer> {
+        match &self.layers {
+            ImageLayers::Loaded(layers) => layers.get(i),
+            ImageLayers::Edited(layers) => layers.with_chain_ids().get(i).cloned(),
+        }
+    }
+
+    /// The diff ID of a layer; cheaper than the layer.
+    pub fn diff_id(&self, i: usize) -> Option<Digest> {
+        match &self.layers {
+            ImageLayers::Loaded(layers) => layers.diff_id(i),
+            ImageLayers::Edited(layers) => layers.list().get(i)?.diff_id().cloned(),
+        }
     }
 
     pub fn layer_count(&self) -> usize {
-        self.layers.len()
+        match &self.layers {
+            ImageLayers::Loaded(layers) => layers.len(),
+            ImageLayers::Edited(layers) => layers.len(),
+        }
     }
 
     /// A loader of the image as it is now. Its root is the manifest.
@@ -160,7 +207,7 @@ impl Image {
         Arc::new(ImageLoader::new(
             document(&manifest.digest, &manifest.bytes),
             document(&config.digest, &config.bytes),
-            self.layers.list(),
+            self.layers(),
         ))
     }
 
@@ -176,7 +223,7 @@ impl Image {
             trees,
             format: &mut self.format,
             platform: &mut self.platform,
-            layers: &mut self.layers,
+            layers: self.layers.edited(),
         })?;
         if changed != Changed::Nothing {
             trees.config_changed |= changed == Changed::Config;

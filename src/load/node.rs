@@ -24,7 +24,7 @@ pub struct ManifestFacts {
 
 impl From<ManifestDocument> for Node {
     fn from(manifest: ManifestDocument) -> Self {
-        let layers = LayerCounts::of(&manifest.layers);
+        let layers = LayerCounts::of(manifest.layers.iter());
         let ManifestDocument {
             media_type, config, ..
         } = manifest;

@@ -41,6 +41,6 @@ impl Image {
             bytes: config.into(),
         };
         let platform = Some(Arc::new(platform.clone()));
-        Ok(Self::with_layers(manifest, config, platform, Vec::new()))
+        Ok(Self::without_layers(manifest, config, platform))
     }
 }

@@ -4,7 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The shared library that cargo built together with this test.
+/// Names another shared library to test, one that was built with optimisation.
+const OTHER: &str = "OCIIMG_TESTS_LIBRARY";
+
+/// The shared library that cargo built together with this test, or the one that
+/// `OCIIMG_TESTS_LIBRARY` names.
 ///
 /// It is in the folder of the test's own executable. A library of an earlier build may be
 /// there, so one that is older than the sources is refused.
@@ -15,7 +19,10 @@ pub fn shared() -> PathBuf {
         std::env::consts::DLL_PREFIX,
         std::env::consts::DLL_SUFFIX
     );
-    let library = test.with_file_name(name);
+    let library = match std::env::var_os(OTHER) {
+        Some(other) => Path::new(env!("CARGO_MANIFEST_DIR")).join(other),
+        None => test.with_file_name(name),
+    };
     let built = modified(&library).unwrap_or_else(|e| {
         panic!(
             "{}: {e}; expected the shared library there, which `cargo test` builds as long as \

@@ -139,7 +139,7 @@ impl Learning {
             Ok(Document::Manifest(manifest)) => {
                 let layers = manifest.layers.iter();
                 layers
-                    .chain([&manifest.config])
+                    .chain([manifest.config.clone()])
                     .map(|d| d.digest.clone())
                     .collect()
             }

@@ -96,7 +96,7 @@ impl Met {
         let mut added = Vec::new();
         let config = (manifest.config, None);
         let diff_ids = diff_ids.into_iter().chain(std::iter::repeat(None));
-        let layers = manifest.layers.into_iter().zip(diff_ids);
+        let layers = manifest.layers.iter().zip(diff_ids);
         for (d, diff_id) in std::iter::once(config).chain(layers) {
             if let Err(e) = self.blob(&d, diff_id, &mut steps, &mut added) {
                 for digest in added {

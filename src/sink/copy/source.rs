@@ -207,8 +207,8 @@ impl Source {
 }
 
 fn diff_ids(image: &Image) -> Vec<Option<Digest>> {
-    let layers = image.layers().iter();
-    layers.map(|layer| layer.diff_id().cloned()).collect()
+    let layers = 0..image.layer_count();
+    layers.map(|i| image.diff_id(i)).collect()
 }
 
 fn root_of(index: &Index, is_list: bool) -> Result<(Document, RootKind)> {
