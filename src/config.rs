@@ -35,14 +35,17 @@ impl Config {
     /// for each of a known layer type, or none at all; anything else is MALFORMED.
     pub fn layers_with_diff_id(
         &self,
-        layers: impl ExactSizeIterator<Item = Arc<Descriptor>> + Clone,
+        counts: LayerCounts,
+        layers: impl Iterator<Item = Arc<Descriptor>>,
     ) -> Result<Vec<bool>> {
         let count = self.diff_ids.len();
-        LayerCounts::of(layers.clone()).expect_fit(count)?;
+        counts.expect_fit(count)?;
         Ok(match count {
-            0 => vec![false; layers.len()],
-            _ if count == layers.len() => vec![true; count],
-            _ => layers.map(|d| is_layer(&d)).collect(),
+            0 => vec![false; counts.all],
+            _ if count == counts.all => vec![true; count],
+            _ => layers
+                .map(|d| media_type::is_layer(&d.media_type))
+                .collect(),
         })
     }
 }
@@ -50,18 +53,11 @@ impl Config {
 /// How many layers a manifest has, by which a config's diff IDs are assigned to them.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerCounts {
-    all: usize,
-    of_layer_type: usize,
+    pub all: usize,
+    pub of_layer_type: usize,
 }
 
 impl LayerCounts {
-    pub fn of(layers: impl ExactSizeIterator<Item = Arc<Descriptor>>) -> Self {
-        Self {
-            all: layers.len(),
-            of_layer_type: layers.filter(is_layer).count(),
-        }
-    }
-
     /// MALFORMED unless a config with this many diff IDs has none at all, or one for each
     /// layer or each of a known layer type.
     pub fn expect_fit(self, diff_ids: usize) -> Result<()> {
@@ -75,10 +71,6 @@ impl LayerCounts {
         ));
         Err(error.context("layers"))
     }
-}
-
-fn is_layer(d: &Arc<Descriptor>) -> bool {
-    media_type::is_layer(&d.media_type)
 }
 
 /// Digests, each of which was parsed once, in few allocations.

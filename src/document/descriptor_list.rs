@@ -3,6 +3,7 @@
 use super::descriptor::DescriptorReader;
 use crate::descriptor::Descriptor;
 use crate::json::{Fault, Parser};
+use crate::media_type;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ struct Written {
     json: Box<str>,
     /// The end of each.
     ends: Box<[u32]>,
+    /// How many have the media type of a layer.
+    of_layer_type: usize,
 }
 
 impl DescriptorList {
@@ -28,6 +31,11 @@ impl DescriptorList {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// How many have the media type of a layer, without reading them again.
+    pub fn count_of_layer_type(&self) -> usize {
+        self.0.as_ref().map_or(0, |written| written.of_layer_type)
     }
 
     pub fn get(&self, i: usize) -> Option<Arc<Descriptor>> {
@@ -44,7 +52,7 @@ impl DescriptorList {
         }
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Arc<Descriptor>> + Clone {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Arc<Descriptor>> {
         (0..self.len()).map(|i| self.get(i).expect("below the length"))
     }
 }
@@ -60,15 +68,17 @@ impl fmt::Debug for DescriptorList {
 pub struct DescriptorListBuilder {
     json: String,
     ends: Vec<u32>,
+    of_layer_type: usize,
 }
 
 impl DescriptorListBuilder {
     /// Reads the next descriptor, which has to be right, and appends it.
     pub fn read(&mut self, p: &mut Parser<'_>, reader: &mut DescriptorReader) -> Result<(), Fault> {
-        let (_, raw) = p.with_raw(|p| reader.read_checked(p))?;
+        let (d, raw) = p.with_raw(|p| reader.read_checked(p))?;
         self.json.push_str(raw);
         let end = u32::try_from(self.json.len()).expect("documents are below 4 GiB");
         self.ends.push(end);
+        self.of_layer_type += usize::from(media_type::is_layer(&d.media_type));
         Ok(())
     }
 
@@ -77,6 +87,7 @@ impl DescriptorListBuilder {
             Arc::new(Written {
                 json: self.json.into(),
                 ends: self.ends.into(),
+                of_layer_type: self.of_layer_type,
             })
         }))
     }
@@ -98,10 +109,11 @@ mod tests {
         let all = [
             r#"{"mediaType":"a","digest":"a:b","size":0}"#,
             r#"{ "size" : 5, "mediaType":"\u0061", "digest":"a:c", "urls":["x","y"] }"#,
-            r#"{"mediaType":"a","digest":"a:d","size":0,"annotations":{"k":"v"},"x":[{}]}"#,
+            r#"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"a:d","size":0,"annotations":{"k":"v"},"x":[{}]}"#,
         ];
         let list = read(&format!("[{}]", all.join(" , "))).unwrap();
         assert_eq!((list.len(), list.is_empty()), (3, false));
+        assert_eq!(list.count_of_layer_type(), 1);
         let mut reader = DescriptorReader::default();
         for (i, d) in list.iter().enumerate() {
             assert_eq!(*d, reader.read(&mut Parser::new(all[i])).unwrap());

@@ -1,6 +1,6 @@
 //! The layers of an image as its documents have them.
 
-use crate::config::{Config, DigestList};
+use crate::config::{Config, DigestList, LayerCounts};
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::document::{DescriptorList, Manifest};
@@ -28,7 +28,11 @@ impl Loaded {
     /// MALFORMED where the config's diff IDs do not fit the layers.
     pub fn new(manifest: &Manifest, config: &Config, loader: &Arc<dyn Loader>) -> Result<Self> {
         let mut next = 0;
-        let has_diff_id = config.layers_with_diff_id(manifest.layers.iter())?;
+        let counts = LayerCounts {
+            all: manifest.layers.len(),
+            of_layer_type: manifest.layers.count_of_layer_type(),
+        };
+        let has_diff_id = config.layers_with_diff_id(counts, manifest.layers.iter())?;
         let places = has_diff_id.into_iter().map(|has| match has {
             false => NONE,
             true => {

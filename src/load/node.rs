@@ -24,7 +24,10 @@ pub struct ManifestFacts {
 
 impl From<ManifestDocument> for Node {
     fn from(manifest: ManifestDocument) -> Self {
-        let layers = LayerCounts::of(manifest.layers.iter());
+        let layers = LayerCounts {
+            all: manifest.layers.len(),
+            of_layer_type: manifest.layers.count_of_layer_type(),
+        };
         let ManifestDocument {
             media_type, config, ..
         } = manifest;

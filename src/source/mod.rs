@@ -84,10 +84,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     }
     let file = spool::unpacked(file, options.max_unpacked_size, ctx)?;
     if !tar::is_archive(&file.head()?) {
-        return Err(unsupported(
-            "found no tar archive in it, expected an OCI archive or one of docker save, \
-             as it is or compressed once",
-        ));
+        return Err(spool::no_archive(place(path)));
     }
     let archive = Archive::read(file, ctx)?;
 

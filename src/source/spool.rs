@@ -5,7 +5,9 @@ use super::system_error::{escaped, os_message};
 use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::tar;
 use std::env;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -24,6 +26,7 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
     };
     let mut spool = Spool::new(max_size)?;
     let mut room = vec![0; 128 << 10];
+    let mut head = Vec::with_capacity(tar::BLOCK);
     // Some writers pad the file with zeros, as tar pads an archive.
     let mut is_padding = false;
     file.for_each_piece(ctx, |mut piece| {
@@ -41,6 +44,13 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
                 };
             }
             let step = decoder.decode(piece, &mut room).map_err(context)?;
+            if head.len() < tar::BLOCK {
+                head.extend(room[..step.written].iter().take(tar::BLOCK - head.len()));
+                // A file of any size may come out of one that is no archive.
+                if head.len() == tar::BLOCK && !tar::is_archive(&head) {
+                    return Err(no_archive(file.place()));
+                }
+            }
             spool.write(&room[..step.written]).map_err(context)?;
             piece = &piece[step.read..];
             if piece.is_empty() && step.written < room.len() {
@@ -50,6 +60,15 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
     })?;
     decoder.finish().map_err(context)?;
     Extent::of_file(spool.file, file.place())
+}
+
+/// The error for a file that is no archive, or holds none.
+pub fn no_archive(place: impl Display) -> Error {
+    Error::unsupported(
+        "found no tar archive in it, expected an OCI archive or one of docker save, as it is or \
+         compressed once",
+    )
+    .context(place)
 }
 
 /// A temporary file for an unpacked archive.

@@ -58,12 +58,26 @@ impl Extensions {
             });
         }
         let data = blocks.get(start, size)?;
-        let text = || data.split(|b| *b == 0).next().unwrap_or_default().into();
+        // An empty one counts for nothing, as in Go.
+        let text = || {
+            let text = data.split(|b| *b == 0).next().unwrap_or_default();
+            (!text.is_empty()).then(|| text.into())
+        };
         match header.entry_type() {
-            EntryType::GNULongName => self.long_name = Some(text()),
-            EntryType::GNULongLink => self.long_target = Some(text()),
+            EntryType::GNULongName => self.long_name = text(),
+            EntryType::GNULongLink => self.long_target = text(),
             EntryType::XGlobalHeader => {
                 self.global.take_records(data, start)?;
+                // Go ignores them, POSIX applies them: two readers would see two archives.
+                let global = &self.global;
+                let found = [
+                    (global.name.is_some(), "path"),
+                    (global.target.is_some(), "linkpath"),
+                    (global.size.is_some(), "size"),
+                ];
+                if let Some((_, key)) = found.into_iter().find(|(is_there, _)| *is_there) {
+                    return Err(Flaw::Global { at, key });
+                }
                 // One map cannot apply to every further entry: those entries fail when they
                 // are opened.
                 let sparse_records = &mut self.global.sparse_records;
@@ -78,13 +92,21 @@ impl Extensions {
         Ok(end)
     }
 
-    /// Fields for the following entry alone.
-    pub(super) fn of_entry(&mut self) -> ExtensionFields {
+    /// Fields for the following entry alone, whose header is at `at`.
+    pub(super) fn of_entry(&mut self, at: u64) -> Result<ExtensionFields, Flaw> {
         let mut entry = self.own.take().unwrap_or_else(|| self.global.clone());
-        let (name, target) = (self.long_name.take(), self.long_target.take());
-        entry.name = entry.name.or(name);
-        entry.target = entry.target.or(target);
-        entry
+        let long = [
+            (&mut entry.name, self.long_name.take()),
+            (&mut entry.target, self.long_target.take()),
+        ];
+        for (field, long) in long {
+            // Go takes GNU's, others the PAX record.
+            if field.is_some() && long.is_some() && *field != long {
+                return Err(Flaw::TwoNames { at });
+            }
+            *field = field.take().or(long);
+        }
+        Ok(entry)
     }
 }
 

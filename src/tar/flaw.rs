@@ -27,6 +27,16 @@ pub enum Flaw {
     #[error("archive at offset {at}: found a NUL in the PAX record {key}, expected none")]
     PaxNul { at: u64, key: &'static str },
     #[error(
+        "archive at offset {at}: found a global PAX record {key}, expected none: \
+         readers differ on whether it counts"
+    )]
+    Global { at: u64, key: &'static str },
+    #[error(
+        "archive at offset {at}: found a PAX record and a GNU header that name the entry or its \
+         target differently, expected one of them: readers differ on which counts"
+    )]
+    TwoNames { at: u64 },
+    #[error(
         "archive at offset {at}: found a second entry for {name}, expected one: \
          readers differ on which counts"
     )]

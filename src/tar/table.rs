@@ -105,7 +105,7 @@ impl Table {
                 | EntryType::GNULongName
                 | EntryType::GNULongLink => extensions.take(header, at, &mut blocks)?,
                 _ => {
-                    let fields = extensions.of_entry();
+                    let fields = extensions.of_entry(at)?;
                     table.take(header, at, fields, &mut blocks, once)?
                 }
             };
@@ -422,45 +422,31 @@ mod tests {
                 "a",
             ),
             (
-                "PAX path before GNU long name",
+                "PAX path beside the same GNU long name",
                 vec![
-                    extension(b'L', b"b"),
+                    extension(b'L', b"a\0"),
                     pax(&[("path", "a")]),
                     file("x", "data"),
                 ],
                 "a",
             ),
             (
-                "global PAX path",
-                vec![
-                    extension(b'g', &records(&[("path", "a")])),
-                    file("x", "data"),
-                ],
+                "an empty GNU long name",
+                vec![extension(b'L', b"\0"), file("a", "data")],
                 "a",
             ),
             (
-                "global PAX size",
+                "a global comment",
                 vec![
-                    extension(b'g', &records(&[("size", "4"), ("comment", "c")])),
-                    entry(header(b'0', "b", "", 0), b"bbbb"),
-                    entry(header(b'0', "a", "", 0), b"data"),
-                ],
-                "a",
-            ),
-            (
-                "own PAX record before a global one",
-                vec![
-                    extension(b'g', &records(&[("path", "b")])),
-                    pax(&[("path", "a")]),
-                    file("x", "data"),
+                    extension(b'g', &records(&[("path", ""), ("comment", "c")])),
+                    file("a", "data"),
                 ],
                 "a",
             ),
             (
                 "an empty PAX record takes back",
                 vec![
-                    extension(b'g', &records(&[("path", "b"), ("size", "9999")])),
-                    pax(&[("path", ""), ("size", "")]),
+                    pax(&[("path", "b"), ("path", ""), ("size", "9"), ("size", "")]),
                     file("a", "data"),
                 ],
                 "a",
@@ -819,6 +805,31 @@ mod tests {
                 "a GNU long name of 5 MB",
                 extension(b'L', &vec![b'a'; 5 << 20]),
                 LimitExceeded,
+            ),
+            (
+                "a PAX path beside another GNU long name",
+                [extension(b'L', b"b"), pax(&[("path", "a")]), file("x", "")].concat(),
+                Malformed,
+            ),
+            (
+                "a PAX target beside another GNU long target",
+                [
+                    pax(&[("linkpath", "a")]),
+                    extension(b'K', b"b"),
+                    file("x", ""),
+                ]
+                .concat(),
+                Malformed,
+            ),
+            (
+                "a global PAX path",
+                extension(b'g', &super::super::testing::records(&[("path", "a")])),
+                Malformed,
+            ),
+            (
+                "a global PAX size",
+                extension(b'g', &super::super::testing::records(&[("size", "4")])),
+                Malformed,
             ),
             ("a NUL in a PAX path", pax(&[("path", "a\0b")]), Malformed),
             (
