@@ -821,3 +821,34 @@ fn any_blob_of_the_source_can_be_read_by_its_descriptor() {
         assert_eq!(asked, format!("{what} {}", descriptor.digest));
     }
 }
+
+#[test]
+fn one_blob_that_may_not_be_read_breaks_its_entry_alone() {
+    const EACCES: i32 = 13;
+    const EIO: i32 = 5;
+    for (errno, breaks_one) in [(EACCES, true), (EIO, false)] {
+        let mut memory = MemoryLoader::default();
+        // Without a platform the manifest and the config are read at load.
+        let manifest = memory.manifest(json!({"os": "linux", "architecture": "arm64"}));
+        let denied = memory.put_json(MANIFEST, &manifest);
+        let other = memory.image(json!({"os": "linux", "architecture": "amd64"}));
+        for unreadable in [&denied, &manifest["config"]] {
+            memory.unreadable = Some((unreadable["digest"].as_str().unwrap().into(), errno));
+            let shared = std::mem::take(&mut memory).with_index(&[denied.clone(), other.clone()]);
+            match load(&shared) {
+                Ok(index) => {
+                    assert!(breaks_one);
+                    let kinds: Vec<_> = index.entries().iter().map(|e| e.kind).collect();
+                    assert_eq!(kinds, [EntryKind::Broken, EntryKind::Image]);
+                    let e = index.entries()[0].error.as_ref().unwrap();
+                    assert_eq!((e.status(), e.errno()), (Status::Io, errno), "{e}");
+                }
+                Err(e) => {
+                    assert!(!breaks_one, "{e}");
+                    assert_eq!((e.status(), e.errno()), (Status::Io, errno), "{e}");
+                }
+            }
+            memory = std::sync::Arc::into_inner(shared).expect("the index is freed");
+        }
+    }
+}

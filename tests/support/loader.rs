@@ -24,6 +24,8 @@ pub struct MemoryLoader {
     root: Vec<u8>,
     pub root_digest: Option<String>,
     pub root_is_index: bool,
+    /// A digest whose content cannot be opened, and the errno of that.
+    pub unreadable: Option<(String, i32)>,
     blobs: HashMap<String, Vec<u8>>,
     /// The requests to the loader, in order: "root", "manifest DIGEST", "blob DIGEST".
     asked: Mutex<Vec<String>>,
@@ -82,6 +84,11 @@ impl MemoryLoader {
 
     fn open(&self, what: &str, digest: &Digest) -> Result<Box<dyn Stream>> {
         self.asked.lock().unwrap().push(format!("{what} {digest}"));
+        if let Some((unreadable, errno)) = &self.unreadable
+            && **digest.text() == **unreadable
+        {
+            return Err(Error::io("cannot be opened").with_errno(*errno));
+        }
         let blob = self.blobs.get(&**digest.text()).cloned();
         match blob {
             Some(blob) => Ok(Box::new(Cursor::new(blob))),
