@@ -1,6 +1,12 @@
 //! Hostile shapes, each in a process of its own that counts its memory, its time and its
 //! descriptors: beside a fixed 8 MiB at most four bytes stay, and eight are taken for a moment, for
 //! each byte that is read; the time grows with these bytes alone.
+//!
+//! Some shapes are smaller by default, as the library is not optimised. CI runs the full sizes:
+//!
+//!     cargo rustc --release --lib --crate-type cdylib
+//!     OCIIMG_TESTS_LIBRARY=target/release/libociimg.so OCIIMG_TESTS_FULL_SIZE=1 \
+//!         cargo test --test limits
 
 // As tests/memory.rs.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -24,6 +30,27 @@ const DOCUMENT: usize = 4 * MIB;
 /// Bytes of all documents that one load reads.
 const TOTAL: usize = 32 * MIB;
 
+/// Whether the library was built with optimisation.
+fn optimised() -> bool {
+    std::env::var_os("OCIIMG_TESTS_LIBRARY").is_some() || !cfg!(debug_assertions)
+}
+
+/// The size of a shape: the second with OCIIMG_TESTS_FULL_SIZE=1.
+fn sized(small: usize, full: usize) -> usize {
+    match std::env::var_os("OCIIMG_TESTS_FULL_SIZE").is_some_and(|set| set == "1") {
+        true => full,
+        false => small,
+    }
+}
+
+/// Milliseconds that a process may compute, whatever it is given.
+const FIXED_TIME: usize = 500;
+
+/// Nanoseconds that it may compute for each byte: several times what was measured.
+fn time_per_byte() -> usize {
+    if optimised() { 60 } else { 2000 }
+}
+
 /// An image on disk, and what comes of it.
 struct Shape {
     folder: TempDir,
@@ -33,8 +60,8 @@ struct Shape {
     read: usize,
     /// Bytes beside these that may stay, for the table of an archive.
     table: usize,
-    /// Milliseconds that it may compute, where the sources were compiled without optimisation.
-    time: usize,
+    /// Bytes that it looks at: those of documents, layers and their content, and archives.
+    work: usize,
     /// Whether openat2 is missing.
     old_kernel: bool,
 }
@@ -54,19 +81,39 @@ impl Shape {
             folder,
             read: 0,
             table: 0,
-            time: 500,
+            work: 0,
             old_kernel: false,
         }
     }
 
-    /// A file of this name, which `write` fills, in place of a layout.
-    fn file(write: impl FnOnce(&mut dyn Write)) -> Self {
+    /// An archive, compressed with zstd, in place of a layout.
+    fn archive(write: impl FnOnce(&mut dyn Write)) -> Self {
         let mut shape = Self::layout();
         shape.path = shape.folder.path().join("archive");
-        let mut out = BufWriter::new(File::create(&shape.path).unwrap());
+        let out = BufWriter::new(File::create(&shape.path).unwrap());
+        let mut out = Counted(::zstd::Encoder::new(out, 1).unwrap(), 0);
         write(&mut out);
-        out.flush().unwrap();
+        shape.work = out.1;
+        out.0.finish().unwrap().flush().unwrap();
         shape
+    }
+
+    /// An archive of what is in the layout.
+    fn archived(self) -> Self {
+        let mut archive = Self::archive(|out| {
+            for name in ["oci-layout", "index.json"] {
+                let content = fs::read(self.folder.path().join(name)).unwrap();
+                entry(out, name, &content);
+            }
+            for blob in fs::read_dir(self.folder.path().join("blobs/sha256")).unwrap() {
+                let blob = blob.unwrap();
+                let name = format!("blobs/sha256/{}", blob.file_name().display());
+                entry(out, &name, &fs::read(blob.path()).unwrap());
+            }
+        });
+        archive.read = self.read;
+        archive.work += self.work;
+        archive
     }
 
     /// Puts a blob into the layout; gives its descriptor.
@@ -81,13 +128,13 @@ impl Shape {
     /// A document, which a load reads.
     fn read(&mut self, media_type: &str, content: impl AsRef<[u8]>) -> Value {
         self.read += content.as_ref().len();
-        self.time += content.as_ref().len() / 2000;
+        self.work += content.as_ref().len();
         self.put(media_type, content)
     }
 
     fn index_json(mut self, content: impl AsRef<[u8]>) -> Self {
         self.read += content.as_ref().len();
-        self.time += content.as_ref().len() / 2000;
+        self.work += content.as_ref().len();
         fs::write(self.folder.path().join("index.json"), content).unwrap();
         self
     }
@@ -113,7 +160,7 @@ impl Shape {
             "os": "linux", "architecture": "amd64",
             "rootfs": {"type": "layers", "diff_ids": [diff_id.finish().to_string()]}
         });
-        shape.time += (size + stored.len()) / 10_000;
+        shape.work += size + stored.len();
         let manifest = shape.manifest(config.to_string().as_bytes(), &[(media_type, stored)]);
         shape.index_json(index(&[manifest]).to_string())
     }
@@ -128,14 +175,16 @@ impl Shape {
         let read = self.read.min(TOTAL);
         let mut command = Command::new(program);
         command.arg(&self.path);
-        for bound in [4 * read + self.table, 8 * read + self.table, self.time] {
+        let time = FIXED_TIME + self.work * time_per_byte() / 1_000_000;
+        for bound in [4 * read + self.table, 8 * read + self.table, time] {
             command.arg(bound.to_string());
         }
         command.args(self.old_kernel.then_some("no-openat2"));
         let run = command.output().unwrap();
         let found = String::from_utf8_lossy(&run.stdout);
         let all = format!(
-            "{name}: {}\n{found}{}",
+            "{name}, {} bytes: {}\n{found}{}",
+            self.work,
             run.status,
             String::from_utf8_lossy(&run.stderr)
         );
@@ -198,12 +247,18 @@ fn link(out: &mut dyn Write, name: &str, target: &str) {
     out.write_all(header.as_bytes()).unwrap();
 }
 
-fn zstd(write: impl FnOnce(&mut dyn Write)) -> Shape {
-    Shape::file(|out| {
-        let mut encoder = ::zstd::Encoder::new(out, 1).unwrap();
-        write(&mut encoder);
-        encoder.finish().unwrap();
-    })
+struct Counted<W>(W, usize);
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        self.1 += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 // ---- archives of docker save ---------------------------------------------------------------
@@ -214,13 +269,12 @@ fn a_diff_id_of_four_mebibytes_of_many_items() {
     let head = r#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["x:"#;
     let config = format!("{head}{}\"]}}}}", "a".repeat(DOCUMENT - head.len() - 4));
     let items = vec![json!({"Config": "c.json", "RepoTags": [], "Layers": ["l"]}); 5000];
-    let mut shape = zstd(|out| {
+    let mut shape = Shape::archive(|out| {
         entry(out, "manifest.json", json!(items).to_string().as_bytes());
         entry(out, "c.json", config.as_bytes());
         entry(out, "l", &[0; 1024]);
     });
     shape.read = config.len() + json!(items).to_string().len();
-    shape.time = 5000;
     shape.check(
         "diff ID",
         &["load: OK", "5000 entries, 0 images, 5000 broken"],
@@ -237,14 +291,13 @@ fn a_long_list_of_layers_of_many_items() {
         "rootfs": {"type": "layers", "diff_ids": vec![&diff_id; 300]}
     });
     let items = vec![json!({"Config": "c.json", "RepoTags": [], "Layers": layers}); 54];
-    let mut shape = zstd(|out| {
+    let mut shape = Shape::archive(|out| {
         entry(out, "manifest.json", json!(items).to_string().as_bytes());
         entry(out, "c.json", config.to_string().as_bytes());
         entry(out, "l", &layer);
     });
     // A manifest is made for each.
     shape.read = json!(items).to_string().len() + 54 * 300 * 200;
-    shape.time = 5000;
     shape.check("layers", &["load: OK", "54 entries, 54 images, 0 broken"]);
 }
 
@@ -252,7 +305,8 @@ fn a_long_list_of_layers_of_many_items() {
 
 /// 806 MiB stayed of a hundred, for a zstd archive of 45 KB.
 #[test]
-fn forty_images_padded_to_four_mebibytes() {
+fn images_padded_to_four_mebibytes() {
+    let count = sized(40, 100);
     let mut blobs = Vec::new();
     let mut put = |media_type: &str, content: String| {
         let digest = Digest::of(Algorithm::Sha256, content.as_bytes()).to_string();
@@ -262,7 +316,7 @@ fn forty_images_padded_to_four_mebibytes() {
     };
     let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers"}});
     let config = put(CONFIG, config.to_string());
-    let manifests: Vec<_> = (0..40)
+    let manifests: Vec<_> = (0..count)
         .map(|i| {
             let manifest = json!({
                 "schemaVersion": 2, "config": config, "layers": [], "annotations": {"i": i.to_string()}
@@ -275,7 +329,7 @@ fn forty_images_padded_to_four_mebibytes() {
         })
         .collect();
     let root = index(&manifests).to_string();
-    let mut shape = zstd(|out| {
+    let mut shape = Shape::archive(|out| {
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         entry(out, "index.json", root.as_bytes());
         for (name, content) in &blobs {
@@ -283,8 +337,13 @@ fn forty_images_padded_to_four_mebibytes() {
         }
     });
     shape.read = root.len();
-    shape.time = 60_000;
-    shape.check("images", &["load: OK", "40 entries, 40 images, 0 broken"]);
+    shape.check(
+        "images",
+        &[
+            "load: OK",
+            &format!("{count} entries, {count} images, 0 broken"),
+        ],
+    );
 
     // Without platforms all are read to load it, up to the limit.
     let bare: Vec<_> = manifests
@@ -295,7 +354,7 @@ fn forty_images_padded_to_four_mebibytes() {
         })
         .collect();
     let root = index(&bare).to_string();
-    let mut shape = zstd(|out| {
+    let mut shape = Shape::archive(|out| {
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         entry(out, "index.json", root.as_bytes());
         for (name, content) in &blobs {
@@ -303,10 +362,12 @@ fn forty_images_padded_to_four_mebibytes() {
         }
     });
     shape.read = TOTAL;
-    shape.time = 60_000;
     shape.check(
         "images without platform",
-        &["load: OK", "40 entries, 7 images, 33 broken"],
+        &[
+            "load: OK",
+            &format!("{count} entries, 7 images, {} broken", count - 7),
+        ],
     );
 }
 
@@ -320,7 +381,6 @@ fn sixteen_thousand_entries() {
     other["annotations"] = json!({"org.opencontainers.image.ref.name": "x"});
     let half = 16_384 / 2;
     let children = [vec![one; half], vec![other; half]].concat();
-    shape.time += 8000;
     let shape = shape.index_json(index(&children).to_string());
     shape.check("entries", &["16384 entries, 16384 images, 0 broken"]);
 
@@ -384,11 +444,10 @@ fn nested_indexes_full_of_small_things() {
         let mut shape = Shape::layout();
         // More than are read.
         let document = numbered(&head, item, tail);
-        let children: Vec<_> = (0..9)
+        let children: Vec<_> = (0..sized(9, 63))
             .map(|i| shape.read(INDEX, padded(&document, DOCUMENT - i)))
             .collect();
-        shape.time = 60_000;
-        let shape = shape.index_json(index(&children).to_string());
+        let shape = shape.index_json(index(&children).to_string()).archived();
         let expected: &[&str] = match name {
             // More children than are visited.
             "children {}" => &["load: LIMIT_EXCEEDED"],
@@ -458,7 +517,6 @@ fn configs_full_of_small_things() {
         let mut shape = Shape::layout();
         let config = numbered(&format!("{start}{head}"), item, tail);
         let manifest = shape.manifest(config.as_bytes(), &[]);
-        shape.time += 5000;
         let shape = shape.index_json(index(&[manifest]).to_string());
         shape.check(name, &["load: OK", "1 entries, 1 images, 0 broken"]);
     }
@@ -500,10 +558,13 @@ fn manifests_full_of_small_things() {
     ] {
         let mut shape = Shape::layout();
         shape.read(CONFIG, r#"{"os":"linux","architecture":"amd64"}"#);
-        let manifest = shape.read(MANIFEST, filled(&head, item, tail));
-        shape.time += 5000;
-        let shape = shape.index_json(index(&[manifest]).to_string());
-        shape.check(name, &["load: OK", "1 entries"]);
+        // Eight of them are all that is read.
+        let document = filled(&head, item, &format!("{tail}{:9}", ""));
+        let manifests: Vec<_> = (0..8)
+            .map(|i| shape.read(MANIFEST, &document[..document.len() - i]))
+            .collect();
+        let shape = shape.index_json(index(&manifests).to_string());
+        shape.check(name, &["load: OK", "8 entries"]);
     }
 }
 
@@ -517,39 +578,35 @@ fn layers_of_frames_that_hold_nothing() {
     let member = [
         0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
-    let mut shape = Shape::layer(GZIP, &member.repeat(200_000), |_| {});
-    shape.time += 5000;
+    let shape = Shape::layer(GZIP, &member.repeat(sized(200_000, 2_000_000)), |_| {});
     shape.check("gzip members", &["0 bytes, layer: OK"]);
 
     let frame = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
-    let mut shape = Shape::layer(ZSTD, &frame.repeat(500_000), |_| {});
-    shape.time += 5000;
+    let shape = Shape::layer(ZSTD, &frame.repeat(sized(500_000, 5_000_000)), |_| {});
     shape.check("skippable frames", &["0 bytes, layer: OK"]);
 
     let empty = ::zstd::encode_all(&b""[..], 1).unwrap();
-    let mut shape = Shape::layer(ZSTD, &empty.repeat(200_000), |_| {});
-    shape.time += 5000;
+    let shape = Shape::layer(ZSTD, &empty.repeat(sized(200_000, 2_000_000)), |_| {});
     shape.check("zstd frames", &["0 bytes, layer: OK"]);
 
     let mut empty = Vec::new();
     liblzma::write::XzEncoder::new(&mut empty, 0)
         .finish()
         .unwrap();
-    let mut shape = Shape::layer(LAYER, &empty.repeat(20_000), |_| {});
-    shape.time += 5000;
+    let shape = Shape::layer(LAYER, &empty.repeat(sized(20_000, 200_000)), |_| {});
     shape.check("xz streams", &["0 bytes, layer: OK"]);
 }
 
 #[test]
 fn layers_that_unpack_to_much() {
-    const PIECES: usize = 64;
-    let zeros = |out: &mut dyn FnMut(&[u8])| (0..PIECES).for_each(|_| out(&vec![0; MIB]));
+    let pieces = sized(64, 512);
+    let zeros = |out: &mut dyn FnMut(&[u8])| (0..pieces).for_each(|_| out(&vec![0; MIB]));
     let write = |out: &mut dyn Write| {
-        for _ in 0..PIECES {
+        for _ in 0..pieces {
             out.write_all(&vec![0; MIB]).unwrap();
         }
     };
-    let expected = format!("{} bytes, layer: OK", PIECES * MIB);
+    let expected = format!("{} bytes, layer: OK", pieces * MIB);
     let mut packed = Vec::new();
     let mut encoder = bzip2::write::BzEncoder::new(&mut packed, bzip2::Compression::best());
     write(&mut encoder);
@@ -585,36 +642,34 @@ fn layers_that_unpack_to_much() {
 
 #[test]
 fn archives_of_many_headers() {
-    const HEADERS: usize = 200_000;
-    let mut shape = zstd(|out| {
-        for i in 0..HEADERS {
+    let headers = sized(200_000, 2_000_000);
+    let mut shape = Shape::archive(|out| {
+        for i in 0..headers {
             entry(out, &format!("{i}"), b"");
         }
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         entry(out, "index.json", br#"{"schemaVersion":2,"manifests":[]}"#);
         out.write_all(&[0; 1024]).unwrap();
     });
-    shape.table = HEADERS * 300;
-    shape.time = 20_000;
+    shape.table = headers * 300;
     shape.check("names", &["load: OK"]);
 
-    let mut shape = zstd(|out| {
-        (0..HEADERS).for_each(|_| entry(out, "x", b""));
+    let shape = Shape::archive(|out| {
+        (0..headers).for_each(|_| entry(out, "x", b""));
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         entry(out, "index.json", br#"{"schemaVersion":2,"manifests":[]}"#);
         out.write_all(&[0; 1024]).unwrap();
     });
-    shape.time = 20_000;
     shape.check("one name", &["load: OK"]);
 }
 
 #[test]
 fn archives_of_long_names() {
-    const NAMES: usize = 4000;
+    let names = sized(4000, 20_000);
     let name = "n/".repeat(2000);
     for pax in [true, false] {
-        let mut shape = zstd(|out| {
-            for i in 0..NAMES {
+        let mut shape = Shape::archive(|out| {
+            for i in 0..names {
                 let record = |len: usize| format!("{len} path={name}{i:05}\n");
                 let len = (0..9999).find(|len| record(*len).len() == *len).unwrap();
                 let (kind, content) = match pax {
@@ -637,8 +692,7 @@ fn archives_of_long_names() {
             out.write_all(&[0; 1024]).unwrap();
         });
         // As text, not by component.
-        shape.table = NAMES * (2 * name.len() + 300);
-        shape.time = 20_000;
+        shape.table = names * (2 * name.len() + 300);
         shape.check(if pax { "PAX" } else { "GNU" }, &["load: OK"]);
     }
 }
@@ -646,7 +700,7 @@ fn archives_of_long_names() {
 #[test]
 fn archives_of_links_through_links() {
     // Each folder leads through the one before it twice.
-    let mut doubling = zstd(|out| {
+    let doubling = Shape::archive(|out| {
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         link(out, "f0", ".");
         for i in 1..60 {
@@ -657,10 +711,9 @@ fn archives_of_links_through_links() {
         entry(out, "index", br#"{"schemaVersion":2,"manifests":[]}"#);
         out.write_all(&[0; 1024]).unwrap();
     });
-    doubling.time = 2000;
     doubling.check("doubling", &["open: "]);
 
-    let mut chain = zstd(|out| {
+    let mut chain = Shape::archive(|out| {
         entry(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
         for i in 0..50_000 {
             link(out, &format!("l{i}"), &format!("l{}", i + 1));
@@ -669,14 +722,13 @@ fn archives_of_links_through_links() {
         out.write_all(&[0; 1024]).unwrap();
     });
     chain.table = 50_000 * 300;
-    chain.time = 10_000;
     chain.check("chain", &["load: MALFORMED"]);
 
     // Links that docker-save's items lead through.
     let items: Vec<_> = (0..4000)
         .map(|i| json!({"Config": format!("l{}", i % 1000), "RepoTags": [], "Layers": []}))
         .collect();
-    let mut saved = zstd(|out| {
+    let mut saved = Shape::archive(|out| {
         entry(out, "manifest.json", json!(items).to_string().as_bytes());
         for i in 0..1000 {
             link(out, &format!("l{i}"), &format!("l{}", i + 1));
@@ -685,7 +737,6 @@ fn archives_of_links_through_links() {
     });
     saved.read = json!(items).to_string().len();
     saved.table = 1000 * 300;
-    saved.time = 20_000;
     saved.check("items", &["open: OK"]);
 }
 
