@@ -54,3 +54,25 @@ fn what_was_found_stays_mended() {
         }
     }
 }
+
+/// Miri runs this too, and sees what the library does with the memory of a program.
+#[test]
+fn walks_over_the_c_functions_touch_their_own_memory_alone() {
+    let (walks, steps) = if cfg!(miri) { (12, 60) } else { (400, 400) };
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    for _ in 0..walks {
+        let mut walk = || {
+            // xorshift64
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 32) as u8
+        };
+        let walk: Vec<_> = (0..steps).map(|_| walk()).collect();
+        targets::abi(&walk);
+    }
+    // An image, its layers, its edits and a copy.
+    targets::abi(&[
+        0, 1, 0, 4, 0, 0, 7, 0, 8, 1, 0, 9, 0, 200, 11, 0, 12, 0, 0, 0, 19, 0, 20, 1, 0, 0, 21, 0,
+    ]);
+}
