@@ -14,6 +14,7 @@ use ociimg::sink::copy::{Copy, CopyOptions, Source};
 use ociimg::sink::{ArchiveSink, LayoutSink, SharedSink, Sink, SinkOptions};
 use ociimg::source;
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -234,7 +235,10 @@ impl Written {
     fn new(source: Arc<dyn Loader>) -> Self {
         let written = Self(lowercase_folder());
         let index = Index::load(source, &LoadOptions::default(), &Context::default()).unwrap();
-        let options = SinkOptions::default();
+        let options = SinkOptions {
+            no_sync: true,
+            ..SinkOptions::default()
+        };
         written.fill(
             &index,
             LayoutSink::open(&written.at("layout"), &options).unwrap(),
@@ -248,7 +252,7 @@ impl Written {
             let options = SinkOptions {
                 docker,
                 compression,
-                ..SinkOptions::default()
+                ..options.clone()
             };
             written.fill(
                 &index,
@@ -270,6 +274,14 @@ impl Written {
         self.0.path().join(name)
     }
 
+    /// The names of the blob files of the layout.
+    fn blobs(&self) -> Vec<OsString> {
+        let blobs = fs::read_dir(self.at("layout/blobs/sha256")).unwrap();
+        let mut names: Vec<_> = blobs.map(|blob| blob.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
     /// The places of a name for skopeo and buildah.
     fn oci(&self, name: &str) -> [String; 4] {
         [
@@ -286,6 +298,37 @@ impl Written {
 
     fn docker(&self, name: &str) -> String {
         format!("docker-archive:{}:{name}", self.at("docker.tar").display())
+    }
+}
+
+fn open(path: &Path) -> Arc<dyn Loader> {
+    let options = source::Options::default();
+    source::open(path, &options, &Arc::new(Context::default())).unwrap()
+}
+
+const FORMS: [&str; 5] = [
+    "layout",
+    "oci.tar",
+    "oci.tar.gz",
+    "oci.tar.zst",
+    "docker.tar",
+];
+
+#[test]
+fn every_form_gives_every_other_and_itself_again() {
+    let Shapes { loader, shapes } = Shapes::new();
+    let first = Written::new(loader);
+    let listed = check_layout(&first.at("layout"));
+    assert_eq!(listed.len(), shapes.len());
+    for form in FORMS {
+        let second = Written::new(open(&first.at(form)));
+        assert_eq!(check_layout(&second.at("layout")), listed, "{form}");
+        assert_eq!(second.blobs(), first.blobs(), "{form}");
+        // The order of the content does not depend on the source either.
+        for archive in &FORMS[1..] {
+            let [first, second] = [&first, &second].map(|written| fs::read(written.at(archive)));
+            assert!(first.unwrap() == second.unwrap(), "{form} to {archive}");
+        }
     }
 }
 
@@ -510,10 +553,6 @@ fn skopeo_reads_what_becomes_of_docker_archives() {
     }
     let folder = TempDir::new().unwrap();
     let ctx = Context::default();
-    let open = |path: &Path| {
-        let options = source::Options::default();
-        source::open(path, &options, &Arc::new(Context::default())).unwrap()
-    };
     let first = Written::new(open(&sparse_docker_save(folder.path())));
     // And of an archive that has both index.json and manifest.json.
     let second = Written::new(open(&first.at("docker.tar")));
