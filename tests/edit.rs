@@ -850,6 +850,66 @@ fn digests_keep_their_algorithm_and_data_follows_the_config() {
 }
 
 #[test]
+fn members_that_are_null_are_made_where_they_are_needed() {
+    let mut memory = MemoryLoader::default();
+    let config = memory.put(
+        CONFIG,
+        r#"{"os":null,"architecture":"","config":null,"history":null,"rootfs":{"type":null}}"#,
+    );
+    let manifest = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{MANIFEST}\",\"config\":{config},\"layers\":null,\
+         \"annotations\":null,\"subject\":null}}"
+    );
+    let index = load(&memory.with_root(manifest)).unwrap();
+    let mut image = index.image(0, &Context::default()).unwrap();
+    append(&mut image, "a");
+    image.set_annotation("a", Some("b")).unwrap();
+    image.set_label("l", Some("1")).unwrap();
+    image.set_platform(&platform("linux", "amd64")).unwrap();
+    image.set_annotation("a", None).unwrap();
+    image.convert(Format::Docker).unwrap();
+    let config = config_json(&image);
+    assert_eq!(config["config"], json!({"Labels": {"l": "1"}}));
+    assert_eq!(config["history"], json!([{}]));
+    assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 1);
+    assert_eq!(manifest_json(&image)["layers"].as_array().unwrap().len(), 1);
+    read_back(&image);
+}
+
+/// Config and layers by other algorithms than the manifest, each as it was.
+#[test]
+fn algorithms_may_differ_within_an_image() {
+    let mut image = image(1, PLAIN);
+    for (i, algorithm) in [Algorithm::Sha512, Algorithm::Blake3]
+        .into_iter()
+        .enumerate()
+    {
+        let content = format!("layer by {algorithm:?}");
+        let digest = Digest::of(algorithm, content.as_bytes());
+        let mut memory = MemoryLoader::default();
+        memory.replace(&json!({"digest": digest.to_string()}), &content);
+        let d = Descriptor::new(
+            Text::new(LAYER).unwrap(),
+            digest.clone(),
+            content.len() as u64,
+        );
+        let layer = Layer::new(Arc::new(d), Some(digest.clone()), memory.with_root(""));
+        image
+            .append_layer(&layer, &AppendOptions::default())
+            .unwrap();
+        assert_eq!(
+            manifest_json(&image)["layers"][i + 1]["digest"],
+            digest.to_string()
+        );
+        assert_eq!(
+            config_json(&image)["rootfs"]["diff_ids"][i + 1],
+            digest.to_string()
+        );
+        read_back(&image);
+    }
+}
+
+#[test]
 fn clones_are_independent() {
     let mut first = image(1, PLAIN);
     first.set_label("a", Some("1")).unwrap();

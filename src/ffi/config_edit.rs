@@ -93,8 +93,8 @@ unsafe fn json_of_caller<'a>(json: *const u8, len: size_t) -> Result<Option<&'a 
     }
 }
 
-/// Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or ""
-/// removes it. Runs no callback.
+/// Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z") that Go
+/// reads, too: with capitals and without a leap second. NULL or "" removes it. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
 /// OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.

@@ -57,9 +57,10 @@ pub struct ociimg_layer_options {
     /// The most bytes that the layer may have uncompressed. More is
     /// OCIIMG_STATUS_LIMIT_EXCEEDED. Default: no limit.
     pub max_size: u64,
-    /// Threads that the library may start for this writer. They never change the bytes. Each
-    /// takes the memory of a compressor: about 3 MiB for gzip, and for zstd about the size
-    /// of its frames (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
+    /// Threads that the library may start for this writer; it starts no more than the machine
+    /// has processors, or 4. They never change the bytes. Each takes memory: about 3 MiB for
+    /// gzip, and for zstd about the size of its frames (8 MiB up to level 8, 32 MiB up to
+    /// level 19). Default: none.
     pub workers: u32,
     /// OCIIMG_LAYER_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED.
     pub flags: u32,

@@ -14,7 +14,9 @@ static struct base base_of(struct source *s)
     ociimg_loader *loader = source_loader(s);
     ociimg_error *err;
     CHECK_OK(ociimg_index_load(loader, NULL, NULL, &base.index, &err));
-    CHECK_OK(ociimg_index_image(base.index, 0, NULL, &base.image, &err));
+    if (ociimg_index_entry_kind(base.index, 0) == OCIIMG_ENTRY_KIND_IMAGE) {
+        CHECK_OK(ociimg_index_image(base.index, 0, NULL, &base.image, &err));
+    }
     ociimg_loader_free(loader);
     return base;
 }
@@ -200,6 +202,58 @@ static void from_an_index(void)
     base_free(b);
 }
 
+/* Attestations go with the images that are not kept, also those of attestations, and images
+ * whose digest is listed twice share theirs. */
+static void kept(void)
+{
+    struct source *s = source_new();
+    const struct blob *amd64 = put_image(s, "amd64"), *arm64 = put_image(s, "arm64");
+    const struct blob *of_amd64 = put_text(s, "{}"), *of_arm64 = put_text(s, "{ }");
+    const struct blob *of_attestation = put_text(s, "{  }");
+    char about[3][400];
+    const struct blob *subjects[] = {amd64, arm64, of_arm64};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(about[i], sizeof about[i],
+                 ",\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\","
+                 "\"vnd.docker.reference.digest\":\"%s\"},\"platform\":{\"os\":\"unknown\","
+                 "\"architecture\":\"unknown\"}",
+                 subjects[i]->digest);
+    }
+    const char *arm = ",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm64\"}";
+    s->root = put_text(
+        s, "{\"schemaVersion\":2,\"manifests\":[%s,%s,%s,%s,%s,7.50,%s]}",
+        describe(MANIFEST, of_attestation, about[2]).text, describe(MANIFEST, amd64, AMD64).text,
+        describe(MANIFEST, arm64, arm).text, describe(MANIFEST, of_arm64, about[1]).text,
+        describe(MANIFEST, of_amd64, about[0]).text, describe(MANIFEST, arm64, arm).text);
+    struct base base = base_of(s);
+    ociimg_index_builder *builder;
+    ociimg_platform *p;
+    ociimg_index *index;
+    ociimg_error *err;
+    CHECK_OK(ociimg_index_builder_from(base.index, &builder, &err));
+    /* The second copy stays, and the attestations with it. */
+    CHECK_OK(ociimg_index_builder_remove(builder, 2, &err));
+    CHECK_EQUAL(ociimg_index_builder_count(builder), 6);
+    CHECK_OK(ociimg_platform_new("linux", "amd64", NULL, NULL, NULL, 0, &p, &err));
+    ociimg_matcher *matcher = ociimg_matcher_only_strict(p);
+    CHECK_OK(ociimg_index_builder_keep(builder, matcher, &err));
+    CHECK_EQUAL(ociimg_index_builder_count(builder), 3);
+    CHECK_OK(ociimg_index_builder_finish(builder, NULL, &index, &err));
+    static const int kinds[] = {OCIIMG_ENTRY_KIND_IMAGE, OCIIMG_ENTRY_KIND_ATTESTATION,
+                                OCIIMG_ENTRY_KIND_BROKEN};
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_EQUAL(ociimg_index_entry_kind(index, i), kinds[i]);
+    }
+    size_t len;
+    const uint8_t *json = ociimg_index_root_json(index, &len);
+    CHECK(len > 7 && memcmp(json + len - 7, ",7.50]}", 7) == 0);
+    ociimg_index_free(index);
+    ociimg_index_builder_free(builder);
+    ociimg_matcher_free(matcher);
+    ociimg_platform_free(p);
+    base_free(base);
+}
+
 /* The root of an index that was changed keeps the algorithm of its digest. */
 static void other_algorithm(void)
 {
@@ -267,6 +321,7 @@ int main(void)
     bound();
     of_images();
     from_an_index();
+    kept();
     other_algorithm();
     bad_arguments();
     return 0;

@@ -26,7 +26,7 @@ use crate::load::LoadOptions;
 use crate::media_type::{DOCKER_MANIFEST_LIST, OCI_INDEX};
 use crate::platform::{Matcher, Platform};
 use crate::text::Text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// An index in the making. Clones are independent.
@@ -232,19 +232,17 @@ impl IndexBuilder {
 
     /// Removes the attestations of digests that no entry has any more, repeatedly.
     fn remove_attestations(&mut self, gone: impl IntoIterator<Item = Digest>) -> Result<()> {
-        let mut gone: Vec<_> = gone.into_iter().collect();
+        let mut gone: HashSet<_> = gone.into_iter().collect();
         while !gone.is_empty() {
-            let listed = |digest: &Digest| {
-                let mut digests = self.children.iter().filter_map(|c| c.descriptor.as_ref());
-                digests.any(|d| d.digest == *digest)
-            };
-            gone.retain(|digest| !listed(digest));
-            let mut next = Vec::new();
+            for d in self.children.iter().filter_map(|c| c.descriptor.as_ref()) {
+                gone.remove(&d.digest);
+            }
+            let texts: HashSet<&str> = gone.iter().map(|digest| &**digest.text()).collect();
+            let mut next = HashSet::new();
             for i in (0..self.children.len()).rev() {
                 let d = self.children[i].descriptor.as_deref();
                 let reference = d.and_then(reference_of);
-                let is_gone = |reference: &str| gone.iter().any(|d| &**d.text() == reference);
-                if reference.is_some_and(|reference| is_gone(&reference)) {
+                if reference.is_some_and(|reference| texts.contains(reference.as_str())) {
                     next.extend(self.take(i)?);
                 }
             }

@@ -4,6 +4,12 @@ use crate::compression::{Encoder, Layout, Method, Piece};
 use crate::error::{Error, Result};
 use crate::thread::{Helper, Receiver, Sender, channel};
 use std::hint::black_box;
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+/// More threads than processors gain nothing, but a few do no harm either where the number
+/// of processors is not known.
+const ALWAYS_ALLOWED: usize = 4;
 
 /// The channels to and from one thread: pieces, and their compressed form in the same
 /// buffers.
@@ -26,6 +32,8 @@ pub struct Pool {
 impl Pool {
     /// Starts up to `workers` threads; `None` if not even one can be started.
     pub fn start(method: Method, workers: u32) -> Result<Option<Self>> {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let workers = processors.max(ALWAYS_ALLOWED).min(workers as usize);
         let mut threads = Vec::new();
         for _ in 0..workers {
             let Some(encoder) = method.encoder()? else {
