@@ -13,13 +13,25 @@ const ROOT_FILE_SYSTEM: &str = "it looks like a root file system (docker export?
 
 /// Names the format of a file that starts with `head`.
 pub fn file(head: &[u8]) -> Option<&'static str> {
-    const MAGICS: [(&[u8], &str); 9] = [
+    const MAGICS: [(&[u8], &str); 14] = [
         (b"PK\x03\x04", "found a zip archive"),
         (b"hsqs", "found a squashfs file system"),
         (b"sqsh", "found a squashfs file system"),
         (b"7z\xBC\xAF\x27\x1C", "found a 7z archive"),
         (b"\x04\x22\x4D\x18", "found content compressed with lz4"),
         (b"QFI\xFB", "found a qcow2 disk image"),
+        (b"070701", "found a cpio archive"),
+        (b"070702", "found a cpio archive"),
+        (b"!<arch>\n", "found an ar archive, as Debian packages are"),
+        (
+            b"#!/usr/bin/env run-singularity",
+            "found an image of Singularity (SIF)",
+        ),
+        (
+            b"\xEF\xBB\xBF",
+            "found UTF-8 text with a byte order mark, as PowerShell may make of an archive: \
+             write it with docker save -o",
+        ),
         (
             b"version https://git-lfs.github.com/spec/",
             "found a Git LFS pointer: get the file itself with git lfs pull",
@@ -40,7 +52,19 @@ pub fn file(head: &[u8]) -> Option<&'static str> {
     if is_html {
         return Some("found an HTML page, perhaps a server's error message");
     }
-    text.starts_with(b"{").then_some("found JSON")
+    let is_json = text.starts_with(b"{") || text.starts_with(b"[");
+    is_json.then_some("found JSON")
+}
+
+/// Whether content that is neither an archive nor compressed may be text.
+pub fn is_text(head: &[u8]) -> bool {
+    let is_control = |b: &u8| b.is_ascii_control() && !b.is_ascii_whitespace();
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // Cut within a character.
+        Err(e) => e.error_len().is_none(),
+    };
+    is_utf8 && !head.iter().any(is_control)
 }
 
 /// Names the likely kind of a folder without oci-layout.
@@ -95,11 +119,23 @@ pub fn archive<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> String {
     if is_root(has_folder) {
         return format!("{none}: {ROOT_FILE_SYSTEM}");
     }
+    let is_chart =
+        |name: &[u8]| name.ends_with(b"/Chart.yaml") && name.split(|b| *b == b'/').count() == 2;
+    if names.clone().any(is_chart) {
+        return format!("{none}: it looks like a Helm chart, which is no image");
+    }
     let nested = names.clone().find_map(|name| {
         let (folder, file) = std::str::from_utf8(name).ok()?.split_once('/')?;
         [MARKER, MANIFEST].contains(&file).then_some(folder)
     });
+    let packed = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz"];
+    let packed = |name: &&[u8]| packed.iter().any(|end| name.ends_with(end.as_bytes()));
+    let mut archives = names.clone().filter(packed);
     match nested {
+        None if let (Some(archive), None) = (archives.next(), archives.next()) => format!(
+            "{none}, but with an archive \"{}\" in it: unpack that and open it",
+            Escaped(&String::from_utf8_lossy(archive))
+        ),
         Some(folder) => format!(
             "{none}, but with a folder \"{}\" that has them: pack the content of that folder",
             Escaped(folder)
@@ -122,7 +158,7 @@ mod tests {
 
     #[test]
     fn files_are_recognized() {
-        let rows: [(&[u8], Option<&str>); 9] = [
+        let rows: [(&[u8], Option<&str>); 14] = [
             (b"", Some("empty")),
             (b"PK\x03\x04 ", Some("zip")),
             (b"hsqs ", Some("squashfs")),
@@ -134,7 +170,12 @@ mod tests {
                 Some("git lfs pull"),
             ),
             (b"{}", Some("JSON")),
-            (b"version", None),
+            (b"[{}]", Some("JSON")),
+            (b"070701\0", Some("cpio")),
+            (b"!<arch>\ndebian-binary", Some("Debian")),
+            (b"#!/usr/bin/env run-singularity\n", Some("Singularity")),
+            (b"\xEF\xBB\xBFblobs/\0", Some("PowerShell")),
+            (b"blobs/\0", None),
         ];
         for (head, expected) in rows {
             match (file(head), expected) {
@@ -145,8 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn text_is_recognized() {
+        assert!(is_text(b"Error: no such image\r\n"));
+        assert!(is_text(b"caf\xC3"), "cut within a character");
+        assert!(!is_text(b"caf\xE9 "));
+        assert!(!is_text(b"blobs/\0"));
+    }
+
+    #[test]
     fn archives_are_recognized() {
-        let rows: [(&[&str], &str); 7] = [
+        let rows: [(&[&str], &str); 10] = [
             (&["oci-layout"], "neither index.json nor manifest.json"),
             (&["index.json"], "no oci-layout"),
             (&["repositories"], "1.10"),
@@ -154,6 +203,9 @@ mod tests {
             (&["bin/sh", "etc/passwd"], "expected an OCI archive"),
             (&["a/oci-layout"], "the content of that folder"),
             (&["a/b/oci-layout"], "expected an OCI archive"),
+            (&["a/Chart.yaml", "a/values.yaml"], "Helm chart"),
+            (&["README", "out/image.tar.gz"], "\"out/image.tar.gz\""),
+            (&["a.tar", "b.tar"], "expected an OCI archive"),
         ];
         for (names, expected) in rows {
             let what = archive(names.iter().map(|name| name.as_bytes()));

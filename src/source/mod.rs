@@ -77,14 +77,19 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
         .map_err(|e| path_error(path, e.into()))?;
     let file = Extent::of_file(File::from(file), &place(path))?;
     let unsupported = |what: &str| Error::unsupported(what).context(place(path));
-    if let Some(what) = foreign::file(&file.head()?) {
+    let head = file.head()?;
+    // The first name in an archive may be any.
+    if !tar::is_archive(&head)
+        && let Some(what) = foreign::file(&head)
+    {
         return Err(unsupported(&format!(
             "{what}, expected an OCI archive or one of docker save"
         )));
     }
     let file = spool::unpacked(file, options.max_unpacked_size, ctx)?;
-    if !tar::is_archive(&file.head()?) {
-        return Err(spool::no_archive(place(path)));
+    let head = file.head()?;
+    if !tar::is_archive(&head) {
+        return Err(spool::no_archive(place(path), &head));
     }
     let archive = Archive::read(file, ctx)?;
 
@@ -198,6 +203,7 @@ mod tests {
             ("zstd", write("a.tgz", &zstd(&docker)), an_archive),
             ("empty file", write("empty", b""), no_archive),
             ("text", write("text", &[b'x'; 2000]), no_archive),
+            ("JSON", write("json", b"[{}]"), no_archive),
             (
                 "less than a header",
                 write("short", &oci[..511]),
@@ -234,12 +240,12 @@ mod tests {
             ),
             (
                 "no index.json",
-                write("no index", &archive(&[marker])),
+                write("no index", &archive(&[marker.clone()])),
                 no_archive,
             ),
             (
                 "no oci-layout",
-                write("no marker", &archive(&[index])),
+                write("no marker", &archive(&[index.clone()])),
                 no_archive,
             ),
             (
@@ -261,11 +267,28 @@ mod tests {
             });
             assert_eq!(found, expected, "{row}");
         }
+        for name in [
+            "{}",
+            "[",
+            "<html>",
+            "PK\x03\x04",
+            "070701",
+            "BZh91AY&SY",
+            "\x1f",
+        ] {
+            let mut entries = vec![file(name, "")];
+            entries.extend([marker.clone(), index.clone()]);
+            let path = write("any", &archive(&entries));
+            let opened = open(&path, &Options::default(), &Context::default());
+            assert!(opened.is_ok(), "{name}");
+        }
         for (name, says) in [
             ("bz2", "bzip2"),
             ("xz", "xz"),
             ("squashfs", "squashfs"),
             ("empty", "is empty"),
+            ("text", "found text"),
+            ("json", "found JSON"),
             ("folder", "oci-layout"),
             ("other", "manifest.json"),
             ("twice", "compressed once"),

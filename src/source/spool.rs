@@ -1,6 +1,7 @@
 //! Unpacks compressed archives to a file that can be read in place.
 
 use super::extent::Extent;
+use super::foreign;
 use super::system_error::{escaped, os_message};
 use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
 use crate::context::Context;
@@ -48,7 +49,7 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
                 head.extend(room[..step.written].iter().take(tar::BLOCK - head.len()));
                 // A file of any size may come out of one that is no archive.
                 if head.len() == tar::BLOCK && !tar::is_archive(&head) {
-                    return Err(no_archive(file.place()));
+                    return Err(no_archive(file.place(), &head));
                 }
             }
             spool.write(&room[..step.written]).map_err(context)?;
@@ -62,12 +63,15 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
     Extent::of_file(spool.file, file.place())
 }
 
-/// The error for a file that is no archive, or holds none.
-pub fn no_archive(place: impl Display) -> Error {
-    Error::unsupported(
-        "found no tar archive in it, expected an OCI archive or one of docker save, as it is or \
-         compressed once",
-    )
+/// The error for a file that is no archive, or holds none but what begins with `head`.
+pub fn no_archive(place: impl Display, head: &[u8]) -> Error {
+    let found = match foreign::is_text(head) {
+        true => "found text in it, perhaps the message of a failed command",
+        false => "found no tar archive in it",
+    };
+    Error::unsupported(format_args!(
+        "{found}, expected an OCI archive or one of docker save, as it is or compressed once"
+    ))
     .context(place)
 }
 
