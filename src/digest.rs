@@ -20,13 +20,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    const ALL: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Blake3];
+
     pub fn by_name(name: &str) -> Option<Self> {
-        match name {
-            "sha256" => Some(Self::Sha256),
-            "sha512" => Some(Self::Sha512),
-            "blake3" => Some(Self::Blake3),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|known| known.name() == name)
     }
 
     pub fn name(self) -> &'static str {
@@ -136,8 +133,11 @@ fn check(text: &str) -> Result<Option<Algorithm>, Expected> {
     if text.len() > MAX_LEN {
         return Err(Expected::Shorter(text.len()));
     }
-    let (algorithm, encoded) = text.split_once(':').ok_or(Expected::Colon)?;
-    if let Some(known) = Algorithm::by_name(algorithm) {
+    let known = Algorithm::ALL.into_iter().find_map(|known| {
+        let rest = text.strip_prefix(known.name())?;
+        Some((known, rest.strip_prefix(':')?))
+    });
+    if let Some((known, encoded)) = known {
         // Without an early exit the compiler uses vector instructions, and a large index has
         // thousands of digests.
         let is_hex = |b: u8| b.is_ascii_digit() | (b'a'..=b'f').contains(&b);
@@ -147,6 +147,7 @@ fn check(text: &str) -> Result<Option<Algorithm>, Expected> {
             false => Err(Expected::Hex(known)),
         };
     }
+    let (algorithm, encoded) = text.split_once(':').ok_or(Expected::Colon)?;
     let is_component = |component: &str| {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         !component.is_empty() && component.bytes().all(allowed)

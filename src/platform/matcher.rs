@@ -151,7 +151,7 @@ impl Matcher {
         let mut known: [Option<(&Platform, Key<'a>)>; 256] = [None; 256];
         let mut key = |platform: &'a Platform| {
             let address = ptr::from_ref(platform) as usize;
-            let slot = &mut known[address / align_of::<Platform>() % 256];
+            let slot = &mut known[address / size_of::<Platform>() % 256];
             match *slot {
                 Some((same, key)) if ptr::eq(same, platform) => key,
                 _ => slot.insert((platform, self.key(platform))).1,
@@ -286,7 +286,7 @@ impl Wanted {
         let lower = [&platform.architecture, &platform.variant]
             .map(|name| normalize::lower(or_empty(name)));
         let (architecture, variant) = normalize::architecture(&lower[0], &lower[1]);
-        let is_same = || same(architecture, &self.architecture) && same(variant, &self.variant);
+        let is_same = || *architecture == *self.architecture && *variant == *self.variant;
         let rank = self.ladder.rank(is_same, architecture, variant)?;
         // An image that names win32k also runs on Windows hosts without that feature.
         let is_win32k = |f: TextRef<'_>| self.windows.is_some() && f.as_str() == "win32k";
@@ -296,7 +296,7 @@ impl Wanted {
 
     fn has_os_of(&self, candidate: &Candidate) -> bool {
         let os = or_empty(&candidate.platform.os);
-        let is_own = |os: &str| same(os, &self.os);
+        let is_own = |os: &str| *os == *self.os;
         // A text that is a normal form is its own normal form.
         let named = is_own(os) || is_own(normalize::os(&normalize::lower(os), candidate.host_os));
         let runs = |host: Version| host.runs(or_empty(&candidate.platform.os_version));
@@ -314,11 +314,6 @@ impl Wanted {
             .zip(features.iter())
             .all(|(i, feature)| Some(i) == implied || self.has_feature(feature))
     }
-}
-
-/// Equality without a call of `memcmp`, which costs more than comparing names this short.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| a == b)
 }
 
 #[cfg(test)]

@@ -137,18 +137,20 @@ struct Specifier<'a> {
 impl<'a> Specifier<'a> {
     /// Checks the grammar. Of several flaws the first is reported: containerd's order.
     fn split(specifier: &'a str) -> Result<Self, Flaw> {
-        if specifier.contains('*') {
+        if specifier.as_bytes().contains(&b'*') {
             return Err(Flaw::Wildcard);
         }
         let mut parts = specifier.splitn(4, '/');
         let first = parts.next().unwrap_or_default();
         let os = OsPart::split(first).ok_or_else(|| Flaw::OperatingSystem(quoted(first)))?;
-        let version = field(&unescape("version", os.version)?);
-        let mut features = TextListBuilder::default();
-        for feature in os.features.into_iter().flat_map(|all| all.split('+')) {
-            let is_text = features.push(&unescape("feature", feature)?);
-            debug_assert!(is_text, "unescape refuses a NUL");
-        }
+        let version = match os.version {
+            "" => None,
+            version => field(&unescape("version", version)?),
+        };
+        let features = match os.features {
+            None => TextList::NONE,
+            Some(features) => unescaped_list(features)?,
+        };
         let mut next = |part| match parts.next() {
             Some(text) if !is_component(text) => Err(Flaw::Component {
                 part,
@@ -164,7 +166,7 @@ impl<'a> Specifier<'a> {
             first,
             os: os.name,
             version,
-            features: features.finish(),
+            features,
             architecture,
             variant,
         })
@@ -210,16 +212,18 @@ struct OsPart<'a> {
 
 impl<'a> OsPart<'a> {
     fn split(part: &'a str) -> Option<Self> {
-        let (name, options) = match part.split_once('(') {
-            Some((name, rest)) => (name, rest.strip_suffix(')')?),
-            None => (part, ""),
+        let (name, version, features) = match part.split_once('(') {
+            None => (part, "", None),
+            Some((name, rest)) => {
+                let options = rest.strip_suffix(')')?;
+                match options.split_once('+') {
+                    Some((version, features)) => (name, version, Some(features)),
+                    None => (name, options, None),
+                }
+            }
         };
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let is_option = |b: u8| is_name(b) || b == b'.' || b == b'%';
-        let (version, features) = match options.split_once('+') {
-            Some((version, features)) => (version, Some(features)),
-            None => (options, None),
-        };
         let fits = !name.is_empty()
             && name.bytes().all(is_name)
             && version.bytes().all(is_option)
@@ -238,6 +242,16 @@ impl<'a> OsPart<'a> {
 fn is_component(part: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     !part.is_empty() && part.bytes().all(allowed)
+}
+
+/// Resolves the percent escapes of features joined by `+`.
+fn unescaped_list(features: &str) -> Result<TextList, Flaw> {
+    let mut list = TextListBuilder::default();
+    for feature in features.split('+') {
+        let is_text = list.push(&unescape("feature", feature)?);
+        debug_assert!(is_text, "unescape refuses a NUL");
+    }
+    Ok(list.finish())
 }
 
 /// Resolves the percent escapes of a version or feature.

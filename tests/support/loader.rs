@@ -21,7 +21,7 @@ pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json"
 
 #[derive(Default)]
 pub struct MemoryLoader {
-    root: Vec<u8>,
+    root: Arc<[u8]>,
     pub root_digest: Option<String>,
     pub root_is_index: bool,
     /// A digest whose content cannot be opened, and the errno of that.
@@ -70,7 +70,7 @@ impl MemoryLoader {
     }
 
     pub fn with_root(mut self, root: impl AsRef<[u8]>) -> Arc<Self> {
-        self.root = root.as_ref().to_vec();
+        self.root = root.as_ref().into();
         Arc::new(self)
     }
 
