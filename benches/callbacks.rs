@@ -1,5 +1,5 @@
-//! What reading through the C surface and a loader of callbacks costs, beside a loop without
-//! the library that hashes the same bytes with sha2.
+//! The cost of reading through the C surface and a loader of callbacks, compared to a loop
+//! without the library that hashes the same bytes with sha2.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ociimg::digest::{Algorithm, Digest};
@@ -12,8 +12,8 @@ use std::ptr;
 const SIZE: usize = 256 << 20;
 const PIECE: usize = 64 << 10;
 
-/// A loader of one blob that begins with the root: its bytes are the state, and a stream
-/// is how far it was read.
+/// A loader with the root and one blob: the bytes are the state, and a stream is a read
+/// position.
 struct Source {
     root: &'static [u8],
     blob: Vec<u8>,
@@ -190,7 +190,7 @@ fn small_reads(c: &mut Criterion) {
     };
     let (index, d) = open_source(&mut source);
     let mut group = c.benchmark_group("1 MiB by callbacks in reads of 64 bytes");
-    // Per read, so that the time above the hash of 64 bytes can be seen.
+    // Per read, to show the time beyond the hash of 64 bytes.
     group.throughput(Throughput::Elements((SMALL / 64) as u64));
     group.bench_function("bare sha2", |b| {
         b.iter(|| sha2::Sha256::digest(black_box(&source.blob)));

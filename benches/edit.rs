@@ -14,7 +14,7 @@ use ociimg::text::Text;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// A loader that nobody reads from.
+/// A loader that is never read.
 struct Nowhere;
 
 impl Loader for Nowhere {
@@ -74,7 +74,7 @@ fn labels(c: &mut Criterion) {
     group.finish();
 }
 
-/// The time for one layer stays the same, however many there are.
+/// The time for one layer does not depend on their number.
 fn layers(c: &mut Criterion) {
     let layer = layer();
     let mut group = c.benchmark_group("layers");

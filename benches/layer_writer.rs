@@ -125,7 +125,7 @@ fn write(tar: &[u8], method: Method, workers: u32) -> u64 {
     writer.finish().unwrap().descriptor().size
 }
 
-/// Hashes and counts, and drops what passes.
+/// Hashes, counts and discards the bytes.
 #[derive(Default)]
 struct Hashing(sha2::Sha256, u64);
 

@@ -16,8 +16,8 @@ fn parse(c: &mut Criterion) {
     }
 }
 
-/// What indexes hold, some of it respelled, in an order without a pattern, equal ones being
-/// shared as loading makes them. About 43 of a hundred run on linux/arm64.
+/// Typical platforms, some in other spellings, in pseudorandom order; equal ones are
+/// shared, as after loading. About 43 of a hundred run on linux/arm64.
 fn candidates() -> Vec<Arc<Platform>> {
     const SPECIFIERS: [&str; 14] = [
         "linux/arm64",
@@ -75,7 +75,7 @@ fn select(c: &mut Criterion) {
             indices
         });
     });
-    // What sorting costs where there is nothing to compare but numbers.
+    // Sorting plain numbers, for comparison.
     let pairs: Vec<(u64, u64)> = pseudorandom()
         .zip(pseudorandom().skip(CANDIDATES))
         .take(CANDIDATES)

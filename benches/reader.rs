@@ -1,6 +1,5 @@
-//! What a reader costs above the work that it cannot avoid: reading, hashing and
-//! decompressing, each measured bare beside it. After criterion's own figures come the
-//! ratios that are asked for, of the best times of this run. Those with a worker need two
+//! The cost of a reader, compared to reading, hashing and decompressing alone. The ratios
+//! after criterion's figures use the best times of this run. Those with a worker need two
 //! idle cores.
 
 use criterion::{Criterion, Throughput};
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 const PIECE: usize = 64 * 1024;
 const BLOB: usize = 256 << 20;
 const TAR: usize = 64 << 20;
-/// For compressions that are an order of magnitude slower.
+/// Content for compressions that are an order of magnitude slower.
 const SLOW_TAR: usize = 8 << 20;
 
 fn main() {
@@ -70,7 +69,7 @@ impl Best {
     }
 
     fn print(&self) {
-        // Nothing for what a filter on the command line left out.
+        // `None` for a benchmark that the command line filters out.
         let t = |names: &[&str]| names.iter().map(|n| self.0.get(n)).sum::<Option<f64>>();
         let row = |bare: &[&str], reader, least: f64| {
             if let (Some(expected), Some(found)) = (t(bare), t(&[reader])) {
@@ -119,7 +118,7 @@ fn stored(criterion: &mut Criterion, best: &mut Best) {
     };
     best.measure(criterion, "memory, bare", BLOB, || bare(memory()));
     best.measure(criterion, "memory", BLOB, || {
-        read(Box::new(memory()), PIECE)
+        read(Box::new(memory()), PIECE);
     });
     best.measure(criterion, "file, bare", BLOB, || bare(again()));
     best.measure(criterion, "file", BLOB, || {
@@ -145,7 +144,7 @@ fn uncompressed(criterion: &mut Criterion, best: &mut Best) {
     best.measure(criterion, "hash gzip", gzip.len(), || hash(&gzip));
     best.measure(criterion, "hash zstd", zstd.len(), || hash(&zstd));
     best.measure(criterion, "inflate", TAR, || {
-        exhaust(GzDecoder::new(&gzip[..]))
+        exhaust(GzDecoder::new(&gzip[..]));
     });
     best.measure(criterion, "unzstd", TAR, || {
         exhaust(zstd::Decoder::with_buffer(&zstd[..]).unwrap());
@@ -200,7 +199,7 @@ fn slow(criterion: &mut Criterion, best: &mut Best) {
     }
 }
 
-/// The loop that a program without the library would write.
+/// The loop of a program without the library.
 fn bare(mut source: impl Read) {
     let mut buf = vec![0; PIECE];
     let mut hasher = sha2::Sha256::new();
@@ -213,7 +212,7 @@ fn bare(mut source: impl Read) {
     black_box(hasher.finalize());
 }
 
-/// As fast as there is: nothing is copied.
+/// The fastest possible source: nothing is copied.
 fn hash(content: &[u8]) {
     black_box(sha2::Sha256::digest(content));
 }
@@ -260,8 +259,7 @@ fn noise(len: usize) -> Vec<u8> {
     random().flat_map(u64::to_le_bytes).take(len).collect()
 }
 
-/// One file of text and of what does not compress, as the files of an image are, five
-/// parts to one.
+/// One file, five parts text to one part incompressible data, as in images.
 fn tar() -> Vec<u8> {
     let text: Vec<u8> = {
         let words: Vec<String> = random()

@@ -1,5 +1,5 @@
-//! What a copy into a layout or an archive costs, beside a bare loop that reads, hashes and
-//! writes the same bytes; and a second copy of what is there.
+//! The cost of a copy into a layout or an archive, compared to a loop that reads, hashes
+//! and writes the same bytes; and of a second copy of the same content.
 //!
 //! Neither waits for the disk: that would measure the disk. Beside criterion's figures it
 //! prints the ratios of the best of several rounds, in which the loop and the copies take

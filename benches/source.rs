@@ -1,5 +1,5 @@
-//! What it costs to open an archive, by its size and by its entries, and to read a blob
-//! out of one beside reading it out of a layout.
+//! The cost of opening an archive, by size and by number of entries, and of reading a blob
+//! from one, compared to a layout.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

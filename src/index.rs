@@ -124,9 +124,8 @@ impl Index {
     /// The image at this place of the list.
     pub fn image(&self, at: usize, ctx: &Context) -> Result<Image> {
         let entry = self.usable_entry(at, ctx)?;
-        let d = match (&entry.descriptor, entry.kind) {
-            (Some(d), EntryKind::Image) => d,
-            _ => return Err(self.not_an_image(entry, ctx)),
+        let (Some(d), EntryKind::Image) = (&entry.descriptor, entry.kind) else {
+            return Err(self.not_an_image(entry, ctx));
         };
         let manifest = self.tree.store.manifest(d, ctx)?;
         let content = &manifest.content;

@@ -33,8 +33,8 @@ impl Means {
         static VALGRIND: LazyLock<bool> =
             LazyLock::new(|| support::has("valgrind", "C programs under valgrind"));
         static SANITIZERS: LazyLock<bool> = LazyLock::new(|| {
-            // Not all that compilers take works: the runtime may be missing, or memory
-            // may not be laid out as it wants.
+            // An accepted option need not work: the runtime may be missing, or the memory
+            // layout unsuitable.
             let why = match build("guilty.c", Means::Sanitizers) {
                 Ok(program) => match Means::Sanitizers.run(&program, &["nothing"]) {
                     run if run.status.success() => return true,
@@ -59,8 +59,8 @@ impl Means {
                 let mut valgrind = Command::new("valgrind");
                 valgrind
                     .args(["--quiet", "--leak-check=full"])
-                    // A handle points behind the counter of who holds it: a lost one is
-                    // lost "possibly".
+                    // A handle points after its reference count, so valgrind reports a
+                    // leaked one as "possibly lost".
                     .args(["--errors-for-leak-kinds=definite,possible"])
                     .args(["--show-leak-kinds=definite,possible"])
                     .arg(format!("--error-exitcode={FOUND}"))
@@ -91,7 +91,7 @@ fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
     command
         .args([standard, "-g", "-O1", "-pthread"])
         .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
-        // A program that loads the library by itself is not linked to it.
+        // A program that uses dlopen is not linked to the library.
         .arg("-Wl,--as-needed")
         .arg("-I")
         .arg(root.join("include"))
@@ -124,7 +124,7 @@ fn built(source: &str, means: Means) -> PathBuf {
     build(source, means).unwrap_or_else(|e| panic!("{source}, {means:?}: {}", told(&e)))
 }
 
-/// The program does what it is to do, by every means there is.
+/// Runs the program in every way; each run must succeed.
 fn passes(source: &str) {
     for means in ALL {
         if means.available() {
@@ -220,7 +220,7 @@ fn several_threads() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_library_can_be_loaded_any_number_of_times() {
-    // Long enough for a worker, whose thread is what leaves something behind.
+    // Long enough for a worker, since starting a thread leaks a key.
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(&[0; 1 << 20]).expect("memory takes it");
     let blob = gzip.finish().expect("memory takes it");
@@ -252,8 +252,8 @@ fn the_library_can_be_loaded_any_number_of_times() {
     assert!(run.status.success(), "{}", told(&run));
 }
 
-/// A library of the same name in LD_LIBRARY_PATH is not taken: cargo has one of an earlier
-/// build in such a place.
+/// A library of the same name in LD_LIBRARY_PATH is not used: cargo keeps one of an earlier
+/// build there.
 #[test]
 fn the_programs_run_the_library_that_was_built() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another");
@@ -296,7 +296,7 @@ fn the_means_find_what_is_wrong() {
     }
 }
 
-/// An exception out of a callback ends the program where it leaves the callback.
+/// An exception that leaves a callback aborts the program there.
 #[cfg(unix)]
 #[test]
 fn a_cxx_exception_ends_the_program() {
@@ -348,7 +348,7 @@ fn exceptions_end(source: &str, callbacks: &[&str]) {
         let said = String::from_utf8_lossy(&run.stdout);
         assert_eq!(said, format!("{callback} throws\n"), "{}", told(&run));
     }
-    // And it runs to its end where nothing throws.
+    // Without an exception it runs to its end.
     let run = Means::Plain.run(&program, &["nothing"]);
     assert!(run.status.success(), "{}", told(&run));
 }

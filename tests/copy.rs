@@ -152,7 +152,7 @@ fn a_second_copy_reads_no_blob() {
     // The config, for the platform of the entry.
     assert_eq!(blobs, 1);
     assert_eq!(sink.count("begin"), 2);
-    // What a manifest names is looked for nevertheless, and the manifest is put.
+    // The content that the manifest names is checked nevertheless, and the manifest is put.
     assert_eq!(sink.count("has"), 4);
     assert_eq!(sink.count("manifest"), 2);
     let last = seen.lock().unwrap().last().unwrap().counters;
@@ -626,7 +626,7 @@ fn a_copy_goes_on_where_it_failed_whatever_call_failed() {
                     failed += 1;
                 }
             }
-            // A failed abort is nobody's concern.
+            // A failed abort has no effect.
             assert!(failed > 0 || threads > 1 || sink.log()[at].starts_with("abort"));
             assert!(run_threads(&copy, threads).iter().all(Result::is_ok));
             sink.check();

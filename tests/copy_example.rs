@@ -1,4 +1,4 @@
-//! `examples/c/copy.c` brings an image from a layout into archives and back.
+//! `examples/c/copy.c` copies an image from a layout into archives and back.
 
 mod support;
 

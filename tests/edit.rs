@@ -1,4 +1,5 @@
-//! Edits of images: what they change, what they keep, and what they refuse.
+//! Edits of images: their changes, the bytes that they keep, and the edits that are
+//! refused.
 
 mod support;
 
@@ -505,7 +506,7 @@ fn a_layer_is_replaced_in_place_and_removed_with_its_step() {
         ..AppendOptions::default()
     };
     image.append_layer(&new, &options).unwrap();
-    // The history fits no more, and is left alone.
+    // The history no longer fits, and is left alone.
     image.remove_layer(0).unwrap();
     assert_eq!(config_json(&image)["history"].as_array().unwrap().len(), 4);
     read_back(&image);

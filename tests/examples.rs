@@ -22,7 +22,7 @@ fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sample")
 }
 
-/// Runs a program, which has to succeed, and gives what it prints.
+/// Runs a program, which must succeed, and returns its output.
 fn run(mut command: Command, input: &[u8]) -> String {
     let mut child = command
         .stdin(Stdio::piped())

@@ -265,7 +265,7 @@ fn a_hybrid_whose_layout_lists_nothing_is_read_or_fails() {
     test(&archive_of(&hybrid), 512, CUTS_IN_THE_ZEROS);
 }
 
-/// As it was made, a later entry of a name in the place of those before.
+/// The files of an archive, a later entry of a name replacing earlier ones.
 fn archive_in_order(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     archive(files.iter().map(|(name, content)| (*name, &**content)))
 }

@@ -1,5 +1,4 @@
-//! `tools/inspect.c` on the sample image, on damaged copies of it, and on images that
-//! mean ill.
+//! `tools/inspect.c` on the sample image, on damaged copies of it, and on hostile images.
 
 mod support;
 
@@ -176,7 +175,7 @@ fn a_layer_with_a_flipped_byte_is_bad() {
     assert_eq!(layers[1]["verified"], false);
     assert_eq!(layers[1]["error"]["digest"], ARM64_LAYER);
 
-    // The other images are as good as before.
+    // The other images are unaffected.
     assert_eq!(inspect(&["--platform", "linux/amd64"], &layout).0, 0);
     assert_eq!(inspect(&["--all"], &layout).0, 1);
 }
@@ -349,7 +348,7 @@ fn exit_status_and_message_tell_usage_from_images() {
         assert!(stderr.contains(message), "{args:?}: {stderr}");
         assert_eq!(stderr.lines().count(), usize::from(status != 0), "{stderr}");
     }
-    // What fails before there is an index is JSON too.
+    // A failure before there is an index is JSON too.
     let (status, stdout, _) = inspect(&["--json"], Path::new("/nonexistent"));
     let told: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((status, &told["error"]["status"]), (1, &"NOT_FOUND".into()));
@@ -403,7 +402,7 @@ fn text_from_documents_is_escaped() {
     assert_eq!(image["annotations"][&evil], evil.as_str());
 }
 
-/// A layer that is longer than anybody waits for: a file that is one hole.
+/// A layer that takes very long to read: a file that is one hole.
 fn endless(name: &str) -> PathBuf {
     let layout = copy(name);
     let manifest = fs::read_to_string(blob(&layout, ARM64)).unwrap();
@@ -427,7 +426,7 @@ fn an_interrupt_ends_it_in_order() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // What comes before the layers is written before they are read.
+    // The output before the layers is written before they are read.
     let mut stdout = BufReader::new(run.stdout.take().unwrap());
     let mut told = stdout.fill_buf().unwrap().to_vec();
     stdout.consume(told.len());
@@ -438,7 +437,7 @@ fn an_interrupt_ends_it_in_order() {
     assert!(kill.unwrap().success());
     stdout.read_to_end(&mut told).unwrap();
     let run = run.wait_with_output().unwrap();
-    // Nobody should meet a file of that size by chance.
+    // The large file is removed in any case.
     fs::remove_dir_all(layout).unwrap();
     assert_eq!(run.status.code(), Some(130));
     assert!(

@@ -81,7 +81,7 @@ fn c_over_http() {
     }
     let source = root().join("examples/c/http_loader.c");
     let program = support::cc::program_with(&[&source], "http-loader", &["-lcurl"]);
-    // The server says on which port it listens.
+    // The server prints its port.
     let mut server = Command::new("python3")
         .args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"])
         .current_dir(root().join("examples/sample"))

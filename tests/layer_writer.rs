@@ -1,4 +1,4 @@
-//! Layers of a program's own, as they are read back.
+//! Layers made by a program, read back.
 
 mod support;
 
@@ -353,7 +353,7 @@ fn a_missing_temp_dir_is_an_error_that_names_it() {
     assert_eq!(e.status(), Status::Io);
     assert!(e.message().contains("/no/such\\nfolder"), "{e}");
     assert_ne!(e.errno(), 0);
-    // As long as no file is needed, none is missed.
+    // A missing folder does not matter while no file is needed.
     write(
         &tar(10),
         &[100],
@@ -452,7 +452,7 @@ fn files_become_layers() {
     let written = write(&tar, &[10_000], &LayerOptions::default()).unwrap();
     assert_eq!(layer.descriptor(), written.descriptor());
     assert!(read(&layer, Mode::Uncompressed) == tar);
-    // What is compressed stays in its place, and is verified when it is read.
+    // A compressed file is not copied, and is verified when it is read.
     let stored = gzip(&tar);
     let path = folder.path().join("layer.tar.gz");
     std::fs::write(&path, &stored).unwrap();

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use support::image::{Blob, CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE};
 
 fn program() -> Option<PathBuf> {
-    // Whether there is a library to link to is found out by compiling a program.
+    // Compiling a program shows whether there is a library to link to.
     let has = Command::new("cc")
         .args(["-x", "c", "-", "-o", "/dev/null", "-larchive"])
         .args(["-include", "archive.h"])

@@ -54,7 +54,7 @@ fn time_per_byte() -> usize {
 /// An image on disk, and what comes of it.
 struct Shape {
     folder: TempDir,
-    /// What the program opens.
+    /// The path that the program opens.
     path: PathBuf,
     /// Bytes of documents that a load reads.
     read: usize,
@@ -67,7 +67,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// A layout that holds nothing yet.
+    /// An empty layout.
     fn layout() -> Self {
         let folder = TempDir::new().unwrap();
         fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
@@ -165,7 +165,7 @@ impl Shape {
         shape.index_json(index(&[manifest]).to_string())
     }
 
-    /// Runs the program, and holds it to the bounds.
+    /// Runs the program, and checks the bounds.
     fn check(&self, name: &str, expected: &[&str]) {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let program = PROGRAM.get_or_init(|| {

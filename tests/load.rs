@@ -1,4 +1,4 @@
-//! Loading: the walk over nested indexes, what it costs, and what it finds.
+//! Loading: the walk over nested indexes, its cost, and its results.
 
 mod support;
 
@@ -302,7 +302,7 @@ fn a_failure_is_met_once_in_a_load() {
     memory.remove(&image);
     let memory = memory.with_index(&[image.clone(), image.clone(), on(image, "linux", "arm")]);
     let index = load(&memory).unwrap();
-    // What has a platform is not asked for, so nothing is known to be wrong with it.
+    // A manifest whose descriptor has a platform is not read, so no fault is known.
     let missing = Some(Status::NotFound);
     assert_eq!(broken(&index), [missing, missing, None]);
     assert_eq!(memory.asked().len(), 2, "{:?}", memory.asked());
@@ -318,7 +318,7 @@ fn embedded_data_is_used_though_the_loader_has_no_such_blob() {
     embedded["data"] = json!(STANDARD.encode(manifest.to_string()));
     let memory = memory.with_index(&[image.clone(), embedded, image]);
     let index = load(&memory).unwrap();
-    // Once it was met, its digest is enough.
+    // Once it was read, its digest is enough.
     assert_eq!(broken(&index), [Some(Status::NotFound), None, None]);
     let asked = memory.asked();
     let manifests = asked.iter().filter(|a| a.starts_with("manifest"));
@@ -589,7 +589,7 @@ fn kinds_go_by_descriptor_and_config() {
         let config = memory.put(config, r#"{"os":"linux","architecture":"arm"}"#);
         let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
         let mut d = memory.put_json(media_type, &manifest);
-        // Another document for each row, so that none is met again.
+        // Another document for each row, so that none is read before.
         d["annotations"] = json!({});
         d
     };
@@ -605,7 +605,7 @@ fn kinds_go_by_descriptor_and_config() {
         (with_config(MANIFEST, octets), EntryKind::Artifact),
     ];
     let (children, kinds): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    // What a descriptor calls an image may turn out to be none.
+    // An entry that looks like an image may turn out to be none.
     let hidden = on(children[3].clone(), "linux", "arm");
     for (child, kind) in children.iter().zip(kinds) {
         let mut fresh = MemoryLoader::default();
@@ -753,7 +753,7 @@ fn content_of_an_index_is_opened_by_the_rules_of_layers() {
     assert!(missing.to_string().contains("https://example.com/layer"));
 }
 
-/// A loader that gives bytes without end.
+/// A loader with endless content.
 struct Endless;
 
 impl Stream for Endless {

@@ -1,5 +1,5 @@
-//! The memory that the library takes: little, whatever a blob unpacks to and however large an
-//! archive is.
+//! The memory that the library uses: little, whatever the size of an archive or of the
+//! content of a blob.
 
 // Where a program that defines malloc is asked for all memory of its process, and finds the
 // system's own malloc under another name.
@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use support::archive::archive;
 use tempfile::NamedTempFile;
 
-/// Runs tests/c/memory.c, which says what it measured; nobody has to see that while it is
-/// within the bounds.
+/// Runs tests/c/memory.c, which prints its measurements; they are shown only if a bound is
+/// exceeded.
 fn measure(args: &[&str]) {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
@@ -36,7 +36,7 @@ fn opening_takes_at_most(archive: &NamedTempFile, bytes: usize) {
     measure(&["open", path, &bytes.to_string()]);
 }
 
-/// Memory that is not counted would be in no bound.
+/// All memory must be counted for the bounds to hold.
 #[test]
 fn no_way_to_take_memory_is_missed() {
     measure(&["count"]);

@@ -33,8 +33,8 @@ fn name(snippet: &str) -> &str {
     &line[..end]
 }
 
-/// A folder that looks like a clone in which `cargo build --release` has run, and has the
-/// README's snippets as files; `cargo` does nothing there.
+/// A folder like a clone after `cargo build --release`, with the README's snippets as
+/// files; `cargo` does nothing there.
 fn clone_of(blocks: &[(&str, String)], folder: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let clone = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);

@@ -1,5 +1,5 @@
 //! One index must not show one image to a scanner built on this library and another to skopeo and
-//! containerd: what `image_for` takes from indexes made to that end, beside what they take.
+//! containerd: the choice of `image_for` in crafted indexes, compared with theirs.
 
 mod support;
 

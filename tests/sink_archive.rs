@@ -1,4 +1,4 @@
-//! The archive sink: its bytes, what docker makes of them, and how it fails.
+//! The archive sink: its bytes, their meaning to docker, and its failures.
 
 mod support;
 
@@ -126,7 +126,7 @@ fn entries_come_in_the_order_of_the_copy() {
     let bytes = archive(&SinkOptions::default(), |sink| {
         put(sink, &image, "v1");
         put_blob(sink, &sha512, &Context::default()).unwrap();
-        // What is there is not written again.
+        // Existing content is not written again.
         put(sink, &image, "v2");
     });
     let expected = [

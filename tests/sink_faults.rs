@@ -148,7 +148,8 @@ fn a_killed_writer_leaves_a_layout_that_is_right() {
         let layout = ground.layout();
         let status = ground.write("layout", &layout, Some(inject));
         outcomes.insert((was_killed(status), ground.check(&layout, inject)));
-        // The next writer goes on, and leaves nothing behind but what is not a day old.
+        // The next writer continues, and leaves nothing behind except files younger than a
+        // day.
         assert!(ground.write("layout", &layout, None).success(), "{inject}");
         assert!(ground.check(&layout, inject));
         was_killed(status)
@@ -222,7 +223,7 @@ fn a_write_that_fails_is_an_error_and_harms_nothing() {
     let mut failed = 0;
     for errno in ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE"] {
         for_each_call(&format!("error={errno}"), |inject| {
-            // An unlink that fails concerns nobody.
+            // A failed unlink has no effect.
             let layout = ground.layout();
             let status = ground.write("layout", &layout, Some(inject));
             assert!(status.code().is_some(), "{inject}: {status}");

@@ -1,4 +1,4 @@
-//! The layout sink: what it makes, mends and refuses, and writers side by side.
+//! The layout sink: writing, replacing and refusing, and concurrent writers.
 
 mod support;
 

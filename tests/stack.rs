@@ -1,4 +1,5 @@
-//! The library runs on small stacks: threads of other languages, and of musl, have little.
+//! The library runs on small stacks, such as those of threads of other languages and of
+//! musl.
 
 #![cfg(target_os = "linux")]
 

@@ -30,7 +30,7 @@ fn run(folder: &Path, words: &str) {
     assert!(run.status.success(), "{command:?}: {}\n{said}", run.status);
 }
 
-/// Bytes that a compressor finds little in.
+/// Bytes that compress little.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {

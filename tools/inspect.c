@@ -62,8 +62,8 @@ struct options {
 
 /* ---- text --------------------------------------------------------------------- */
 
-/* The character at *text, which moves behind it. The library's texts are UTF-8; what is
- * none, on the command line, comes out as U+FFFD. */
+/* Returns the character at *text and advances *text. The library's texts are UTF-8; bytes of the
+ * command line that are not become U+FFFD. */
 static uint32_t next_char(const char **text)
 {
     const unsigned char *s = (const unsigned char *)*text;
@@ -81,8 +81,8 @@ static uint32_t next_char(const char **text)
     return c;
 }
 
-/* What a terminal obeys instead of showing it: controls, and what is invisible or turns
- * the direction of writing. */
+/* Characters that a terminal obeys instead of showing: controls, invisible ones, and those that
+ * change the direction of writing. */
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x200b && c <= 0x200f) ||
@@ -396,7 +396,7 @@ static void json_config(struct json *json, const ociimg_config *config)
     json_close(json, '}');
 }
 
-/* One line of what an image says of itself. */
+/* One line about the image. */
 static void print_field(const char *name, const char *key, const char *value, bool quoted)
 {
     printf("  %-14s", name);
@@ -629,7 +629,7 @@ static bool print_image(const struct options *o, const ociimg_image *image,
     return show_layers(o, NULL, image, ctx);
 }
 
-/* Shows an image, or why there is none, and frees both. */
+/* Shows an image, or the error instead, and frees both. */
 static bool show_image(const struct options *o, struct json *json, ociimg_status status,
                        ociimg_image *image, ociimg_error *err, const ociimg_context *ctx)
 {

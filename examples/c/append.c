@@ -65,7 +65,7 @@ static ociimg_status write_archive(const ociimg_image *image, const char *path, 
     if (!status) {
         status = ociimg_image_write(image, sink, NULL, NULL, err);
     }
-    /* The archive is there when this succeeded, not before. */
+    /* The archive appears when this succeeds. */
     if (!status) {
         status = ociimg_sink_finish(sink, NULL, err);
     }

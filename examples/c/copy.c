@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* All that is to be freed; what stays NULL is freed as well. */
+/* Everything to free; freeing NULL does nothing. */
 static struct {
     ociimg_context *ctx;
     ociimg_loader *loader;
@@ -35,7 +35,7 @@ static struct {
     ociimg_copy *copy;
 } job;
 
-/* Ctrl-C: cancelling is safe in a signal handler. What is half-written is undone. */
+/* Ctrl-C: cancelling is safe in a signal handler. Incomplete output is removed. */
 static void interrupted(int signal)
 {
     (void)signal;
@@ -64,7 +64,7 @@ static int ends_in(const char *text, const char *end)
 #ifdef OCIIMG_WITH_REGISTRY
 static ociimg_registry *registry;
 
-/* Whether the text names a registry; then there is one to ask, or *status says why not. */
+/* Whether the text names a registry; if so, opens it, or sets *status on failure. */
 static int in_registry(const char *text, ociimg_status *status, ociimg_error **err)
 {
     if (strncmp(text, "docker://", 9) != 0)

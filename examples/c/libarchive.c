@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* What libarchive reads from. */
+/* The source that libarchive reads. */
 struct source {
     ociimg_reader *reader;
     ociimg_error *err; /* why a read failed */

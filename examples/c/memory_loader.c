@@ -1,6 +1,6 @@
 /*
- * memory_loader: an image out of a program's own memory, by way of callbacks. Writes the
- * one layer, a tar stream, to stdout: `memory_loader | tar -xO` prints the file in it.
+ * memory_loader: an image in a program's own memory, through callbacks. Writes the one
+ * layer, a tar stream, to stdout: `memory_loader | tar -xO` prints the file in it.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *

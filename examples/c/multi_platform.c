@@ -37,7 +37,7 @@ static ociimg_status add(ociimg_index_builder *builder, const char *path, const 
         status = ociimg_index_image_for(index, platform, NULL, &image, err);
     }
     if (!status) {
-        /* Without a platform of its own here, the image's is written. */
+        /* NULL: the entry gets the image's own platform. */
         status = ociimg_index_builder_add_image(builder, image, NULL, err);
     }
     ociimg_image_free(image);

@@ -79,7 +79,7 @@ pub extern "C" fn ociimg_context_clone(ctx: Option<&ociimg_context>) -> *mut oci
 /// second call and NULL do nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_context_cancel(ctx: Option<&ociimg_context>) {
-    get(ctx, (), |ctx| ctx.0.cancel())
+    get(ctx, (), |ctx| ctx.0.cancel());
 }
 
 /// Whether the context was cancelled; false for NULL. Any thread, signal handlers too.

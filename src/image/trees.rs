@@ -94,9 +94,8 @@ impl Trees {
             false => self.manifest.render(),
         };
         let manifest_digest = Digest::of(self.manifest_algorithm, manifest.as_bytes());
-        let content = match Document::parse(manifest.as_bytes(), 0) {
-            Ok(Document::Manifest(manifest)) => manifest,
-            _ => panic!("an edit made a manifest that is none"),
+        let Ok(Document::Manifest(content)) = Document::parse(manifest.as_bytes(), 0) else {
+            panic!("an edit made an invalid manifest");
         };
         Documents {
             config: Arc::new(Verified {

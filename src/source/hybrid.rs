@@ -439,7 +439,7 @@ mod tests {
             );
         }
         // Also below another index, of whose manifests one is there.
-        let absent = super::tests::manifest(&b);
+        let absent = tests::manifest(&b);
         let nested = index(&[
             descriptor_of(MANIFEST_TYPE, &absent, ""),
             descriptor_of(MANIFEST_TYPE, &manifest, ""),
@@ -495,13 +495,10 @@ mod tests {
         assert_eq!(names(&*loader), [None, Some("a:1".into())]);
         // With other content.
         let mut wrong = entries(&index, &items, &[&a]);
-        wrong.push(file(
-            &blob_name(&sha256(&manifest)),
-            super::tests::manifest(&b),
-        ));
+        wrong.push(file(&blob_name(&sha256(&manifest)), tests::manifest(&b)));
         assert_eq!(names(&*open(&wrong)), [None, Some("a:1".into())]);
         // No manifest at all.
-        let index = super::tests::index(&[descriptor_of(MANIFEST_TYPE, "text", "")]);
+        let index = tests::index(&[descriptor_of(MANIFEST_TYPE, "text", "")]);
         let loader = open(&entries(&index, &items, &[&a, "text"]));
         assert_eq!(names(&*loader), [None, Some("a:1".into())]);
     }

@@ -454,7 +454,7 @@ mod tests {
                 ..Options::default()
             };
             let opened = open_layout(folder.path(), &options, &Context::default()).map(drop);
-            assert_eq!(status(opened), Err(expected), "{:.90}", document);
+            assert_eq!(status(opened), Err(expected), "{document:.90}");
         }
     }
 }

@@ -909,7 +909,7 @@ mod tests {
         ]);
         let read = |names| {
             let limits = Limits { names, ..LIMITS };
-            super::tests::read(&bytes, limits).map_err(|e| e.status())
+            read(&bytes, limits).map_err(|e| e.status())
         };
         assert!(read(22).is_ok());
         assert_eq!(read(21).err(), Some(Status::LimitExceeded));

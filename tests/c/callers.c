@@ -182,7 +182,7 @@ static void beyond_the_end(void)
         CHECK(!ociimg_config_history_empty_layer(config, i));
         REFUSES(ociimg_image, ociimg_index_image(loaded, i, NULL, out, e));
     }
-    /* The last that there is, on the other hand, is there. */
+    /* The last valid index works. */
     CHECK(ociimg_index_entry_kind(loaded, ENTRIES - 1) == OCIIMG_ENTRY_KIND_UNKNOWN);
     CHECK_TEXT(ociimg_config_env_at(config, 0), "A=1");
     CHECK(!ociimg_config_env_at(config, 1));
@@ -226,10 +226,10 @@ static void loaders(void)
         }
         REFUSES(ociimg_loader, ociimg_loader_new(&table, source, out, e));
     }
-    /* What is refused is not owned. */
+    /* A refused state is not owned. */
     CHECK_EQUAL(source_calls(source), calls);
 
-    /* root_digest and destroy may be missing, and state and streams are never looked into. */
+    /* root_digest and destroy may be missing, and state and streams are never dereferenced. */
     ociimg_loader_vtable table = source_vtable;
     table.root_digest = NULL;
     table.destroy = NULL;
@@ -266,7 +266,7 @@ static void loaders(void)
                 OCIIMG_STATUS_INVALID_ARGUMENT);
     CHECK_EQUAL(ociimg_loader_open_archive(".", NULL, NULL, NULL, NULL),
                 OCIIMG_STATUS_INVALID_ARGUMENT);
-    /* Paths are bytes: one that is not UTF-8 may be there. */
+    /* Paths are bytes: they need not be UTF-8. */
     FAILS(OCIIMG_STATUS_NOT_FOUND, ociimg_loader,
           ociimg_loader_open("/\xff\xfe", NULL, NULL, out, e));
 }
@@ -319,7 +319,7 @@ static void platforms(void)
     CHECK_EQUAL(ociimg_platform_new(NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL),
                 OCIIMG_STATUS_INVALID_ARGUMENT);
 
-    /* Nothing at all is a platform, and an empty text is an absent one. */
+    /* A platform may be empty, and "" counts as absent. */
     ociimg_platform *p;
     ociimg_error *err;
     CHECK_OK(ociimg_platform_new(NULL, "", "", "", features, 1, &p, &err));
@@ -365,7 +365,7 @@ static void descriptors(void)
     CHECK(ociimg_descriptor_size(d) == largest);
     ociimg_descriptor_free(d);
     CHECK_OK(ociimg_descriptor_new("a/b", "other:what-ever", 0, &d, &err));
-    /* It is well formed; only its content can't be had. */
+    /* It is well formed; only its content cannot be read. */
     FAILS(OCIIMG_STATUS_UNSUPPORTED, ociimg_reader,
           ociimg_index_open_blob(loaded, d, OCIIMG_READ_MODE_STORED, NULL, NULL, out, e));
     ociimg_descriptor_free(d);
@@ -392,7 +392,7 @@ static void indexes(void)
         FAILS(OCIIMG_STATUS_NOT_AN_IMAGE, ociimg_image,
               ociimg_index_image(loaded, i, NULL, out, e));
     }
-    /* A bad call costs the loader nothing. */
+    /* A bad call does not affect the loader. */
     CHECK_EQUAL(source_calls(source), calls);
 }
 
@@ -460,7 +460,7 @@ static ociimg_status take_vtable(const void *table, ociimg_error **err)
 {
     ociimg_loader *made;
     ociimg_status status = ociimg_loader_new(table, source, &made, err);
-    if (made) { /* Its destroy is counted with the loader's that is really meant. */
+    if (made) { /* Its destroy is counted like that of the real loader. */
         ociimg_loader_free(made);
         source->calls[DESTROY]--;
     }
@@ -472,7 +472,7 @@ static ociimg_status take_source_options(const void *opts, ociimg_error **err)
     ociimg_loader *made;
     ociimg_status status = ociimg_loader_open("/does/not/exist", opts, NULL, &made, err);
     CHECK(!made);
-    if (status == OCIIMG_STATUS_NOT_FOUND) { /* The struct was taken. */
+    if (status == OCIIMG_STATUS_NOT_FOUND) { /* The struct was accepted. */
         ociimg_error_free(*err);
         *err = NULL;
         return OCIIMG_STATUS_OK;
@@ -535,7 +535,7 @@ static void structs(void)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
             snprintf(row, sizeof row, "%s of %zu bytes, the last one %d", taken[i].name,
                      rows[r].size, rows[r].last);
-            /* Not a byte more than it says: reading on is seen. */
+            /* The allocation ends with the struct, so that reading too far is detected. */
             size_t room = rows[r].size <= 4096 ? rows[r].size : 0;
             room = room < sizeof(size_t) ? sizeof(size_t) : room;
             uint8_t *bytes = calloc(1, room);

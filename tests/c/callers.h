@@ -1,10 +1,10 @@
-/* What the programs of bad callers share: checks of failures, and one handle of each kind. */
+/* Shared code of the programs of bad callers: checks of failures, and one handle of each kind. */
 #ifndef CALLERS_H
 #define CALLERS_H
 
 #include "source.h"
 
-/* What a pointer holds before a call that must clear it. */
+/* The value of a pointer before a call that must clear it. */
 #define STALE(type) ((type *)(void *)row)
 
 #define BAD_TEXT "linux\xff"
@@ -82,7 +82,7 @@ static inline void teardown(void)
     source_free(source);
 }
 
-/* A call that gives nothing, together with the outputs that it must clear. */
+/* A call that returns nothing, with the outputs that it must clear. */
 #define CLEARS(call)                                                                               \
     do {                                                                                           \
         key = value = STALE(const char);                                                           \

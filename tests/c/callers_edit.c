@@ -1,4 +1,4 @@
-/* Bad callers of what changes and makes: images, layer writers and index builders. */
+/* Bad callers of editing functions: images, layer writers and index builders. */
 
 #include "callers.h"
 
@@ -7,7 +7,7 @@ static const uint8_t *bytes(const char *text)
     return (const uint8_t *)text;
 }
 
-/* Every edit of no image, and with bad texts of one that stays as it was. */
+/* Every edit with NULL as image, and with bad texts, which must leave the image unchanged. */
 static void edits(void)
 {
     static const char *const words[] = {"a", BAD_TEXT}, *const null[] = {"a", NULL};

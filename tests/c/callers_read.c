@@ -1,4 +1,4 @@
-/* Bad callers of what reads: entries, manifests, configs, layers and readers. */
+/* Bad callers of reading functions: entries, manifests, configs, layers and readers. */
 
 #include "callers.h"
 

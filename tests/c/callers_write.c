@@ -1,4 +1,4 @@
-/* Bad callers of what writes: sinks and copies. */
+/* Bad callers of writing functions: sinks and copies. */
 
 #include "callers.h"
 #include "sink.h"

@@ -15,7 +15,7 @@ static char row[200] = "";
 static inline void fail(const char *file, int line, const char *what)
 {
     fprintf(stderr, "%s:%d: %s%s%s\n", file, line, row, *row ? ": " : "", what);
-    /* Not exit: what is then still held is no leak. */
+    /* Not exit: memory still in use is then not reported as a leak. */
     fflush(stderr);
     _exit(1);
 }
@@ -68,7 +68,7 @@ static inline void check_line(const char *text, const char *file, int line)
     }
 }
 
-/* A failure as every one is: *err is set, tells the status that was returned, and a line. */
+/* Checks a failure: *err is set and has the returned status and a one-line message. */
 static inline void check_failure(ociimg_status status, int expected, const ociimg_error *err,
                                  const char *file, int line, const char *what)
 {
@@ -86,7 +86,7 @@ static inline void check_failure(ociimg_status status, int expected, const ociim
     }
 }
 
-/* The status of a call, and the error that it gave, which is freed. */
+/* Checks the status of a call, and frees its error. */
 #define CHECK_STATUS(call, expected)                                                               \
     do {                                                                                           \
         err = (ociimg_error *)&err; /* The call must set it, whatever it was. */                   \
@@ -98,7 +98,7 @@ static inline void check_failure(ociimg_status status, int expected, const ociim
 
 #define CHECK_OK(call) CHECK_STATUS(call, OCIIMG_STATUS_OK)
 
-/* No test waits for what never comes: a program that hangs is ended by a signal. */
+/* A program that hangs is ended by a signal. */
 static inline void bound(void)
 {
     alarm(240);

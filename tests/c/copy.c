@@ -1,5 +1,5 @@
-/* Copying to a sink of callbacks that fail, cancel, ask again, lie, call the library and free
- * what it works with, at every call. */
+/* Copying to a sink whose callbacks fail, cancel, ask for a restart, return false values, call the
+ * library and free its handles, at every call. */
 
 #define _XOPEN_SOURCE 700 /* barriers */
 
@@ -32,7 +32,7 @@ struct job {
     ociimg_sink *sink;
     ociimg_context *ctx;
     ociimg_copy *copy;
-    /* What is to happen, at which call. */
+    /* The event to inject, and the call. */
     int at;
     int32_t status;
     bool cancel;
@@ -115,7 +115,7 @@ static void end(struct job *job)
     source_free(job->source);
 }
 
-/* How many calls of the sink a copy takes. */
+/* The number of calls of the sink in a copy. */
 static int plain(void)
 {
     struct job job;
@@ -249,7 +249,7 @@ static void fails_at_every_call(int calls)
         job.into->before = at_its_turn;
         job.at = at;
         job.cancel = true;
-        /* What the last call puts is there, and nothing is left to be cancelled but the end. */
+        /* The root of the last call is there, and only the end is left to be cancelled. */
         CHECK_STATUS(ociimg_copy_run(job.copy, job.ctx, &err), OCIIMG_STATUS_CANCELLED);
         CHECK_EQUAL(job.into->all, at + 1);
         CHECK_EQUAL(job.into->calls[ABORT_BLOB], job.hit == BEGIN_BLOB || job.hit == WRITE);
@@ -260,7 +260,7 @@ static void fails_at_every_call(int calls)
     }
 }
 
-/* Always asks again. */
+/* Always asks for a restart. */
 static bool asks_again(struct sink *s, struct sink_visit *v)
 {
     struct job *job = s->test;
@@ -330,7 +330,7 @@ static void a_failing_source(void)
     CHECK(source_at > 12);
 }
 
-/* ---- outputs that cannot be, or that mean something -------------------------------------------
+/* ---- outputs that are invalid, or have a meaning -------------------------------------------
  */
 
 enum lie { NO_STREAM, OFFSET, PRESENT, PART, LIES };
@@ -411,7 +411,7 @@ static bool calls_back(struct sink *s, struct sink_visit *v)
     CHECK_EQUAL(ociimg_sink_finish(job->sink, NULL, &inner), OCIIMG_STATUS_BUSY);
     ociimg_error_free(inner);
     if (v->callback == BEGIN_BLOB) {
-        /* The descriptor that is lent serves like any other. */
+        /* The lent descriptor works like any other. */
         ociimg_reader *reader;
         ociimg_status status = ociimg_index_open_blob(job->index, v->d, OCIIMG_READ_MODE_STORED,
                                                       NULL, NULL, &reader, NULL);

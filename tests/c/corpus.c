@@ -1,4 +1,4 @@
-/* Opens each file that it is given as an image, and reads all that is in it. */
+/* Opens each file of the command line as an image, and reads all of its content. */
 
 #include "check.h"
 

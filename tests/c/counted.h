@@ -88,7 +88,7 @@ void free(void *memory)
     __libc_free(memory);
 }
 
-/* Begins to look for the most; what is taken now. */
+/* Starts measuring the peak; returns the bytes in use. */
 static inline size_t begin(void)
 {
     size_t now = atomic_load(&taken);
@@ -96,13 +96,13 @@ static inline size_t begin(void)
     return now;
 }
 
-/* The most that was taken since then. */
+/* The peak since then. */
 static inline size_t peak(size_t begun)
 {
     return atomic_load(&most) - begun;
 }
 
-/* Says what was measured, and holds it to a bound. */
+/* Prints a measurement and checks it against a bound. */
 static inline void expect(size_t found, size_t at_most)
 {
     printf("%s: %zu bytes, expected at most %zu\n", row, found, at_most);

@@ -1,5 +1,4 @@
-/* Images that are made and changed, and what comes out when they are read back: from the
- * loader of a program over the documents that were made and the layers that they name. */
+/* Images that are made and changed, then read back through a loader of the program. */
 
 #include "source.h"
 #include "tar.h"
@@ -238,7 +237,7 @@ static void from_a_base(void)
     CHECK_OK(ociimg_image_set_platform(base.image, p, &err));
     CHECK_OK(ociimg_image_convert(base.image, OCIIMG_FORMAT_DOCKER, &err));
     CHECK(strcmp(ociimg_image_manifest_digest(base.image), digest) != 0);
-    /* The clone is as it was, and so is what is set and taken back. */
+    /* The clone is unchanged, and so is a member that is set and reset. */
     CHECK_TEXT(ociimg_image_manifest_digest(clone), digest);
     CHECK_OK(ociimg_image_set_label(clone, "a", "1", &err));
     CHECK(strcmp(ociimg_image_manifest_digest(clone), digest) != 0);
@@ -268,7 +267,7 @@ static void from_a_base(void)
     base_free(other);
 }
 
-/* Layers that an edit throws out end their loader, which uses the library meanwhile. */
+/* A layer that an edit removes frees its loader, whose destroy uses the library. */
 static ociimg_image *edited;
 static int destroyed;
 

@@ -101,7 +101,7 @@ static struct {
     ociimg_status first;
 } failures;
 
-/* Whether a call went well; counts those that did not. */
+/* Whether a call succeeded; counts failures. */
 static bool well(ociimg_status status, ociimg_error **err)
 {
     check_failure(status, status, *err, __FILE__, __LINE__, "a call");
@@ -112,7 +112,7 @@ static bool well(ociimg_status status, ociimg_error **err)
     return status == OCIIMG_STATUS_OK;
 }
 
-/* A fault is met but once. */
+/* A fault occurs only once. */
 #define AGAIN(call) ((call) || (call))
 
 static bool open_loader(const char *path, ociimg_loader **loader)
@@ -122,7 +122,7 @@ static bool open_loader(const char *path, ociimg_loader **loader)
     return well(status, &err);
 }
 
-/* An index with an entry that is broken is none. */
+/* An index with a broken entry counts as a failure. */
 static bool load(const ociimg_loader *loader, ociimg_index **index)
 {
     ociimg_error *err;
@@ -170,7 +170,7 @@ static bool read_layer(const ociimg_layer *layer, ociimg_read_mode mode, uint64_
     if (well(status, &err)) {
         *sum = with;
     } else {
-        /* It goes on failing, whatever its file would give now. */
+        /* It keeps failing, whatever the file contains now. */
         CHECK_STATUS(ociimg_reader_read(reader, piece, sizeof piece, &n, &err), status);
         CHECK_EQUAL(n, 0);
     }
@@ -252,7 +252,7 @@ static int open_files(void)
     return count;
 }
 
-/* Whether all could be read, in the end, and its sum. */
+/* Whether everything could be read in the end, and its sum. */
 static bool run(const char *path, enum fault fault, int faulty, uint64_t *sum)
 {
     int before = open_files();
@@ -270,7 +270,7 @@ static bool run(const char *path, enum fault fault, int faulty, uint64_t *sum)
 
 /* ---- the tests ------------------------------------------------------------------- */
 
-/* The sum of a file that nothing is wrong with. */
+/* The sum of a sound file. */
 static uint64_t read_whole(const char *path)
 {
     uint64_t sum;
@@ -312,7 +312,7 @@ static bool tells_a_cut(ociimg_status status)
 {
     return status == OCIIMG_STATUS_MALFORMED    /* in the midst of something */
            || status == OCIIMG_STATUS_NOT_FOUND /* before some entry */
-           || status == OCIIMG_STATUS_UNSUPPORTED /* before it can be told what it is */;
+           || status == OCIIMG_STATUS_UNSUPPORTED /* before the format is known */;
 }
 
 static void test_cuts(const char *path, long step, long harmless)

@@ -1,4 +1,5 @@
-/* Does what the first argument names, for a test that valgrind and the sanitizers find it. */
+/* Commits the fault that the first argument names, to test that valgrind and the sanitizers find
+ * it. */
 
 #include "check.h"
 #include <pthread.h>

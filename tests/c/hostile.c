@@ -1,6 +1,6 @@
-/* The whole way from a loader to verified layers, with one thing going wrong: every kind of
- * wrong, at every single callback. Whatever happens, the call in which it does fails as the
- * header says and can be asked again, streams are closed, and destroy runs once. */
+/* The whole path from a loader to verified layers, with one fault: every kind of fault, at every
+ * single callback. The call with the fault must fail as the header says and can be repeated,
+ * streams are closed, and destroy runs once. */
 
 #include "source.h"
 
@@ -10,7 +10,7 @@ enum mode {
     FAILS_NEGATIVE,
     FAILS_WITH_TEXT,
     FAILS_WITHOUT_TEXT,
-    FAILS_WITH_OUTPUT, /* and the output is not to be touched */
+    FAILS_WITH_OUTPUT, /* and the output must not be touched */
     NOT_FOUND,
     SAYS_CANCELLED,
     RECORDS_BUT_RETURNS_OK,
@@ -58,7 +58,7 @@ struct job {
 
     /* Once it has gone wrong: */
     bool struck;
-    bool harmless; /* nothing is to fail for it */
+    bool harmless; /* nothing must fail because of it */
     bool judged;
     enum callback callback;
     const struct blob *blob;
@@ -131,9 +131,9 @@ static void renew_context(struct job *job)
     job->contexts++;
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------------------ */
 
-/* From inside a callback all handles can be used, but for the reader that it serves. */
+/* A callback may use all handles except the reader that it serves. */
 static void call_back(struct job *job)
 {
     ociimg_error *err;
@@ -172,7 +172,7 @@ static void call_back(struct job *job)
 
 static const char two_lines[] = "line one\nline two\r\t\x1b[31m \xe2\x80\xa8 \xff\xc3 \xe9\xaa";
 
-/* Whether a callback can do that. */
+/* Whether a callback can have this fault. */
 static bool can(enum callback callback, enum mode mode)
 {
     switch (mode) {
@@ -190,7 +190,7 @@ static bool can(enum callback callback, enum mode mode)
     }
 }
 
-/* Whether the callback is not to do its work. */
+/* Whether the callback must skip its work. */
 static bool strike(struct job *job, struct visit *v)
 {
     bool reads = v->callback == READ, opens = !reads && v->out;
@@ -286,7 +286,7 @@ static bool before(struct source *source, struct visit *v)
         return false;
     }
     if (job->mode == CANCELS && job->struck && !job->judged) {
-        /* Nothing is asked any more, but what is open is closed. */
+        /* No callback runs any more, except to close open streams. */
         CHECK(v->callback == CLOSE);
     }
     if (job->endless && v->stream == job->endless) {
@@ -312,7 +312,7 @@ static bool before(struct source *source, struct visit *v)
     return strike(job, v);
 }
 
-/* ---- what is to come of it ---------------------------------------------------------------- */
+/* ---- expected outcomes ------------------------------------------------------------------- */
 
 #define ONE(status) (1u << OCIIMG_STATUS_##status)
 
@@ -359,7 +359,7 @@ static unsigned expected(const struct job *job)
     return 0;
 }
 
-/* Whether it is content that is wrong, and breaks an entry of the index, not the load. */
+/* Whether the fault is in content, and breaks an entry instead of the load. */
 static bool breaks_entry(const struct job *job)
 {
     const unsigned of_content = ONE(NOT_FOUND) | ONE(SIZE_MISMATCH) | ONE(DIGEST_MISMATCH);
@@ -555,7 +555,7 @@ static void read_all(struct job *job, const uint8_t *content, size_t size, ociim
             CHECK(memcmp(out, content, total) == 0);
             CHECK(total == size || !job->reader);
         } else {
-            /* It goes on failing, and asks for nothing more. */
+            /* It keeps failing, and calls nothing. */
             int calls = source_calls(job->source);
             CHECK_STATUS(ociimg_reader_read(job->reader, out, sizeof out, &n, &err), status);
             CHECK_EQUAL(n, 0);

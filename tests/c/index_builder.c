@@ -29,7 +29,7 @@ static struct base base_new(const char *architecture)
     return base_of(s);
 }
 
-/* An index of an image, its attestation, an unknown thing and what can't be read. */
+/* An index of an image, its attestation, unknown content and an unreadable descriptor. */
 static struct base base_with_attestation(void)
 {
     struct source *s = source_new();

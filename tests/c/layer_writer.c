@@ -138,7 +138,7 @@ static void bad_options(void)
 
     CHECK_OK(ociimg_layer_writer_new(NULL, NULL, &writer, &err));
     CHECK_STATUS(ociimg_layer_writer_write(writer, NULL, 1, &err), OCIIMG_STATUS_INVALID_ARGUMENT);
-    /* That was no use of the writer. */
+    /* This did not use the writer. */
     CHECK_OK(ociimg_layer_writer_write(writer, tar, TAR_BLOCK, &err));
     ociimg_layer_writer_free(writer);
 }

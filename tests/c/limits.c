@@ -1,11 +1,11 @@
-/* What a hostile image takes of memory, time and descriptors.
+/* The memory, time and descriptors that a hostile image costs.
  *
  *     limits PATH STAYS PEAK MILLISECONDS [no-openat2]
  *
  * Opens the image at PATH, loads it, asks for every image in it, and reads the layers of these.
  * STAYS and PEAK are bytes of memory beside a fixed 8 MiB, MILLISECONDS the time that the process
- * may compute. No more than DESCRIPTORS are open at a time. What came of it is written to stdout,
- * the statuses by their names. */
+ * may compute. No more than DESCRIPTORS are open at a time. The outcome is written to stdout,
+ * with the names of statuses. */
 
 #define _GNU_SOURCE /* for memalign, and the numbers of system calls */
 

@@ -1,4 +1,4 @@
-/* What the library takes of memory, at most and in the end.
+/* The memory that the library uses, at its peak and in the end.
  *
  *     memory count
  *     memory readers
@@ -14,7 +14,7 @@
 
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
-/* That no way to take memory is missed. */
+/* Checks that every allocation function is counted. */
 static void count(void)
 {
     void *memory = NULL;
@@ -263,7 +263,7 @@ static void windows(void)
 
 /* ---- archives -------------------------------------------------------------------------- */
 
-/* Opening one takes at most so much, and what it keeps goes with the loader. */
+/* Opening one takes at most this much, and freeing the loader releases all of it. */
 static void open_archive(const char *path, size_t at_most)
 {
     ociimg_loader *loader;

@@ -1,4 +1,4 @@
-/* What a loader, or its user, knows of the root, and that the root is asked for once. */
+/* The digest of the root from a loader or its user; the root is loaded once. */
 
 #include "source.h"
 

@@ -117,7 +117,7 @@ static void check_stream(void)
     ociimg_sink_options opts = defaults();
     memset(&stream, 0, sizeof stream);
 
-    /* The state is the caller's still where nothing was opened. */
+    /* After a failed open the caller still owns the state. */
     CHECK_STATUS(ociimg_sink_open_archive_stream(NULL, destroy, &stream, NULL, &sink, &err),
                  OCIIMG_STATUS_INVALID_ARGUMENT);
     CHECK_STATUS(ociimg_sink_open_archive_stream(take, destroy, &stream, NULL, NULL, &err),
@@ -136,7 +136,7 @@ static void check_stream(void)
     CHECK_EQUAL(stream.bytes, 5 * 512 + 1024);
     CHECK_EQUAL(stream.destroyed, 1);
 
-    /* What fails stays so, and is not called again. */
+    /* After a failure every call fails, and the callback is not called again. */
     memset(&stream, 0, sizeof stream);
     stream.fail_at = 1;
     stream.status = OCIIMG_STATUS_LIMIT_EXCEEDED;
@@ -158,7 +158,7 @@ static void check_stream(void)
     CHECK_STATUS(ociimg_sink_finish(sink, NULL, &err), OCIIMG_STATUS_CALLBACK_CONTRACT);
     ociimg_sink_free(sink);
 
-    /* Nothing is called when nobody wants the archive. */
+    /* No callback runs if the archive is not finished. */
     memset(&stream, 0, sizeof stream);
     CHECK_OK(ociimg_sink_open_archive_stream(take, destroy, &stream, NULL, &sink, &err));
     ociimg_sink_free(sink);
@@ -167,7 +167,7 @@ static void check_stream(void)
     CHECK_OK(ociimg_sink_open_archive_stream(take, NULL, NULL, NULL, &sink, &err));
     ociimg_sink_free(sink);
 
-    /* A context that was cancelled before leaves all as it was. */
+    /* A cancelled context changes nothing. */
     memset(&stream, 0, sizeof stream);
     ociimg_context *ctx = ociimg_context_new(NULL, NULL);
     ociimg_context_cancel(ctx);

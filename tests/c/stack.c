@@ -1,4 +1,4 @@
-/* How much stack the library takes.
+/* The stack that the library uses.
  *
  *     stack BYTES FOLDER PATH...
  *
@@ -14,7 +14,7 @@
 
 enum { STACK = 1 << 20, PAINT = 0xA5 };
 
-/* A call that may go well or fail. */
+/* A call that may succeed or fail. */
 #define TRY(call)                                                                                  \
     do {                                                                                           \
         ociimg_status status_ = (call);                                                            \

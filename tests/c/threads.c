@@ -1,4 +1,4 @@
-/* Several threads: one index asked by all at once, handles made, used and freed on different
+/* Several threads: one index used by all at once, handles made, used and freed on different
  * ones, and cancelling from another thread and from a signal handler. */
 
 #define _XOPEN_SOURCE 700 /* nanosleep, barriers */
@@ -40,7 +40,7 @@ static ociimg_loader *loader;
 static ociimg_index *shared;
 static ociimg_context *ctx;
 static pthread_barrier_t together;
-/* What a thread leaves for another one to free. */
+/* Handles that a thread leaves for another one to free. */
 static struct left {
     ociimg_index *index;
     ociimg_image *image;
@@ -157,7 +157,7 @@ static void one_index(void)
  */
 
 static atomic_int waiting;
-static bool ignores; /* the slow callback takes no notice of its being cancelled */
+static bool ignores; /* the slow callback ignores cancellation */
 
 static bool slow(struct source *s, struct visit *v)
 {

@@ -8,7 +8,7 @@
 
 namespace {
 
-/// What the program's own callbacks throw.
+/// The exception of the program's own callbacks.
 struct trouble : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -232,7 +232,7 @@ void an_own_loader(const std::string &path)
         const std::string stored = *read_file(blob_path(path, layer.digest()));
         CHECK(all_of(layer.open(ociimg::read_mode::stored)) == stored);
 
-        /* A config is a blob, so the image itself is not to be had. */
+        /* A config is a blob, so the image cannot be loaded. */
         CHECK(thrown<trouble>([&] { some_image(load(mode::throws_at_blobs)); }).what() ==
               std::string("no blobs today"));
         CHECK(thrown<int>([&] { some_image(load(mode::throws_junk)); }) == 42);
@@ -252,7 +252,7 @@ void an_own_loader(const std::string &path)
             while (reader.read(buf, sizeof buf) > 0) {
             }
         });
-        /* It goes on failing, when the exception was delivered. */
+        /* It keeps failing after the exception was delivered. */
         CHECK(thrown([&] { reader.finish(); }).status() == ociimg::status::callback);
         ociimg::reader_istream stream(broken.open_blob(d));
         std::string line;

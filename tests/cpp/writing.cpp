@@ -23,7 +23,7 @@ template <class E = ociimg::error, class F> E thrown(F function)
     std::exit(1);
 }
 
-/// What a sink of the program's own holds, and what it does.
+/// The content of a sink of the program, and its behaviour.
 struct store {
     std::map<std::string, std::string> blobs, manifests, roots;
     int open = 0, begun = 0, finished = 0, destroyed = 0;

@@ -1,4 +1,4 @@
-//! Children of an index: what breaks one, and what it is taken for.
+//! Children of an index: faults that break one, and the kinds of the others.
 
 use crate::sound::*;
 use crate::support::loader::*;
@@ -19,7 +19,7 @@ fn child(spoil: impl FnOnce(&mut Value)) -> ociimg::load::Entry {
     let [spoilt, sound] = index.entries() else {
         panic!("two entries: {:?}", index.entries())
     };
-    assert_eq!(sound.kind, EntryKind::Image);
+    assert_eq!(sound.kind, Image);
     spoilt.clone()
 }
 
@@ -39,7 +39,7 @@ fn broken(rule: &str, spoil: Spoil, status: Status, message: &str) {
     assert_eq!(entry.kind, Broken, "{rule}");
     let e = entry.error.expect("a broken entry has an error");
     assert_eq!(e.status(), status, "{rule}: {e}");
-    // What could be read and does not fit its own data can still be seen.
+    // A descriptor that does not fit its own data is still shown.
     let is_read = status != Malformed;
     assert_eq!(entry.descriptor.is_some(), is_read, "{rule}");
     assert!(e.message().contains(message), "{rule}: {e}");
@@ -210,7 +210,7 @@ fn a_child_that_cannot_be_read_is_broken_in_its_place() {
         "data of another digest",
         Box::new(|c| {
             c["data"] = json!("AAAA");
-            c["size"] = json!(3)
+            c["size"] = json!(3);
         }),
         DigestMismatch,
         "manifests[0].data: content has digest",
@@ -369,7 +369,7 @@ fn a_mark_counts_only_without_a_platform_of_its_own() {
             c["platform"] = platform.clone();
             c["artifactType"] = json!("x/y");
         };
-        // Alone, so that nobody reads the manifest.
+        // Alone, so that the manifest is not read.
         let Sound {
             memory, mut index, ..
         } = sound();

@@ -1,4 +1,4 @@
-//! Configs: what fails an image and what does not.
+//! Configs that fail an image, and configs that do not.
 
 use crate::sound::*;
 use crate::support::loader::*;
@@ -202,7 +202,7 @@ fn a_key_in_another_case_counts_where_it_is_the_only_one() {
     );
     let step = c.history.get(0).unwrap();
     assert!(step.empty_layer && step.comment.is_some_and(|c| &*c == "x"));
-    // What selects or verifies is held to all its rules under any spelling.
+    // Keys that select or verify follow all their rules in any spelling.
     refused("rootfs", json!({"rootfS": {"Type": "tree"}}), "rootfS.Type");
     refused(
         "diff IDs",

@@ -1,4 +1,4 @@
-//! Roots: what fails the load and what does not.
+//! Roots that fail the load, and roots that do not.
 
 use crate::sound::*;
 use crate::support::loader::*;

@@ -1,9 +1,9 @@
-//! Sound documents, to be spoilt by a row.
+//! Valid documents, to be changed by a row.
 
 use crate::support::loader::*;
 use serde_json::{Value, json};
 
-/// A document of every kind that is as it should be, to be spoilt by a row.
+/// A valid document of every kind, to be changed by a row.
 pub struct Sound {
     pub memory: MemoryLoader,
     pub index: Value,
@@ -55,7 +55,8 @@ pub fn nested(depth: usize) -> String {
     "[".repeat(depth) + &"]".repeat(depth)
 }
 
-/// Puts a member before the others of an object, as text: what serde_json's map can't hold.
+/// Puts a member before the others of an object, as text, since serde_json's map holds no
+/// duplicates.
 pub fn before(document: &Value, member: &str) -> String {
     format!("{{{member},{}", &document.to_string()[1..])
 }

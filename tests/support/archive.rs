@@ -1,4 +1,4 @@
-//! OCI archives that are large or hold much, and take no room on the disk.
+//! OCI archives that are large or have many blobs, and take no room on the disk.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! A loader over blobs in memory, which records what it is asked for.
+//! A loader over blobs in memory, which records requests.
 
 use ociimg::context::Context;
 use ociimg::digest::{Algorithm, Digest};
@@ -32,7 +32,7 @@ pub struct MemoryLoader {
 }
 
 impl MemoryLoader {
-    /// Puts content there, and gives the descriptor of it.
+    /// Adds content, and returns its descriptor.
     pub fn put(&mut self, media_type: &str, content: impl AsRef<[u8]>) -> Value {
         let content = content.as_ref();
         let digest = Digest::of(Algorithm::Sha256, content).to_string();
@@ -44,8 +44,8 @@ impl MemoryLoader {
         self.put(media_type, document.to_string())
     }
 
-    /// An image of one plain layer, whose config has these fields beside its rootfs; gives
-    /// the descriptor of its manifest.
+    /// An image of one plain layer, whose config has these fields beside its rootfs;
+    /// returns the descriptor of its manifest.
     pub fn image(&mut self, config: Value) -> Value {
         let manifest = self.manifest(config);
         self.put_json(MANIFEST, &manifest)

@@ -1,4 +1,4 @@
-//! A sink into memory, which records what it is asked for and can fail at any call.
+//! A sink into memory, which records its calls and can fail at any of them.
 
 use ociimg::context::Context;
 use ociimg::descriptor::Descriptor;
@@ -19,7 +19,7 @@ pub struct MemorySink(pub Arc<Shared>);
 #[derive(Default)]
 pub struct Shared {
     pub max_streams: u32,
-    /// Whether it tells what it has, and how much of it.
+    /// Whether it reports the blobs that it has, and their sizes.
     pub forgetful: bool,
     pub hook: Option<Hook>,
     pub blobs: Mutex<HashMap<String, Vec<u8>>>,

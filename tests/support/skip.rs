@@ -1,4 +1,4 @@
-//! Skips what needs a missing tool, and says so.
+//! Skips tests that need a missing tool, and prints a note.
 
 use std::io::{Write, stderr};
 use std::process::Command;
@@ -9,7 +9,7 @@ pub fn skip(what: &str, why: &str) {
     if std::env::var_os("OCIIMG_TESTS_NO_SKIP").is_some_and(|set| set == "1") {
         panic!("{skipped}; OCIIMG_TESTS_NO_SKIP=1 does not allow that");
     }
-    // Not eprintln: what that says of a test that passes is not shown.
+    // Not eprintln: its output is hidden if the test passes.
     let _ = writeln!(stderr(), "{skipped}");
 }
 
