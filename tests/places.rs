@@ -134,7 +134,10 @@ fn broken_documents_are_named_by_their_files() {
         let folder = TempDir::new().unwrap();
         let mut files = Files::default();
         let child = files.put(MANIFEST, manifest);
-        files.write(&index(&[child.clone()]).to_string(), folder.path());
+        files.write(
+            &index(std::slice::from_ref(&child)).to_string(),
+            folder.path(),
+        );
         assert_begins(folder.path(), &path(&child["digest"]), found, image_error);
     }
     // Of another size or digest than the descriptor has, and above the limit.
@@ -145,13 +148,16 @@ fn broken_documents_are_named_by_their_files() {
     let size = child["size"].as_u64().unwrap();
     let other = files.0.pop().unwrap().0;
     files.0.push((other, vec![b' '; size as usize]));
-    files.write(&index(&[child.clone()]).to_string(), folder.path());
+    files.write(
+        &index(std::slice::from_ref(&child)).to_string(),
+        folder.path(),
+    );
     assert_begins(folder.path(), &blob, "content has digest", image_error);
     child["size"] = json!(size + 1);
     let write = |name: &str, index: Value| {
         fs::write(folder.path().join("layout").join(name), index.to_string()).unwrap();
     };
-    write("index.json", index(&[child.clone()]));
+    write("index.json", index(std::slice::from_ref(&child)));
     let e = image_error(&folder.path().join("layout"));
     let begin = folder.path().join("layout").join(&blob);
     assert!(
@@ -212,7 +218,10 @@ fn broken_configs_and_layers_are_named_by_their_files() {
     let config_of = files.put(CONFIG, config(&[layer["digest"].clone()]));
     let manifest = json!({"schemaVersion": 2, "config": config_of, "layers": []});
     let child = files.put(MANIFEST, manifest.to_string());
-    files.write(&index(&[child.clone()]).to_string(), folder.path());
+    files.write(
+        &index(std::slice::from_ref(&child)).to_string(),
+        folder.path(),
+    );
     let found = "layers: found 0 of them";
     assert_begins(folder.path(), &path(&child["digest"]), found, image_error);
 }
