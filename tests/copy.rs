@@ -254,6 +254,26 @@ fn wrong_content_is_never_committed() {
 }
 
 #[test]
+fn descriptors_of_one_blob_give_it_one_size() {
+    let mut memory = MemoryLoader::default();
+    let layer = memory.put(LAYER, noise(1, 700));
+    let mut longer = layer.clone();
+    longer["size"] = json!(701);
+    let images = [
+        image_of(&mut memory, &[layer]),
+        image_of(&mut memory, &[longer]),
+    ];
+    let memory = memory.with_index(&images);
+    let sink = MemorySink::default();
+    let result = run(&copy(&memory, &sink, CopyOptions::default()));
+    fails_with(
+        result,
+        Status::SizeMismatch,
+        "700 in one descriptor and 701 in another",
+    );
+}
+
+#[test]
 fn what_a_sink_has_from_before_is_hashed_and_not_written() {
     for changed in [false, true] {
         let layer = noise(2, 700_000);

@@ -148,7 +148,13 @@ impl Met {
             self.blobs.insert(d.digest.clone(), met);
             return Ok(());
         };
-        d.expect_size(met.size)?;
+        if d.size != met.size {
+            return Err(Error::size_mismatch(format_args!(
+                "blob {}: found the size {} in one descriptor and {} in another, expected the same",
+                d.digest, met.size, d.size
+            ))
+            .with_digest(d.digest.text()));
+        }
         if required && met.absence.require() {
             met.absence = Absence::new(true);
             push(&diff_id, false, &met.absence);

@@ -141,7 +141,9 @@ impl Transfer<'_> {
     /// Copies the stored bytes, and verifies their size and digest.
     fn copy(&self, stream: Box<dyn Stream>, mut output: Output) -> Result<Box<dyn BlobWriter>> {
         let mut reader = self.reader(stream, Mode::Stored)?;
-        let mut buf = vec![0; CHUNK];
+        // Small blobs are many, and the buffer is filled with zeros for each.
+        let size = self.blob.descriptor.size.clamp(1, CHUNK as u64);
+        let mut buf = vec![0; size as usize];
         loop {
             (self.check)()?;
             match reader.read(&mut buf)? {
