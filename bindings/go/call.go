@@ -21,6 +21,37 @@ type call struct {
 	ctx      context.Context
 	mu       sync.Mutex
 	failures map[int64]error
+	released atomic.Bool // C holds it no longer
+}
+
+// watch cancels a context of the library when a Go context is done. Its function is made once:
+// watches are used again, so that opening a reader allocates less.
+type watch struct {
+	context *C.ociimg_context
+	cancel  func()
+}
+
+var watches sync.Pool
+
+// newWatch takes the context of the library.
+func newWatch(context *C.ociimg_context) *watch {
+	w, ok := watches.Get().(*watch)
+	if !ok {
+		w = new(watch)
+		w.cancel = func() {
+			C.ociimg_context_cancel(w.context)
+			w.release()
+		}
+	}
+	w.context = context
+	return w
+}
+
+// release is called once, by whoever ends the watch.
+func (w *watch) release() {
+	C.ociimg_context_free(w.context)
+	w.context = nil
+	watches.Put(w)
 }
 
 // lastCode is the code of the latest failure of a callback. An error of the library may outlive
@@ -118,39 +149,43 @@ func goociimgRelease(handle C.uintptr_t) {
 // goociimgReleaseCall is the destroy callback of contexts.
 //
 //export goociimgReleaseCall
-func goociimgReleaseCall(handle C.uintptr_t) { calls.remove(handle) }
+func goociimgReleaseCall(handle C.uintptr_t) { calls.remove(handle).released.Store(true) }
 
 // scope is a call of the library under a Go context.
 type scope struct {
 	ctx     context.Context
 	call    *call             // nil where nothing in Go is called back
 	context *C.ociimg_context // NULL where, besides, nothing can cancel
-	watched *C.ociimg_context
+	watched *watch
 	stop    func() bool
 }
 
 // enter makes the library's context for a Go context. end must be called. With builtin, nothing in
 // Go is called back under it.
 func enter(ctx context.Context, builtin bool) scope {
-	s := scope{ctx: ctx}
-	if builtin && ctx.Done() == nil {
+	if builtin {
+		return enterWith(ctx, nil)
+	}
+	return enterWith(ctx, new(call))
+}
+
+// enterWith is enter with the place of the call, which is nil where nothing in Go is called back.
+func enterWith(ctx context.Context, own *call) scope {
+	s := scope{ctx: ctx, call: own}
+	if own == nil && ctx.Done() == nil {
 		return s
 	}
 	var handle C.uintptr_t
-	if !builtin {
-		s.call = &call{ctx: ctx}
-		handle = calls.add(s.call)
+	if own != nil {
+		own.ctx = ctx
+		handle = calls.add(own)
 	}
 	s.context = C.goociimg_context_new(handle)
 	s.cancelNow()
 	if ctx.Done() != nil {
 		// A context of its own: end may free the other one while this is cancelled.
-		watched := C.ociimg_context_clone(s.context)
-		s.watched = watched
-		s.stop = context.AfterFunc(ctx, func() {
-			C.ociimg_context_cancel(watched)
-			C.ociimg_context_free(watched)
-		})
+		s.watched = newWatch(C.ociimg_context_clone(s.context))
+		s.stop = context.AfterFunc(ctx, s.watched.cancel)
 	}
 	return s
 }
@@ -164,9 +199,9 @@ func (s *scope) cancelNow() {
 
 // end stops watching the Go context. What was opened under it goes on.
 func (s scope) end() {
-	// Otherwise AfterFunc's function frees it.
+	// Otherwise AfterFunc's function releases it.
 	if s.stop != nil && s.stop() {
-		C.ociimg_context_free(s.watched)
+		s.watched.release()
 	}
 	if s.context != nil {
 		C.ociimg_context_free(s.context)

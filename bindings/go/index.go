@@ -254,11 +254,11 @@ func (x *Index) OpenBlob(ctx context.Context, d Descriptor, options *ReaderOptio
 		return nil, e
 	}
 	defer C.ociimg_descriptor_free(descriptor)
-	scope := enter(ctx, x.builtin)
 	defer runtime.KeepAlive(x)
 	opts, mode := options.handle()
-	c := C.goociimg_index_open_blob(x.ptr, descriptor, mode, opts, scope.context)
-	return newReader(scope, x.builtin, c, x.loading...)
+	return newReader(ctx, x.builtin, func(ctx *C.ociimg_context) *C.goociimg_reader {
+		return C.goociimg_index_open_blob(x.ptr, descriptor, mode, opts, ctx)
+	}, x.loading...)
 }
 
 // Manifest is any manifest as it is: of an image, artifact or attestation.

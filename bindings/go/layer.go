@@ -62,10 +62,11 @@ func (l *Layer) OCIMediaType() string {
 
 // Open opens the layer. options may be nil. The reader stops with ctx.
 func (l *Layer) Open(ctx context.Context, options *ReaderOptions) (*Reader, error) {
-	scope := enter(ctx, l.builtin)
 	defer runtime.KeepAlive(l)
 	opts, mode := options.handle()
-	return newReader(scope, l.builtin, C.goociimg_layer_open(l.ptr, mode, opts, scope.context))
+	return newReader(ctx, l.builtin, func(ctx *C.ociimg_context) *C.goociimg_reader {
+		return C.goociimg_layer_open(l.ptr, mode, opts, ctx)
+	})
 }
 
 // Compression is that of a new layer or archive.

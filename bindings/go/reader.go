@@ -9,8 +9,10 @@ package image
 import "C"
 
 import (
+	"context"
 	"io"
 	"runtime"
+	"sync"
 	"unsafe"
 )
 
@@ -40,11 +42,10 @@ func (o *ReaderOptions) handle() (C.ociimg_reader_options, C.ociimg_read_mode) {
 // Reader reads one blob. Bytes come out before the last of them was checked: only io.EOF says that
 // size, digest and diff ID were right. A reader is used by one goroutine at a time.
 type Reader struct {
-	c       *C.goociimg_reader
-	scope   scope
-	builtin bool
-	cleanup runtime.Cleanup
-	read    int // bytes since the last yield
+	*readerOwned // nil when closed
+	builtin      bool
+	cleanup      runtime.Cleanup
+	read         int // bytes since the last yield
 }
 
 // yieldAfter is how many bytes are read between two yields. Go's monitor takes the P from a
@@ -52,32 +53,45 @@ type Reader struct {
 // another thread for it: a fifth of the time that reading takes.
 const yieldAfter = 512 << 10
 
-// newReader takes what an open returned, and the scope.
-func newReader(scope scope, builtin bool, c *C.goociimg_reader, earlier ...*call) (*Reader, error) {
-	if c.status != C.OCIIMG_STATUS_OK {
-		err := scope.take(c.status, c.err, earlier...)
-		readerOwned{c, scope}.free()
-		return nil, err
-	}
-	r := &Reader{c: c, scope: scope, builtin: builtin}
-	r.cleanup = runtime.AddCleanup(r, readerOwned.free, readerOwned{c, scope})
-	return r, nil
-}
-
-// readerOwned is what a reader owns.
+// readerOwned is what a reader owns, in one allocation, which is used again after Close.
 type readerOwned struct {
 	c     *C.goociimg_reader
 	scope scope
+	call  call
 }
 
-func (o readerOwned) free() {
+var closedReaders sync.Pool
+
+// newReader takes what open returns for the context of the library.
+func newReader(ctx context.Context, builtin bool, open func(*C.ociimg_context) *C.goociimg_reader, earlier ...*call) (*Reader, error) {
+	owned, ok := closedReaders.Get().(*readerOwned)
+	if !ok {
+		owned = new(readerOwned)
+	}
+	if builtin {
+		owned.scope = enterWith(ctx, nil)
+	} else {
+		owned.scope = enterWith(ctx, &owned.call)
+	}
+	owned.c = open(owned.scope.context)
+	if owned.c.status != C.OCIIMG_STATUS_OK {
+		err := owned.scope.take(owned.c.status, owned.c.err, earlier...)
+		owned.free()
+		return nil, err
+	}
+	r := &Reader{readerOwned: owned, builtin: builtin}
+	r.cleanup = runtime.AddCleanup(r, (*readerOwned).free, owned)
+	return r, nil
+}
+
+func (o *readerOwned) free() {
 	C.goociimg_reader_free(o.c)
 	o.scope.end()
 }
 
 // Read reads up to len(p) bytes. io.EOF says that all that was read is verified.
 func (r *Reader) Read(p []byte) (int, error) {
-	if r.c == nil {
+	if r.readerOwned == nil {
 		return 0, io.ErrClosedPipe
 	}
 	if len(p) == 0 {
@@ -134,7 +148,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 // Finish reads the rest and verifies, for a consumer that stops before the end, as archive/tar
 // does at the blocks of zeros.
 func (r *Reader) Finish() error {
-	if r.c == nil {
+	if r.readerOwned == nil {
 		return io.ErrClosedPipe
 	}
 	defer runtime.KeepAlive(r)
@@ -146,7 +160,7 @@ func (r *Reader) Finish() error {
 
 // Verified reports whether the verified end was reached.
 func (r *Reader) Verified() bool {
-	if r.c == nil {
+	if r.readerOwned == nil {
 		return false
 	}
 	defer runtime.KeepAlive(r)
@@ -155,7 +169,7 @@ func (r *Reader) Verified() bool {
 
 // StoredRead returns the bytes of the stored blob that were read so far.
 func (r *Reader) StoredRead() uint64 {
-	if r.c == nil {
+	if r.readerOwned == nil {
 		return 0
 	}
 	defer runtime.KeepAlive(r)
@@ -164,13 +178,18 @@ func (r *Reader) StoredRead() uint64 {
 
 // Close frees the reader. It returns ErrNotVerified if the verified end was not reached.
 func (r *Reader) Close() error {
-	if r.c == nil {
+	if r.readerOwned == nil {
 		return nil
 	}
 	verified := r.Verified()
 	r.cleanup.Stop()
-	readerOwned{r.c, r.scope}.free()
-	r.c = nil
+	owned := r.readerOwned
+	r.readerOwned = nil
+	owned.free()
+	if r.builtin || owned.call.released.Load() {
+		*owned = readerOwned{}
+		closedReaders.Put(owned)
+	}
 	if !verified {
 		return ErrNotVerified
 	}
