@@ -59,6 +59,7 @@ impl Descriptor {
         self.with_rare(|rare| rare.artifact_type = artifact_type)
     }
 
+    #[inline]
     pub fn with_platform(mut self, platform: Option<Arc<Platform>>) -> Self {
         self.platform = platform.map_or(Written::Absent, Written::Platform);
         self
@@ -73,15 +74,18 @@ impl Descriptor {
         self.platform = Written::Incomplete;
     }
 
+    #[inline]
     pub fn with_urls(self, urls: TextList) -> Self {
         self.with_rare(|rare| rare.urls = urls)
     }
 
+    #[inline]
     pub fn with_annotations(self, annotations: Annotations) -> Self {
         self.with_rare(|rare| rare.annotations = annotations)
     }
 
     /// Embeds the content itself.
+    #[inline]
     pub fn with_data(self, data: Option<Arc<[u8]>>) -> Self {
         self.with_rare(|rare| rare.data = data)
     }
@@ -121,6 +125,7 @@ impl Descriptor {
         self.rare.as_ref().map_or(&NONE, |rare| &rare.annotations)
     }
 
+    #[inline]
     pub fn annotation(&self, key: &str) -> Option<TextRef<'_>> {
         self.rare.as_ref()?.annotations.find(key)
     }

@@ -22,6 +22,7 @@ pub enum Algorithm {
 impl Algorithm {
     const ALL: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Blake3];
 
+    #[inline]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
@@ -101,6 +102,7 @@ impl Digest {
     }
 
     /// The texts before and after the colon.
+    #[inline]
     pub fn parts(&self) -> (&str, &str) {
         self.text.split_once(':').expect("checked when parsed")
     }

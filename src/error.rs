@@ -123,6 +123,13 @@ impl Error {
     /// Quote untrusted text with [`Escaped`](crate::text::Escaped), which also truncates
     /// it. Callback messages are escaped here and never truncated.
     pub fn new(status: Status, message: impl fmt::Display) -> Self {
+        Self::of(status, &message)
+    }
+
+    // One function for every type of message.
+    #[cold]
+    #[inline(never)]
+    fn of(status: Status, message: &dyn fmt::Display) -> Self {
         Self(Box::new(Failure {
             status,
             message: one_line(&message.to_string()),
@@ -133,7 +140,13 @@ impl Error {
     }
 
     /// Prefixes the message with where the failure happened.
-    pub fn context(mut self, place: impl fmt::Display) -> Self {
+    pub fn context(self, place: impl fmt::Display) -> Self {
+        self.in_place(&place)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn in_place(mut self, place: &dyn fmt::Display) -> Self {
         self.0.message = one_line(&format!("{place}: {}", self.0.message));
         self
     }
@@ -150,6 +163,7 @@ impl Error {
 
     /// Records the digest of the content concerned. The innermost digest stays: it names
     /// the content that was being read.
+    #[cold]
     pub fn with_digest(mut self, digest: &Text) -> Self {
         self.0.digest.get_or_insert_with(|| digest.clone());
         self

@@ -61,6 +61,7 @@ pub fn kind(media_type: &str) -> Kind {
 }
 
 /// Compares as text: making a [`MediaType`] copies it, which may be megabytes.
+#[inline]
 fn is(media_type: &str, name: MediaType) -> bool {
     media_type == name.as_ref()
 }

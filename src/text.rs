@@ -36,15 +36,18 @@ impl Text {
         Some(Self(format!("{text}\0").into()))
     }
 
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0[..self.0.len() - 1]
     }
 
     /// The text with the NUL behind it.
+    #[inline]
     pub fn with_nul(&self) -> &str {
         &self.0
     }
 
+    #[inline]
     pub fn borrowed(&self) -> TextRef<'_> {
         TextRef(&self.0)
     }
@@ -56,21 +59,25 @@ pub struct TextRef<'a>(&'a str);
 
 impl<'a> TextRef<'a> {
     /// Takes text that ends with its one NUL.
+    #[inline]
     pub(crate) fn of_terminated(text: &'a str) -> Self {
         debug_assert!(text.find('\0') == text.len().checked_sub(1));
         Self(text)
     }
 
+    #[inline]
     pub fn as_str(self) -> &'a str {
         &self.0[..self.0.len() - 1]
     }
 
     /// The text with the NUL behind it.
+    #[inline]
     pub fn with_nul(self) -> &'a str {
         self.0
     }
 
     /// A copy that can be kept.
+    #[inline]
     pub fn to_text(self) -> Text {
         Text::new(self.as_str()).expect("checked before")
     }
@@ -79,6 +86,7 @@ impl<'a> TextRef<'a> {
 impl Deref for TextRef<'_> {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
@@ -125,6 +133,7 @@ impl From<TextRef<'_>> for Text {
 impl Deref for Text {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }

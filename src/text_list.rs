@@ -30,6 +30,7 @@ impl TextList {
         self.0.is_none()
     }
 
+    #[inline]
     pub fn get(&self, i: usize) -> Option<TextRef<'_>> {
         let texts = self.0.as_ref()?;
         let end = *texts.ends.get(i)? as usize;
@@ -77,6 +78,7 @@ pub struct TextListBuilder {
 impl TextListBuilder {
     /// Appends a text; `false` if it holds U+0000, and then nothing changes.
     #[must_use]
+    #[inline]
     pub fn push(&mut self, text: &str) -> bool {
         if text.as_bytes().contains(&0) {
             return false;
@@ -85,10 +87,12 @@ impl TextListBuilder {
         true
     }
 
+    #[inline]
     pub fn push_text(&mut self, text: TextRef<'_>) {
         self.push_checked(&text);
     }
 
+    #[inline]
     fn push_checked(&mut self, text: &str) {
         self.joined.push_str(text);
         self.joined.push('\0');
@@ -134,12 +138,14 @@ impl TextMap {
     }
 
     /// The pair at place `i`.
+    #[inline]
     pub fn get(&self, i: usize) -> Option<(TextRef<'_>, TextRef<'_>)> {
         let at = i.checked_mul(2)?;
         Some((self.0.get(at)?, self.0.get(at + 1)?))
     }
 
     /// The value of the first pair with this key.
+    #[inline]
     pub fn find(&self, key: &str) -> Option<TextRef<'_>> {
         let (_, value) = self.iter().find(|(k, _)| &**k == key)?;
         Some(value)

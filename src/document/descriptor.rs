@@ -110,6 +110,7 @@ impl DescriptorReader {
     }
 
     /// As [`read`](Self::read), and checks embedded data.
+    #[inline]
     pub fn read_checked(&mut self, p: &mut Parser<'_>) -> Result<Descriptor, Fault> {
         checked_data(self.read(p)?)
     }

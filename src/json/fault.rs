@@ -29,10 +29,12 @@ impl Fault {
         fault
     }
 
+    #[cold]
     pub(super) fn named_twice(key: &str) -> Self {
         Self::malformed("found the key twice in one object, expected it once").under(key)
     }
 
+    #[cold]
     pub(super) fn named_twice_by_case(key: &str) -> Self {
         Self::malformed(
             "found the key twice in one object, where case does not count, expected it once",
@@ -40,6 +42,7 @@ impl Fault {
         .under(key)
     }
 
+    #[cold]
     pub(super) fn by_case(key: &str, name: &str) -> Self {
         Self::malformed(format_args!(
             "found a key that differs from \"{name}\" only by case, expected this one"
@@ -53,12 +56,14 @@ impl Fault {
     }
 
     /// The fault as seen from the object that has it under `key`.
+    #[cold]
     pub fn under(mut self, key: &str) -> Self {
         self.0.path = format!(".{}{}", Escaped(key), self.0.path);
         self
     }
 
     /// The fault as seen from the array that has it at `index`.
+    #[cold]
     pub fn at(mut self, index: usize) -> Self {
         self.0.path = format!("[{index}]{}", self.0.path);
         self
@@ -66,6 +71,7 @@ impl Fault {
 }
 
 impl From<Error> for Fault {
+    #[cold]
     fn from(error: Error) -> Self {
         Self(Box::new(Inner {
             error,
@@ -76,6 +82,7 @@ impl From<Error> for Fault {
 }
 
 impl From<Fault> for Error {
+    #[cold]
     fn from(fault: Fault) -> Self {
         let Inner { error, path, .. } = *fault.0;
         match &*path {

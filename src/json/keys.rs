@@ -20,6 +20,7 @@ pub struct Mark(usize);
 
 impl Keys {
     /// Begins an object.
+    #[inline]
     pub fn mark(&self) -> Mark {
         Mark(self.open.len())
     }
@@ -31,6 +32,7 @@ impl Keys {
     }
 
     /// Adds a key whose quotation mark is at `at`. Documents are below 4 GiB.
+    #[inline]
     pub fn add(&mut self, key: &str, at: usize) {
         let hash = self.hash.hash_one(key) >> 32;
         self.open.push(hash << 32 | at as u64);
@@ -54,6 +56,7 @@ impl Keys {
     }
 
     /// Forgets the object of `mark`, and all inside it.
+    #[inline]
     pub fn reset(&mut self, mark: Mark) {
         self.open.truncate(mark.0);
     }

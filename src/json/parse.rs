@@ -35,6 +35,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next byte that is not white space.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -47,6 +48,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The fault of a text that does not continue as JSON.
+    #[cold]
     pub(super) fn unexpected(&mut self, expected: &str) -> Fault {
         let found = match self.peek() {
             Some(_) => self.text[self.at..].chars().next(),
@@ -65,6 +67,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn take(&mut self, byte: u8, expected: &str) -> Result<()> {
         if self.peek() != Some(byte) {
             return Err(self.unexpected(expected));
@@ -74,6 +77,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The fault of a value of another type; names what there is.
+    #[cold]
     pub fn wrong_type(&mut self, expected: &str) -> Fault {
         let start = match self.peek() {
             Some(b'{') => return Self::found("an object", expected),
@@ -91,6 +95,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[cold]
     fn found(found: impl std::fmt::Display, expected: &str) -> Fault {
         Fault::malformed(format_args!("found {found}, expected {expected}"))
     }
@@ -131,6 +136,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips the next value if it is written as `raw`, a whole string or object.
+    #[inline]
     pub fn take_raw(&mut self, raw: &str) -> bool {
         self.peek();
         let is_there = self.text.as_bytes()[self.at..].starts_with(raw.as_bytes());
@@ -141,6 +147,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips `null`; returns whether it was there.
+    #[inline]
     pub fn null(&mut self) -> Result<bool> {
         match self.peek() {
             Some(b'n') => self.word("null").map(|()| true),
@@ -149,6 +156,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the next value with `read`; `None` for `null`.
+    #[inline]
     pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         match self.null()? {
             true => Ok(None),
@@ -156,6 +164,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn word(&mut self, word: &'static str) -> Result<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.unexpected("a value"));
@@ -172,6 +181,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline]
     pub fn integer(&mut self) -> Result<i64> {
         let expected = "an integer of 64 bits";
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
@@ -183,6 +193,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next value, a number, as written.
+    #[inline]
     pub(super) fn number(&mut self) -> Result<&'a str> {
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -222,12 +233,14 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn scan_string(&mut self) -> Result<Scanned<'a>> {
         let (string, end) = string::scan(self.text, self.at)?;
         self.at = end;
         Ok(string)
     }
 
+    #[inline]
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
         match self.peek() {
             Some(b'"') => Ok(self.scan_string()?.decode()),
@@ -247,6 +260,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A string inside a list or map, where `null` counts as "".
+    #[inline]
     pub fn item(&mut self) -> Result<Cow<'a, str>> {
         match self.null()? {
             true => Ok(Cow::Borrowed("")),
@@ -366,6 +380,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Passes the bracket that opens an object or array.
+    #[inline]
     pub(super) fn enter(&mut self) -> Result<()> {
         if self.depth == MAX_DEPTH {
             return Err(Fault::of_grammar(format_args!(
@@ -378,6 +393,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Passes the bracket that closes one.
+    #[inline]
     pub(super) fn leave(&mut self) -> Result<()> {
         self.depth -= 1;
         self.at += 1;

@@ -13,6 +13,7 @@ pub struct Scanned<'a> {
 
 impl<'a> Scanned<'a> {
     /// The decoded string: borrowed from the document where it holds no escapes.
+    #[inline]
     pub fn decode(self) -> Cow<'a, str> {
         match self.has_escapes {
             false => Cow::Borrowed(self.raw),

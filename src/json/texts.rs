@@ -52,10 +52,12 @@ impl Parser<'_> {
 }
 
 /// The text, if it can be given to C.
+#[inline]
 pub fn checked(text: &str) -> Result<Text> {
     Text::new(text).ok_or_else(|| nul_in(text))
 }
 
+#[cold]
 pub fn nul_in(text: &str) -> Fault {
     Fault::malformed(format_args!(
         "found U+0000 in the string \"{}\", expected text without it",

@@ -11,12 +11,17 @@ use std::process;
 pub fn guard<R>(run: impl FnOnce() -> R) -> Result<R> {
     // A panic leaves no half-changed handle behind that could be used again: handles are
     // immutable, or detect that a change was interrupted.
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        Error::internal(format_args!(
-            "a bug in the library: {}",
-            panic_message(&*panic)
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(run)).map_err(internal)
+}
+
+// Every exported function has a copy of its guard, but none of this.
+#[cold]
+#[inline(never)]
+fn internal(panic: Box<dyn Any + Send>) -> Error {
+    Error::internal(format_args!(
+        "a bug in the library: {}",
+        panic_message(&*panic)
+    ))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

@@ -72,6 +72,8 @@ pub fn invalid(message: impl fmt::Display) -> Error {
 }
 
 /// The error for an argument that is NULL and must not be.
+#[cold]
+#[inline(never)]
 pub fn null(name: &str) -> Error {
     invalid(format_args!("{name} is NULL"))
 }

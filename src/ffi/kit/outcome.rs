@@ -3,7 +3,7 @@
 
 use super::guard::guard;
 use super::handle::{give, null, set};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::error::{code, ociimg_error, ociimg_status, ociimg_status_values};
 use std::ptr;
 
@@ -19,15 +19,24 @@ pub unsafe fn status(
     unsafe { set(err, ptr::null_mut()) };
     match guard(run).and_then(|result| result) {
         Ok(()) => ociimg_status_values::OCIIMG_STATUS_OK as ociimg_status,
-        Err(error) => {
-            let status = code(error.status());
-            if !err.is_null() {
-                // SAFETY: not NULL, so it can be written.
-                unsafe { err.write(give(error.into())) };
-            }
-            status
-        }
+        // SAFETY: as above.
+        Err(error) => unsafe { report(err, error) },
     }
+}
+
+/// Puts an error where the caller wants it, and returns its status.
+///
+/// # Safety
+/// `err` is NULL or can be written.
+#[cold]
+#[inline(never)]
+unsafe fn report(err: *mut *mut ociimg_error, error: Error) -> ociimg_status {
+    let status = code(error.status());
+    if !err.is_null() {
+        // SAFETY: not NULL, so it can be written.
+        unsafe { err.write(give(error.into())) };
+    }
+    status
 }
 
 /// Runs a function that makes a handle: clears `out` first, and puts the handle there.
