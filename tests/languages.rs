@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -70,6 +70,41 @@ fn java() {
                 .arg(root().join("examples/sample")),
         );
     }
+}
+
+/// A Java that has java.lang.foreign: the one in the path, or another that is installed.
+fn java_22() -> Option<PathBuf> {
+    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
+    let others = std::fs::read_dir("/usr/lib/jvm").into_iter().flatten();
+    let others = others.flatten().map(|jvm| jvm.path().join("bin/java"));
+    let mut all = home
+        .into_iter()
+        .chain([PathBuf::from("java")])
+        .chain(others);
+    all.find(|java| {
+        let run = Command::new(java).arg("--version").output();
+        let text = run.map(|run| String::from_utf8_lossy(&run.stdout).into_owned());
+        let text = text.unwrap_or_default();
+        // "openjdk 25.0.1 2025-10-21"
+        let version = text.split(['.', ' ', '-', '+']).nth(1);
+        version.and_then(|v| v.parse().ok()).unwrap_or(0) >= 22
+    })
+}
+
+#[test]
+fn java_foreign() {
+    let Some(java) = java_22() else {
+        // Allowed in CI too: few distributions have one.
+        let why = "skipped: the example by java.lang.foreign: no Java of version 22 or newer";
+        return writeln!(std::io::stderr(), "{why}").unwrap();
+    };
+    prints_the_diff_ids(
+        Command::new(java)
+            .arg("--enable-native-access=ALL-UNNAMED")
+            .arg(root().join("examples/java/ForeignLoader.java"))
+            .arg(support::library::shared())
+            .arg(root().join("examples/sample")),
+    );
 }
 
 #[test]
