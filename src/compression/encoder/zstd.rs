@@ -11,7 +11,9 @@ use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, get
 const PIECE: usize = 256 << 10;
 
 /// Each frame starts without history, which costs size: with frames of at least four times
-/// the largest window of their level it stays below 1 %.
+/// the largest window of their level it stays below 1 %. Measured against one frame, with 256
+/// MiB of /usr as tar: level 1 +0.10 %, 3 +0.31 %, 5 +0.43 %, 8 +0.55 %, 9 +0.15 %, 15 +0.20 %;
+/// with 96 MiB of it: level 19 +0.02 %.
 pub fn layout(level: i32) -> Layout {
     let frame: usize = match level {
         ..=8 => 8 << 20,
