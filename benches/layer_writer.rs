@@ -23,7 +23,7 @@ const TAR_FOR_MEMORY: usize = 32 * MIB;
 const PIECE: usize = 64 << 10;
 const METHODS: [(&str, Method, usize); 2] = [
     ("gzip 6", Method::Gzip(6), 2),
-    ("zstd 3", Method::Zstd(3), 4),
+    ("zstd 3", Method::Zstd(3), 3),
 ];
 /// In MiB, what a writer may take above its compressors: each worker has one.
 const MAX_MEMORY: f64 = 8.0;
