@@ -27,6 +27,8 @@ use tempfile::TempDir;
 const MIB: usize = 1 << 20;
 /// Bytes of the largest document that is read.
 const DOCUMENT: usize = 4 * MIB;
+/// Bytes that documents full of something leave, so that several can differ in size.
+const SPARE: usize = 64;
 /// Bytes of all documents that one load reads.
 const TOTAL: usize = 32 * MIB;
 
@@ -198,14 +200,14 @@ impl Shape {
 
 /// `head`, as many of `item` as there is room for in a document, and `tail`.
 fn filled(head: &str, item: &str, tail: &str) -> String {
-    let room = DOCUMENT - head.len() - tail.len();
+    let room = DOCUMENT - SPARE - head.len() - tail.len();
     let items = item.repeat(room / (item.len() + 1)).len() / item.len();
     format!("{head}{}{tail}", vec![item; items].join(","))
 }
 
 /// As [`filled`], with the number of each item in the place of `#`.
 fn numbered(head: &str, item: &str, tail: &str) -> String {
-    let room = DOCUMENT - head.len() - tail.len();
+    let room = DOCUMENT - SPARE - head.len() - tail.len();
     let mut document = head.to_owned();
     for i in 0.. {
         let item = item.replace('#', &format!("{i:x}"));
