@@ -848,7 +848,7 @@ fn one_blob_that_may_not_be_read_breaks_its_entry_alone() {
                     assert_eq!((e.status(), e.errno()), (Status::Io, errno), "{e}");
                 }
             }
-            memory = std::sync::Arc::into_inner(shared).expect("the index is freed");
+            memory = Arc::into_inner(shared).expect("the index is freed");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A whole document: UTF-8 without a byte order mark, exactly one value.
 
 use super::fault::{Fault, Result};
-use super::foreign::foreign;
+use super::foreign_format::foreign_format;
 use super::parse::Parser;
 
 /// Reads a document, which is exactly one value.
@@ -9,7 +9,7 @@ pub fn document<'a, T>(
     document: &'a [u8],
     read: impl FnOnce(&mut Parser<'a>) -> Result<T>,
 ) -> Result<T> {
-    if let Some(found) = foreign(document) {
+    if let Some(found) = foreign_format(document) {
         return Err(Fault::of_grammar(format_args!(
             "found {found}, expected JSON"
         )));

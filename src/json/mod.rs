@@ -4,26 +4,26 @@
 //! that a document of ten thousand descriptors is never in memory as a tree. [`Value`] is
 //! for small documents with few fields of interest, [`edit`] changes documents.
 
-mod defined;
 mod document;
 pub mod edit;
 mod fault;
-mod foreign;
+mod foreign_format;
 mod keys;
 pub mod parse;
 pub mod pointer;
 pub mod scan;
+mod schema;
 mod skip;
 mod string;
 mod texts;
 mod tree;
 mod value;
 
-pub use defined::{Checks, Defined};
 pub use document::document;
 pub use fault::Fault;
 pub use keys::folds_to;
 pub use parse::Parser;
+pub use schema::{Checks, Defined};
 pub use texts::checked;
 pub use value::{Object, Value, missing, parse};
 

@@ -4,9 +4,9 @@
 //! that is not read, stops at 127 levels and accepts duplicate keys. The tests compare this
 //! parser with it.
 
-use super::defined::{Checks, Defined};
 use super::fault::{Fault, Result};
 use super::keys::{Keys, Mark, folds_to};
+use super::schema::{Checks, Defined};
 use super::string::{self, Scanned};
 use super::texts::checked;
 use crate::text::{Escaped, Text};

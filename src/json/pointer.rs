@@ -1,8 +1,8 @@
 //! JSON pointers (RFC 6901).
 
-use super::defined::Checks;
 use super::document::document;
 use super::parse::Parser;
+use super::schema::Checks;
 
 /// The value at `pointer` in a document that was read strictly before, as written.
 pub fn at<'a>(json: &'a [u8], pointer: &str) -> Option<&'a str> {

@@ -1,8 +1,8 @@
 //! Skips values that are not read, and still checks them.
 
-use super::defined::Checks;
 use super::fault::Result;
 use super::parse::Parser;
+use super::schema::Checks;
 use super::string::Scanned;
 use super::texts::nul_in;
 

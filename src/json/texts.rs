@@ -1,8 +1,8 @@
 //! Texts that can be given to C, and lists and maps of them.
 
-use super::defined::Checks;
 use super::fault::{Fault, Result};
 use super::parse::Parser;
+use super::schema::Checks;
 use crate::text::{Escaped, Text};
 use crate::text_list::{TextList, TextListBuilder, TextMap, TextMapBuilder};
 

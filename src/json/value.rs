@@ -1,9 +1,9 @@
 //! Values of a checked document, decoded on request.
 
-use super::defined::{Checks, Defined};
 use super::document::document;
 use super::fault::{Fault, Result};
 use super::parse::Parser;
+use super::schema::{Checks, Defined};
 use super::texts::checked;
 use crate::text::Text;
 use std::borrow::Cow;

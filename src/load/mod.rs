@@ -2,8 +2,8 @@
 //! and the indexes nested in it.
 
 mod entry;
+mod findings;
 mod kind;
-mod known;
 mod memo;
 mod node;
 mod options;
@@ -14,8 +14,8 @@ mod verified;
 mod walk;
 
 pub use entry::{Entry, EntryKind, Way};
+pub use findings::{Findings, Known};
 pub use kind::{is_image, other_kind, schema1};
-pub use known::{Findings, Known};
 pub use options::LoadOptions;
 pub use root::place as root_place;
 pub use store::Store;

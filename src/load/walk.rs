@@ -1,8 +1,8 @@
 //! The walk over an index and the indexes nested in it.
 
 use super::entry::{Entry, EntryKind, Way};
+use super::findings::Findings;
 use super::kind::{is_image, is_unknown, marked_kind, other_kind, schema1};
-use super::known::Findings;
 use super::memo::Memo;
 use super::node::{ConfigFacts, Node};
 use super::options::LoadOptions;

@@ -10,7 +10,7 @@ mod docker_save;
 mod extent;
 mod files;
 mod folder;
-mod foreign;
+mod foreign_format;
 mod hybrid;
 mod layout;
 mod listing;
@@ -49,7 +49,7 @@ pub fn open(path: &Path, options: &Options, ctx: &Context) -> Result<Arc<dyn Loa
     }
     let folder = Folder::open(path, options.follow_links)?;
     if !folder.has(MARKER) {
-        let what = foreign::folder(&folder);
+        let what = foreign_format::folder(&folder);
         return Err(Error::unsupported(what).context(place(path)));
     }
     Ok(Arc::new(Layout::open(folder, options)?))
@@ -61,7 +61,7 @@ pub fn open_layout(path: &Path, options: &Options, _ctx: &Context) -> Result<Arc
     metadata(path)?;
     let folder = Folder::open(path, options.follow_links)?;
     if !folder.has(MARKER) {
-        let what = foreign::folder(&folder);
+        let what = foreign_format::folder(&folder);
         return Err(Error::not_found(what).context(place(path)));
     }
     Ok(Arc::new(Layout::open(folder, options)?))
@@ -80,7 +80,7 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
     let head = file.head()?;
     // The first name in an archive may be any.
     if !tar::is_archive(&head)
-        && let Some(what) = foreign::file(&head)
+        && let Some(what) = foreign_format::file(&head)
     {
         return Err(unsupported(&format!(
             "{what}, expected an OCI archive or one of docker save"
@@ -117,7 +117,9 @@ pub fn open_archive(path: &Path, options: &Options, ctx: &Context) -> Result<Arc
         }
         (true, false) => Arc::new(Layout::open(archive, options)?),
         (false, false) => {
-            return Err(unsupported(&foreign::archive(archive.table().names())));
+            return Err(unsupported(&foreign_format::archive(
+                archive.table().names(),
+            )));
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Unpacks compressed archives to a file that can be read in place.
 
 use super::extent::Extent;
-use super::foreign;
+use super::foreign_format;
 use super::system_error::{escaped, os_message};
 use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
 use crate::context::Context;
@@ -65,7 +65,7 @@ pub fn unpacked(file: Extent, max_size: Option<u64>, ctx: &Context) -> Result<Ex
 
 /// The error for a file that is no archive, or holds none but what begins with `head`.
 pub fn no_archive(place: impl Display, head: &[u8]) -> Error {
-    let found = match foreign::is_text(head) {
+    let found = match foreign_format::is_text(head) {
         true => "found text in it, perhaps the message of a failed command",
         false => "found no tar archive in it",
     };

@@ -5,7 +5,6 @@
 //! steps on any number of the program's threads. Only digests are kept of finished steps:
 //! memory does not grow with the sizes of blobs.
 
-mod met;
 mod names;
 mod options;
 mod progress;
@@ -15,6 +14,7 @@ mod source;
 mod step;
 mod tee;
 mod transfer;
+mod visited;
 mod walk;
 
 pub use options::CopyOptions;

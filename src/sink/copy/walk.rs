@@ -1,10 +1,10 @@
 //! The walk over the tree below a root, one document at a time.
 
-use super::met::Met;
 use super::names::expect_one_root;
 use super::options::CopyOptions;
 use super::source::{RootKind, Source};
 use super::step::{Document, Root, Step};
+use super::visited::Visited;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
@@ -30,7 +30,7 @@ pub struct Walk {
     stage: Stage,
     /// The indexes that the walk is in.
     open: Vec<Open>,
-    met: Met,
+    visited: Visited,
     roots: Vec<Root>,
     /// The names of the roots in the source, each root once.
     own_names: Vec<Option<Text>>,
@@ -97,7 +97,7 @@ impl Walk {
             options: options.clone(),
             stage: Stage::Root,
             open: Vec::new(),
-            met: Met::new(options),
+            visited: Visited::new(options),
             roots: Vec::new(),
             own_names: Vec::new(),
             root_bytes: HashMap::new(),
@@ -205,7 +205,7 @@ impl Walk {
         if let Some(parent) = self.open.last_mut() {
             parent.kept |= index.kept;
         }
-        self.met
+        self.visited
             .insert(&document.descriptor, Kind::Index, index.kept);
         match index.kept {
             true => self.place(document, place).into_iter().collect(),
@@ -257,12 +257,12 @@ impl Walk {
             Some(selected) => selected.contains(&d.digest),
             None => true,
         };
-        if let Some(met) = self.met.document(d, kind)? {
-            if !met.kept {
+        if let Some(visited) = self.visited.document(d, kind)? {
+            if !visited.kept {
                 return Ok(LEFT_OUT);
             }
             let steps = match place {
-                Place::BelowRoot if met.put => Vec::new(),
+                Place::BelowRoot if visited.put => Vec::new(),
                 Place::BelowRoot => vec![self.put(self.read(d, ctx)?)],
                 Place::Root(own_name) => {
                     self.list(d, None, own_name);
@@ -293,7 +293,7 @@ impl Walk {
                     true => self.diff_ids(d, &manifest, ctx)?,
                     false => Vec::new(),
                 };
-                steps = self.met.blobs(manifest, diff_ids)?;
+                steps = self.visited.blobs(manifest, diff_ids)?;
             }
             Kind::Schema1 => return Err(self.source.at(d, load::schema1())),
             Kind::Manifest | Kind::Other => {}
@@ -301,7 +301,7 @@ impl Walk {
         if is_selected {
             self.unmet = self.unmet.saturating_sub(1);
         }
-        self.met.insert(d, kind, true);
+        self.visited.insert(d, kind, true);
         steps.extend(self.place(document, place));
         Ok(Visit::Done(steps, true))
     }
@@ -340,7 +340,7 @@ impl Walk {
     }
 
     fn put(&mut self, document: Document) -> Step {
-        self.met.put(&document.descriptor);
+        self.visited.put(&document.descriptor);
         Step::Manifest(document)
     }
 

@@ -1,7 +1,7 @@
 //! Recognises content that is not JSON.
 
 /// Names the format of a document that is not JSON, if its first bytes show it.
-pub fn foreign(document: &[u8]) -> Option<&'static str> {
+pub fn foreign_format(document: &[u8]) -> Option<&'static str> {
     const BEGINNINGS: &[(&[u8], &str)] = &[
         (b"\xff\xfe", "UTF-16"),
         (b"\xfe\xff", "UTF-16"),

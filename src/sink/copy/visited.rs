@@ -15,21 +15,21 @@ use std::sync::{Arc, Mutex};
 const MAX_BLOBS: usize = 1 << 20;
 
 /// The digests visited, each with the properties that must be equal when it is named again.
-pub struct Met {
+pub struct Visited {
     leave_out_missing: bool,
     skip_foreign: bool,
-    blobs: HashMap<Digest, MetBlob>,
-    documents: HashMap<Digest, MetDocument>,
+    blobs: HashMap<Digest, VisitedBlob>,
+    documents: HashMap<Digest, VisitedDocument>,
 }
 
-struct MetBlob {
+struct VisitedBlob {
     size: u64,
     diff_id: Option<Digest>,
     absence: Arc<Absence>,
 }
 
 #[derive(Clone, Copy)]
-pub struct MetDocument {
+pub struct VisitedDocument {
     size: u64,
     kind: Kind,
     /// Whether it is put below a root; otherwise it was only a root so far.
@@ -38,7 +38,7 @@ pub struct MetDocument {
     pub kept: bool,
 }
 
-impl Met {
+impl Visited {
     pub fn new(options: &CopyOptions) -> Self {
         Self {
             leave_out_missing: options.leave_out_missing,
@@ -49,27 +49,27 @@ impl Met {
     }
 
     /// The record of a document; fails if it had another size or kind.
-    pub fn document(&self, d: &Descriptor, kind: Kind) -> Result<Option<MetDocument>> {
-        let Some(met) = self.documents.get(&d.digest) else {
+    pub fn document(&self, d: &Descriptor, kind: Kind) -> Result<Option<VisitedDocument>> {
+        let Some(visited) = self.documents.get(&d.digest) else {
             return Ok(None);
         };
-        d.expect_size(met.size)?;
-        if met.kind == Kind::Other && kind != Kind::Other {
+        d.expect_size(visited.size)?;
+        if visited.kind == Kind::Other && kind != Kind::Other {
             // Its content was not visited.
             return Ok(None);
         }
-        if met.kind != kind && kind != Kind::Other {
+        if visited.kind != kind && kind != Kind::Other {
             return Err(Error::malformed(format_args!(
                 "document {}: found {}, expected {kind}, as its descriptor says",
-                d.digest, met.kind
+                d.digest, visited.kind
             ))
             .with_digest(d.digest.text()));
         }
-        Ok(Some(*met))
+        Ok(Some(*visited))
     }
 
     pub fn insert(&mut self, d: &Descriptor, kind: Kind, kept: bool) {
-        let document = MetDocument {
+        let document = VisitedDocument {
             size: d.size,
             kind,
             put: false,
@@ -80,8 +80,8 @@ impl Met {
 
     /// Marks a document as put below a root.
     pub fn put(&mut self, d: &Descriptor) {
-        if let Some(met) = self.documents.get_mut(&d.digest) {
-            met.put = true;
+        if let Some(visited) = self.documents.get_mut(&d.digest) {
+            visited.put = true;
         }
     }
 
@@ -130,7 +130,7 @@ impl Met {
             })));
         };
         let count = self.blobs.len();
-        let Some(met) = self.blobs.get_mut(&d.digest) else {
+        let Some(visited) = self.blobs.get_mut(&d.digest) else {
             if count >= MAX_BLOBS {
                 return Err(Error::limit_exceeded(format_args!(
                     "found more than {MAX_BLOBS} blobs, expected at most that many in one copy"
@@ -140,32 +140,32 @@ impl Met {
             push(&diff_id, false, &absence);
             added.push(d.digest.clone());
             let size = d.size;
-            let met = MetBlob {
+            let visited = VisitedBlob {
                 size,
                 diff_id,
                 absence,
             };
-            self.blobs.insert(d.digest.clone(), met);
+            self.blobs.insert(d.digest.clone(), visited);
             return Ok(());
         };
-        if d.size != met.size {
+        if d.size != visited.size {
             return Err(Error::size_mismatch(format_args!(
                 "blob {}: found the size {} in one descriptor and {} in another, expected the same",
-                d.digest, met.size, d.size
+                d.digest, visited.size, d.size
             ))
             .with_digest(d.digest.text()));
         }
-        if required && met.absence.require() {
-            met.absence = Absence::new(true);
-            push(&diff_id, false, &met.absence);
+        if required && visited.absence.require() {
+            visited.absence = Absence::new(true);
+            push(&diff_id, false, &visited.absence);
         } else if let Some(diff_id) = diff_id
-            && met.diff_id.as_ref() != Some(&diff_id)
+            && visited.diff_id.as_ref() != Some(&diff_id)
         {
             // Two manifests disagree, or use different algorithms, or the first one had
             // no diff ID for it.
             let diff_id = Some(diff_id);
-            push(&diff_id, true, &met.absence);
-            met.diff_id = diff_id;
+            push(&diff_id, true, &visited.absence);
+            visited.diff_id = diff_id;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The expectations of a reader of an object or value.
+//! The keys that a reader expects in an object, and the checks of a skipped value.
 
 use super::keys::folds_to;
 
