@@ -151,7 +151,7 @@ impl Matcher {
         let mut known: [Option<(&Platform, Key<'a>)>; 256] = [None; 256];
         let mut key = |platform: &'a Platform| {
             let address = ptr::from_ref(platform) as usize;
-            let slot = &mut known[address / 32 % 256];
+            let slot = &mut known[address / 16 % 256];
             match *slot {
                 Some((same, key)) if ptr::eq(same, platform) => key,
                 _ => slot.insert((platform, self.key(platform))).1,
