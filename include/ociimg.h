@@ -219,13 +219,15 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_CANCELLED = 8,
   /** A callback reported a failure of its own. */
   OCIIMG_STATUS_CALLBACK = 9,
-  /** A callback broke the rules of ociimg_loader_vtable. */
+  /**
+   * A callback broke the rules of its table, ociimg_loader_vtable or ociimg_sink_vtable.
+   */
   OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
   /** An operation of the operating system failed. */
   OCIIMG_STATUS_IO = 11,
   /** The entry is an artifact, an attestation or unknown content. */
   OCIIMG_STATUS_NOT_AN_IMAGE = 12,
-  /** The reader is in use by the call that runs this callback. */
+  /** The handle is in use by the call that runs this callback. */
   OCIIMG_STATUS_BUSY = 13,
   /**
    * A bug in the library, contained: the handle concerned can no longer be used, all

@@ -219,13 +219,15 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_CANCELLED = 8,
   /** A callback reported a failure of its own. */
   OCIIMG_STATUS_CALLBACK = 9,
-  /** A callback broke the rules of ociimg_loader_vtable. */
+  /**
+   * A callback broke the rules of its table, ociimg_loader_vtable or ociimg_sink_vtable.
+   */
   OCIIMG_STATUS_CALLBACK_CONTRACT = 10,
   /** An operation of the operating system failed. */
   OCIIMG_STATUS_IO = 11,
   /** The entry is an artifact, an attestation or unknown content. */
   OCIIMG_STATUS_NOT_AN_IMAGE = 12,
-  /** The reader is in use by the call that runs this callback. */
+  /** The handle is in use by the call that runs this callback. */
   OCIIMG_STATUS_BUSY = 13,
   /**
    * A bug in the library, contained: the handle concerned can no longer be used, all
@@ -1809,8 +1811,8 @@ ociimg_status ociimg_image_convert(ociimg_image *image, ociimg_format format,
                                    ociimg_error **err);
 
 /**
- * Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z"); NULL or ""
- * removes it. Runs no callback.
+ * Sets the creation time of the config, a time of RFC 3339 ("2006-01-02T15:04:05Z") that Go
+ * reads, too: with capitals and without a leap second. NULL or "" removes it. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, no such time, text that is not UTF-8) or
  * OCIIMG_STATUS_BUSY (the image is in use on another thread). The image stays as it was then.
@@ -2039,9 +2041,10 @@ typedef struct ociimg_layer_options {
    */
   uint64_t max_size;
   /**
-   * Threads that the library may start for this writer. They never change the bytes. Each
-   * takes the memory of a compressor: about 3 MiB for gzip, and for zstd about the size
-   * of its frames (8 MiB up to level 8, 32 MiB up to level 19). Default: none.
+   * Threads that the library may start for this writer; it starts no more than the machine
+   * has processors, or 4. They never change the bytes. Each takes memory: about 3 MiB for
+   * gzip, and for zstd about the size of its frames (8 MiB up to level 8, 32 MiB up to
+   * level 19). Default: none.
    */
   uint32_t workers;
   /** OCIIMG_LAYER_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED. */
