@@ -1687,8 +1687,16 @@ enum ociimg_format_values OCIIMG_INT32_ENUM {
   OCIIMG_FORMAT_DOCKER = 2
 };
 
-/** a step of history. */
-typedef struct ociimg_history_values ociimg_history_values;
+/** Whether an appended layer gets a step of history. */
+enum ociimg_history_values OCIIMG_INT32_ENUM {
+  /**
+   * If the history had as many steps that made layers as there were layers: a base
+   * without history stays without.
+   */
+  OCIIMG_HISTORY_BY_RULE = 0,
+  OCIIMG_HISTORY_ALWAYS = 1,
+  OCIIMG_HISTORY_NEVER = 2
+};
 
 /**
  * How a layer is appended, and its step of history. A field that is 0, NULL or "" has its

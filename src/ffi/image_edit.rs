@@ -29,13 +29,14 @@ pub enum ociimg_format_values {
     OCIIMG_FORMAT_DOCKER = 2,
 }
 
-/// cbindgen:prefix-with-name=false cbindgen:rename-all=None Whether an appended layer gets
-/// a step of history.
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=None
+/// Whether an appended layer gets a step of history.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_history_values {
-    /// If the history had one step for each layer before: a base without history stays
-    /// without.
+    /// If the history had as many steps that made layers as there were layers: a base
+    /// without history stays without.
     OCIIMG_HISTORY_BY_RULE = 0,
     OCIIMG_HISTORY_ALWAYS = 1,
     OCIIMG_HISTORY_NEVER = 2,
