@@ -198,7 +198,7 @@ const FREE: [unsafe extern "C" fn(Handle); 9] = [
     ociimg_copy_free,
 ];
 
-/// What the input decides, and what is alive.
+/// The input, and the live handles.
 struct World {
     script: RefCell<std::vec::IntoIter<u8>>,
     handles: RefCell<[Vec<Handle>; 9]>,
@@ -293,7 +293,7 @@ impl World {
         unsafe { ociimg_error_free(err) };
     }
 
-    /// What a callback does beside its work: the status that it ends with at once, if any.
+    /// A callback's misbehaviour: the status to return at once, if any.
     fn mischief(&self, call: Handle) -> Option<i32> {
         match self.byte() {
             // SAFETY: the call that the callback serves.

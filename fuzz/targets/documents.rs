@@ -10,7 +10,7 @@ use ociimg::load::LoadOptions;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What we take for JSON, serde_json does too; but it knows no number beyond a double.
+/// serde_json accepts the same texts, except numbers beyond a double.
 fn is_json(document: &[u8]) {
     if document.iter().any(|b| matches!(b, b'e' | b'E')) || document.len() > 1 << 12 {
         return;
@@ -21,7 +21,7 @@ fn is_json(document: &[u8]) {
     }
 }
 
-/// An index with all that it names.
+/// An index with everything that it names.
 pub fn documents(data: &[u8]) {
     let pieces = Pieces::new(data);
     if Document::parse(pieces.root(), 16).is_ok() {
@@ -50,7 +50,8 @@ pub fn config(data: &[u8]) {
     }
 }
 
-/// A document and edits of it: each leaves JSON that has what was set, and all else as it was.
+/// A document and edits of it: each leaves JSON with the new value, and everything else
+/// unchanged.
 pub fn edits(data: &[u8]) {
     let Some((&count, rest)) = data.split_first() else {
         return;

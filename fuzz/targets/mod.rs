@@ -1,5 +1,5 @@
-//! What the fuzzers do with their input. `tests/fuzz_regressions.rs` runs the same functions on the
-//! inputs in `fuzz/regressions`, which once broke something.
+//! The functions that the fuzzers call with their input. `tests/fuzz_regressions.rs` runs the
+//! same functions on the inputs in `fuzz/regressions`, which once broke something.
 
 #![allow(dead_code, unused_imports)] // A fuzzer uses one of them.
 

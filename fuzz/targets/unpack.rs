@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 const MAX: u64 = 1 << 20;
 
-/// What we unpack, other decoders unpack to the same; with and without a worker alike.
+/// Other decoders must give the same content, with and without a worker.
 pub fn unpack(data: &[u8]) {
     let serial = ours(data, 0);
     let worker = ours(data, 1);

@@ -1,4 +1,4 @@
-//! A blob as a stream that goes on where its connection broke off.
+//! A blob as a stream that continues after a broken connection.
 
 use crate::cancel::Cancel;
 use crate::client::{Call, Client, Place};
@@ -13,17 +13,17 @@ use std::sync::Arc;
 
 pub struct Blob {
     client: Arc<Client>,
-    /// Where it may be read from, the registry last; the first one is in use.
+    /// The servers that may have it, the registry last; the first one is in use.
     endpoints: Vec<Endpoint>,
     digest: String,
     answer: Answer,
-    /// Bytes that were given out.
+    /// Bytes returned so far.
     offset: u64,
     total: Option<u64>,
     retries: Retries,
     /// Of all bytes so far, as long as a mirror gives them.
     hash: Option<Sha256>,
-    /// Whether the server says that nothing follows.
+    /// Whether the server reported the end.
     is_over: bool,
     /// Why it ended, where that was before its end.
     failed: Option<Error>,
@@ -114,7 +114,7 @@ impl Blob {
         }
     }
 
-    /// What a mirror gave is compared, so that a shorter one is continued elsewhere.
+    /// A mirror's content is compared, so that a short one is continued elsewhere.
     fn is_as_its_digest_says(&self) -> bool {
         let Some(hash) = &self.hash else { return true };
         let hash = hash.clone().finalize();
@@ -131,7 +131,7 @@ impl Blob {
     fn resume(&mut self, mut trouble: Trouble, ctx: &dyn Cancel) -> Result<()> {
         loop {
             if self.endpoint().is_mirror {
-                // Nor is its length believed.
+                // Its length is not trusted either.
                 self.total = None;
             }
             turn_to_next(&mut self.endpoints, &mut self.retries, trouble, ctx)?;
@@ -199,7 +199,7 @@ impl Blob {
         self.skip(ctx)
     }
 
-    /// Passes over what was given out already.
+    /// Skips the bytes that were returned already.
     fn skip(&mut self, ctx: &dyn Cancel) -> Result<(), Trouble> {
         let mut left = self.offset;
         let mut buf = vec![0; 64 * 1024];
@@ -218,8 +218,8 @@ impl Blob {
     }
 }
 
-/// What to do after a failure: the next server at once where that was a mirror, else the
-/// same one after a while.
+/// The next step after a failure: after a mirror the next server at once, else the same one
+/// after a delay.
 fn turn_to_next(
     endpoints: &mut Vec<Endpoint>,
     retries: &mut Retries,

@@ -1,11 +1,11 @@
-//! How a call learns that it is to end.
+//! Cancellation of a waiting call.
 
 /// Asked at least ten times a second while a call waits.
 pub trait Cancel {
     fn is_cancelled(&self) -> bool;
 }
 
-/// For what nobody cancels.
+/// For calls that are never cancelled.
 #[cfg(test)]
 pub struct Never;
 

@@ -1,11 +1,11 @@
-//! Certificates: whom we trust, and our own.
+//! Certificates: trusted authorities, and the client's own.
 
 use crate::error::{Error, Result};
 use crate::text::escaped;
 use curl::easy::Easy2;
 use std::path::{Path, PathBuf};
 
-/// What a file of certificates may hold at most.
+/// The largest file of certificates, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// For the connections to one host.

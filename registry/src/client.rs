@@ -1,4 +1,4 @@
-//! Requests to a registry: with a login, in the right scheme, and again where that helps.
+//! Requests to a registry: with logins, schemes and retries.
 
 use crate::auth::Auth;
 use crate::cancel::Cancel;
@@ -16,7 +16,7 @@ use crate::web::{Answer, Ask, Unanswered, Web, drain};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// All that loaders and sinks of one handle share.
+/// The state shared by all loaders and sinks of one handle.
 pub struct Client {
     pub web: Web,
     pub auth: Auth,
@@ -33,7 +33,7 @@ pub struct Call<'a> {
     pub method: Method,
     pub endpoint: &'a Endpoint,
     pub place: Place<'a>,
-    /// What its login is to allow.
+    /// The actions that its login must allow.
     pub scope: &'a str,
     pub headers: &'a [String],
     pub body: Body<'a>,
@@ -160,7 +160,7 @@ impl Client {
                 }) if first.is_none() && schemes.len() > 1 => {
                     first = Some(trouble);
                 }
-                // Nobody is there in either scheme: the error of https counts.
+                // Neither scheme answers: the error of https counts.
                 Err(Unanswered {
                     failure: Failure::Refused(_),
                     trouble,

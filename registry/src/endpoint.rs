@@ -36,7 +36,7 @@ impl Endpoint {
         }
     }
 
-    /// What a login is to allow, `pull` or `pull,push`.
+    /// The actions that a login must allow, `pull` or `pull,push`.
     pub fn scope(&self, actions: &str) -> String {
         format!("repository:{}:{actions}", self.name)
     }

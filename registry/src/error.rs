@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! The error of a failed call.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Which repositories have a blob, as far as a handle has seen: what is there need not be
-//! uploaded again.
+//! The repositories that have a blob, as far as a handle knows: it need not be uploaded
+//! again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Manifests and indexes, whole.
+//! Manifests and indexes, read completely.
 
 use crate::cancel::Cancel;
 use crate::client::{Call, Client, Place};

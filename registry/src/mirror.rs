@@ -1,5 +1,5 @@
-//! What a mirror has. It is never trusted: what it gives is compared with its digest, as far
-//! as that fits into memory, and whatever is wrong with it, the next server is asked.
+//! Content of a mirror, which is never trusted: it is compared with its digest if it fits
+//! into memory, and after any fault the next server is used.
 
 use crate::cancel::Cancel;
 use crate::client::{Call, Client, Place};

@@ -1,6 +1,6 @@
-//! What this library uses of `include/ociimg.h`, as a C program would declare it.
+//! The declarations from `include/ociimg.h` that this library uses.
 //!
-//! `tests/declarations.rs` holds it to the header.
+//! `tests/declarations.rs` compares it with the header.
 
 #![allow(non_camel_case_types)]
 

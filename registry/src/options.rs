@@ -1,4 +1,4 @@
-//! What a program asks of a handle.
+//! The options of a handle.
 
 use crate::auth::is_header_value;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What would be a header field of its own, or can't be used.
+    /// Text that would add a header field, or is invalid.
     pub fn check(&self) -> Result<()> {
         let texts = [
             ("token", self.token.as_deref()),

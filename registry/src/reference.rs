@@ -28,7 +28,7 @@ pub struct Reference {
     pub target: Target,
 }
 
-/// What of the repository is meant.
+/// The tag or digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Tag(String),
@@ -64,7 +64,7 @@ pub fn login_name(registry: &str) -> &str {
     }
 }
 
-/// What a credential helper is asked for.
+/// The server name for credential helpers.
 pub fn helper_names(registry: &str) -> Vec<String> {
     match registry {
         HUB => vec![format!("https://{HUB_INDEX}/v1/"), HUB.to_owned()],

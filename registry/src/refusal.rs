@@ -1,4 +1,4 @@
-//! What a server says when it does not do what it was asked for.
+//! Error responses of a server.
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Status};
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 const MAX_BODY: u64 = 1024 * 1024;
 
-/// More of what a server lists is left out.
+/// The most errors quoted from a response.
 const MAX_ERRORS: usize = 3;
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Trying again: how often, and after what time.
+//! Retries: their number and delays.
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// A server that wants more time than this is not waited for.
+/// The longest delay of a server that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a wait may last before the context is looked at.
+/// The longest wait before the context is checked.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Why there is no result.
@@ -42,7 +42,7 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Counts the tries that brought nothing.
+/// Counts the tries without progress.
 pub struct Retries {
     max: u32,
     failed: u32,
@@ -53,7 +53,7 @@ impl Retries {
         Self { max, failed: 0 }
     }
 
-    /// Something was achieved: what failed before no longer counts.
+    /// Records progress: earlier failures no longer count.
     pub fn progress(&mut self) {
         self.failed = 0;
     }

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A server that wants more time than this is not waited for.
+/// The longest delay of a server that is waited for.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 pub struct Sink {
@@ -61,7 +61,7 @@ impl Sink {
         let head = self.client.send(&call, ctx, |answer| Ok(answer.head));
         let head = match head {
             Ok(head) => head,
-            // The server answered, and not that it is there.
+            // The server answered that it is absent.
             Err(error) if error.code() != 0 && error.status() != Status::Denied => {
                 return Ok(false);
             }
@@ -209,14 +209,14 @@ impl Sink {
         }
     }
 
-    /// Where a new upload goes; `None` where the registry has the blob by now.
+    /// The address of a new upload; `None` if the registry has the blob by now.
     fn begin_anew(&self, digest: &str, ctx: &dyn Cancel) -> Result<Option<Url>> {
         let Endpoint { host, name, .. } = &self.endpoint;
         if let Some(from) = self.client.known.elsewhere(host, name, digest) {
             match self.mount(digest, &from, ctx) {
                 Ok(mounted) => return Ok(mounted),
                 Err(error) if error.status() == Status::Cancelled => return Err(error),
-                // The other repository may be another one's: it goes without.
+                // The other repository may not be readable: upload without mounting.
                 Err(_) => {}
             }
         }

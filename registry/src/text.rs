@@ -33,7 +33,7 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// What must not stand in a message: passwords and tokens, as they are and as they are sent.
+/// Secrets that messages must not contain: passwords and tokens, plain and as sent.
 #[derive(Default)]
 pub struct Secrets(Mutex<Vec<String>>);
 

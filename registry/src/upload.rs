@@ -1,4 +1,4 @@
-//! One blob on its way into a registry.
+//! The upload of one blob.
 
 use crate::cancel::Cancel;
 use crate::client::{Call, Client, Place};
@@ -12,7 +12,7 @@ use crate::web::Answer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What an abandoned upload may take to be deleted.
+/// The longest time for deleting an abandoned upload.
 const MAX_DELETE: Duration = Duration::from_secs(1);
 
 pub struct Upload {
@@ -43,10 +43,10 @@ pub struct Broken {
     pub not_before: Option<Instant>,
 }
 
-/// How a stream ended that brought nothing.
+/// The outcome of a stream without success.
 pub enum End {
     Failed(Error),
-    /// What was written is to be given again.
+    /// The bytes written must be sent again.
     Restart(Error, Broken),
 }
 
@@ -120,7 +120,7 @@ impl Upload {
         if let Err(failure) = stream.transfer.write(bytes, ctx) {
             return Err(self.broken(&failure));
         }
-        // A server that answers before it has all does not want it.
+        // A server that answers before it has everything refuses it.
         let is_refused = stream.transfer.is_answered()
             && !matches!(stream.transfer.head(ctx), Ok(head) if is_success(head.status));
         match is_refused {
@@ -218,7 +218,7 @@ impl Upload {
         }
         let mut end = self.restart(error, after);
         if let (416, Method::Patch, End::Restart(_, broken)) = (status, method, &mut end) {
-            // The upload does not stand where the server said: it is begun anew.
+            // The server has other bytes than it reported: the upload starts again.
             broken.sent = 0;
         }
         end
@@ -245,7 +245,7 @@ impl Upload {
         End::Restart(error.with_status(Status::Restart), broken)
     }
 
-    /// Takes back what was sent. Nobody waits for more than a second.
+    /// Deletes the bytes sent. Takes at most a second.
     pub fn abort(mut self) {
         self.stream = None;
         delete(

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const MAX_REDIRECTS: usize = 10;
 
-/// What is read of a body that nobody wants, to keep its connection.
+/// The most bytes of an unused body that are read to keep its connection.
 const MAX_DRAINED: usize = 64 * 1024;
 
 /// Connections, and what is known of the servers at their ends.
@@ -31,7 +31,7 @@ pub struct Web {
     certificates: Mutex<HashMap<(String, bool), Arc<Certificates>>>,
 }
 
-/// Where a request goes, for whom, and what it may show.
+/// The target of a request, and the credentials that it may send.
 pub struct Ask<'a> {
     pub method: Method,
     pub url: &'a Url,
@@ -100,12 +100,12 @@ impl Web {
         })
     }
 
-    /// Foreign text as it may stand in a message.
+    /// Foreign text escaped for a message.
     pub fn quoted(&self, text: &str) -> String {
         escaped(&self.secrets.redact(text))
     }
 
-    /// The address as it may stand in a message.
+    /// The address, fit for a message.
     pub fn shown(&self, url: &Url) -> String {
         self.secrets.redact(&url.for_message())
     }
@@ -218,7 +218,7 @@ impl Web {
         }
     }
 
-    /// Why a server's answer is no success.
+    /// The error for a refusal by the server.
     pub fn refused(&self, answer: Answer, ctx: &dyn Cancel) -> Trouble {
         refusal::of(self, answer, ctx)
     }
@@ -271,7 +271,7 @@ fn may_follow(ask: &Ask<'_>, status: u16) -> bool {
     }
 }
 
-/// A registry with a public name leads nobody into a private network.
+/// A registry with a public name must not redirect into a private network.
 pub fn check_reach(home: &Url, next: &Url) -> Result<(), &'static str> {
     match host::is_public_name(home.host()) && host::is_inner(next.host()) {
         true => Err("a private address, from a public registry"),

@@ -1,4 +1,4 @@
-//! Logins: what is sent to whom.
+//! Logins: the credentials sent to each server.
 
 mod support;
 

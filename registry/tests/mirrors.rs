@@ -1,4 +1,4 @@
-//! Mirrors: asked first for what has a digest, and never trusted.
+//! Mirrors: used first for content with a digest, and never trusted.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn server(meddle: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) ->
     })
 }
 
-/// Pulls through mirrors; what comes must be right whatever they do.
+/// Pulls through mirrors; the content must be right whatever they do.
 #[track_caller]
 fn pull(registry: &Server, mirrors: &[&str]) {
     let options = Options {

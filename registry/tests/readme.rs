@@ -1,4 +1,4 @@
-//! The program of the README does what the README says.
+//! The program of the README works as described.
 
 mod support;
 

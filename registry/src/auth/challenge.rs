@@ -9,7 +9,7 @@ pub enum Challenge {
     Basic,
 }
 
-/// The challenge that is taken of all in all fields: Bearer, else Basic.
+/// The challenge chosen from all fields: Bearer, else Basic.
 pub fn choose<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Challenge> {
     let mut basic = None;
     for (scheme, parameters) in fields.flat_map(challenges) {
@@ -44,7 +44,7 @@ fn challenges(field: &str) -> Vec<(String, Parameters)> {
         }
         let (word, after) = token(rest);
         if word.is_empty() {
-            // No challenge begins so: what is behind the next comma may be one.
+            // This is no challenge; the text after the next comma may be one.
             rest = rest.split_once(',').map_or("", |(_, rest)| rest);
             continue;
         }
@@ -66,7 +66,7 @@ fn challenges(field: &str) -> Vec<(String, Parameters)> {
     }
 }
 
-/// Passes over what some schemes have in place of parameters.
+/// Skips the token that some schemes have instead of parameters.
 fn without_token68(after: &str) -> &str {
     let text = after.trim_start_matches([' ', '\t']);
     let end = text.find([' ', '\t', ',']).unwrap_or(text.len());

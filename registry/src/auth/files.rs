@@ -1,4 +1,4 @@
-//! Files with logins, as docker and containers write them.
+//! Files with logins, in the formats of docker and containers.
 
 use crate::error::{Error, Result};
 use crate::reference::login_name;
@@ -75,7 +75,7 @@ impl AuthFile {
         Self::parse(&content, &name).map(Some)
     }
 
-    /// `name` is what errors call the file, already escaped.
+    /// `name` is the file's name in errors, already escaped.
     pub fn parse(content: &[u8], name: &str) -> Result<Self> {
         if content.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -155,7 +155,7 @@ fn longest_prefix<'a, T>(
     let whole = format!("{registry}/{repository}");
     entries
         .filter_map(|(key, value)| Some((prefix_length(key, &whole)?, value)))
-        // Of two that are the same key the first one counts.
+        // Of two equal keys the first counts.
         .fold(
             None,
             |best: Option<(usize, T)>, (length, value)| match best {
@@ -166,7 +166,7 @@ fn longest_prefix<'a, T>(
         .map(|(_, value)| value)
 }
 
-/// How long a key is, without scheme and version, where it is a prefix of the name.
+/// The length of a key, without scheme and version, if it is a prefix of the name.
 fn prefix_length(key: &str, whole: &str) -> Option<usize> {
     let key = key
         .strip_prefix("https://")
@@ -195,7 +195,7 @@ fn prefix_length(key: &str, whole: &str) -> Option<usize> {
     }
 }
 
-/// Where logins are looked for, in this order.
+/// The files with logins, in the order of lookup.
 pub fn default_paths() -> Vec<PathBuf> {
     let variable = |name: &str| {
         let value = std::env::var_os(name).filter(|value| !value.is_empty());

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// How long a wait may last before the context is looked at.
+/// The longest wait before the context is checked.
 const TICK: Duration = Duration::from_millis(20);
 
 /// The output of a helper without such a login, which also exits with failure.
@@ -40,8 +40,8 @@ pub fn ask(
     if name.is_empty() || name.contains(['/', '\0']) {
         return Err(denied("no name of a credential helper"));
     }
-    // The question is in the pipe before anybody reads it, so that no write can fail for
-    // want of a reader, which would raise SIGPIPE.
+    // The request is in the pipe before the helper starts, so that no write can fail
+    // without a reader, which would raise SIGPIPE.
     let (question, mut asker) = std::io::pipe().map_err(|e| denied(&e.to_string()))?;
     if server.len() > 4096 {
         return Err(denied("the name of the server is too long"));
@@ -80,7 +80,7 @@ pub fn ask(
     let answer: Answer = match serde_json::from_slice(&output) {
         Ok(answer) if is_success => answer,
         _ if is_not_found(&output) => return Ok(None),
-        // What else it says may hold a secret.
+        // Its other output may contain a secret.
         Ok(_) => return Err(denied("failed")),
         Err(_) if !is_success => return Err(denied("failed")),
         Err(_) => return Err(denied("its answer is not the JSON that was expected")),
@@ -116,7 +116,7 @@ impl Running {
         self.0.as_mut().expect("it is there until the drop")
     }
 
-    /// All that it says until it closes its output.
+    /// All its output until it closes it.
     fn output(
         &mut self,
         stall_timeout: Duration,
@@ -134,7 +134,7 @@ impl Running {
                 if since.elapsed() >= stall_timeout {
                     return Err(Stop::Silent);
                 }
-                // What it started may hold its output open.
+                // Its own children may keep the output open.
                 if matches!(self.child().try_wait(), Ok(Some(_)) | Err(_))
                     && !crate::transfer::is_readable(stdout.as_fd(), TICK)
                 {
@@ -167,7 +167,8 @@ impl Running {
             match self.child().try_wait() {
                 Ok(Some(status)) => return Ok(status.success()),
                 Ok(None) => {}
-                // The program ignores its children's ends: what it printed has to do.
+                // The program ignores SIGCHLD, so there is no exit status: the output has
+                // to suffice.
                 Err(_) => return Ok(true),
             }
             if ctx.is_cancelled() {

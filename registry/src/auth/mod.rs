@@ -1,4 +1,4 @@
-//! Logins: what a registry asks for, where it is kept, and what it gave us.
+//! Logins: challenges, stored credentials and tokens.
 
 mod challenge;
 mod files;
@@ -36,7 +36,7 @@ pub struct Auth {
     turns: Turns,
 }
 
-/// A registry, and what is done there with which repositories.
+/// A registry, with the actions and repositories that a login is for.
 type Key = (String, String);
 
 /// The result of a login.
@@ -94,7 +94,7 @@ impl Auth {
         if grant.expires.is_none_or(|expires| expires > Instant::now()) {
             return Ok(Some(grant.authorization));
         }
-        // Before an upload is refused in its midst.
+        // Renewed early, so that no upload is refused in its middle.
         let _turn = self.turns.take(&key, ctx)?;
         let renewed = self.grants().get(&key).cloned();
         if let Some(renewed) = renewed.filter(|other| other.authorization != grant.authorization) {
@@ -114,8 +114,8 @@ impl Auth {
         }
     }
 
-    /// Logs in as the head of a 401 asks; false where there is nothing to log in with. `sent`
-    /// is what was refused.
+    /// Logs in as the head of a 401 asks; false if there are no credentials. `sent` is the
+    /// refused value.
     #[expect(clippy::too_many_arguments, reason = "a login concerns all of them")]
     pub fn login(
         &self,
@@ -131,7 +131,7 @@ impl Auth {
             return Ok(false);
         };
         let key = (endpoint.host.clone(), scope.to_owned());
-        // One login serves all threads that want the same.
+        // Threads that need the same login share one.
         let _turn = self.turns.take(&key, ctx)?;
         {
             let mut grants = self.grants();
@@ -150,7 +150,7 @@ impl Auth {
         }
     }
 
-    /// Throws away what a request was refused with.
+    /// Discards a refused value.
     pub fn forget(&self, endpoint: &Endpoint, scope: &str) {
         self.grants()
             .remove(&(endpoint.host.clone(), scope.to_owned()));
@@ -262,7 +262,7 @@ fn basic(username: &str, password: &str) -> String {
     )
 }
 
-/// What is sent in a field: a line end in it would be a field of its own.
+/// Checks a value for a header field: a line end in it would start another field.
 pub fn is_header_value(text: &str) -> bool {
     text.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7f))
 }

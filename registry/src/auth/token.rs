@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 const MAX_ANSWER: u64 = 64 * 1024;
 const CLIENT_ID: &str = "ociimg-registry";
 
-/// Servers that say less mean this: <https://github.com/moby/moby/issues/9298>.
+/// The lifetime that servers mean with a smaller value:
+/// <https://github.com/moby/moby/issues/9298>.
 const MIN_LIFETIME: u64 = 60;
 
-/// Far beyond what any token is good for.
+/// Far longer than the lifetime of any token.
 const MAX_LIFETIME: u64 = 366 * 24 * 3600;
 
 pub struct Token {
@@ -59,7 +60,7 @@ pub fn fetch(
     let mut url =
         Url::parse(realm).ok_or_else(|| denied("expected an address in http or https"))?;
     check_reach(home, &url).map_err(denied)?;
-    // A password does not leave the protection that the registry itself has.
+    // A password is not sent with less protection than the registry itself has.
     let is_exposed = home.scheme() == Scheme::Https && url.scheme() == Scheme::Http;
     let credentials = credentials.filter(|_| !is_exposed);
 
@@ -142,7 +143,7 @@ pub fn fetch(
     })
 }
 
-/// The lifetime that JSON text says.
+/// The lifetime in a JSON text.
 fn lifetime(expires_in: &str) -> Duration {
     // A number of JSON is one of Rust, however large; what else JSON has is none.
     let seconds: f64 = expires_in.parse().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Who may log in: of the threads that want the same login one at a time.
+//! Turns to log in: one thread at a time for each login.
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a wait may last before the context is looked at.
+/// The longest wait before the context is checked.
 const TICK: Duration = Duration::from_millis(50);
 
 type Key = (String, String);
@@ -23,7 +23,7 @@ pub struct Turn<'a> {
 }
 
 impl Turns {
-    /// Waits until nobody else has this turn. No lock is held while it is.
+    /// Waits until no other thread has this turn. No lock is held during it.
     pub fn take(&self, key: &Key, ctx: &dyn Cancel) -> Result<Turn<'_>> {
         let mut taken = self.taken();
         while !taken.insert(key.clone()) {

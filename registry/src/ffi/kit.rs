@@ -1,4 +1,4 @@
-//! What all functions of the surface do: hold panics, give errors, read arguments.
+//! Shared code of all functions: containing panics, returning errors, reading arguments.
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Status};

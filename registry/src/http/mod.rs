@@ -1,4 +1,4 @@
-//! What HTTP says, apart from how it is transferred: addresses, hosts, fields.
+//! The formats of HTTP, apart from its transfer: addresses, hosts, fields.
 
 pub mod head;
 pub mod host;

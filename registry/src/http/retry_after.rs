@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 pub fn delay(field: &str, now: SystemTime) -> Option<Duration> {
     let field = field.trim();
     if !field.is_empty() && field.bytes().all(|b| b.is_ascii_digit()) {
-        // What does not fit is far beyond what anybody waits for.
+        // A value that does not fit is longer than any wait.
         return Some(Duration::from_secs(field.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(field).ok()?;

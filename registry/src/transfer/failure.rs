@@ -1,11 +1,11 @@
-//! Why there is no answer, or not all of it.
+//! The reason why there is no answer, or only a part of it.
 
 #[derive(Clone, Debug)]
 pub enum Failure {
     Cancelled,
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused(String),
-    /// What answers does not speak TLS.
+    /// The server does not speak TLS.
     NotTls(String),
     /// The server's certificate is not trusted, or ours can't be used.
     Certificate(String),

@@ -1,10 +1,10 @@
-//! What libcurl calls while a transfer runs.
+//! The callbacks of libcurl during a transfer.
 
 use crate::http::head::Head;
 use curl::easy::{Handler, ReadError, SeekResult, WriteError};
 use std::io::SeekFrom;
 
-/// So much of a body waits to be read; then the connection is paused.
+/// The most bytes of a body that wait to be read; then the connection is paused.
 const MAX_BUFFERED: usize = 512 * 1024;
 
 #[derive(Default)]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use sys::Attached;
 
-/// How long a wait may last before the context is looked at.
+/// The longest wait before the context is checked.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Bytes that libcurl asks a socket for at once.
@@ -74,7 +74,7 @@ pub struct Settings {
 }
 
 pub enum Proxy {
-    /// What libcurl finds in the environment.
+    /// The proxy that libcurl finds in the environment.
     Environment,
     None,
     This(String),
@@ -231,7 +231,7 @@ impl Transfer {
         exchange.received.is_paused &= !write;
         exchange.sending.is_paused &= !read;
         if write || read {
-            // Both directions are set at once; one that is to wait pauses again.
+            // Both directions are set at once; one that must wait pauses again.
             let _ = self.attached().easy.unpause_write();
         }
     }
@@ -294,7 +294,7 @@ fn prepared(
                 Body::None | Body::Stream(_) => b"",
             })?;
             if matches!(request.body, Body::None) {
-                // Nothing is no form.
+                // An empty text is no form.
                 headers.append("Content-Type:")?;
             }
         }

@@ -3,7 +3,7 @@
 use super::sys::{Line, new_line};
 use std::sync::{Mutex, PoisonError};
 
-/// What more than this is idle is closed.
+/// The most idle handles; others are closed.
 const MAX_IDLE: usize = 32;
 
 /// Connections that each keeps open: to the registry, its token server, its storage.

@@ -1,4 +1,4 @@
-//! What the curl crate does not offer of libcurl and of the system.
+//! Functions of libcurl and of the system that the curl crate lacks.
 
 #![allow(unsafe_code)]
 
