@@ -188,15 +188,13 @@ impl<'a> Parser<'a> {
             return Err(self.wrong_type(expected));
         }
         let raw = self.number()?;
-        let wrong = |_| Self::found(Escaped(raw), expected);
-        raw.parse().map_err(wrong)
+        raw.parse().map_err(|_| Self::found(Escaped(raw), expected))
     }
 
     /// The next value, a number, as written.
     #[inline]
     pub(super) fn number(&mut self) -> Result<&'a str> {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
+        let (bytes, start) = (self.text.as_bytes(), self.at);
         let mut at = start;
         let digits = |at: &mut usize| {
             let from = *at;
@@ -328,7 +326,6 @@ impl<'a> Parser<'a> {
                 return Err(Fault::by_case(key, names[i]));
             }
             if seen & 1 << i != 0 {
-                // In the same spelling or in another.
                 return Err(match defined.any_case() {
                     true => Fault::named_twice_by_case(key),
                     false => Fault::named_twice(key),
