@@ -50,11 +50,9 @@ impl<'a> Parser<'a> {
     /// The fault of a text that does not continue as JSON.
     #[cold]
     pub(super) fn unexpected(&mut self, expected: &str) -> Fault {
-        let found = match self.peek() {
-            Some(_) => self.text[self.at..].chars().next(),
-            None => None,
-        };
+        self.peek();
         let at = self.at;
+        let found = self.text[at..].chars().next();
         match found {
             Some(c) => Fault::of_grammar(format_args!(
                 "found '{}' at offset {at}, expected JSON: {expected}",
