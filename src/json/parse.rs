@@ -93,7 +93,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    #[cold]
     fn found(found: impl std::fmt::Display, expected: &str) -> Fault {
         Fault::malformed(format_args!("found {found}, expected {expected}"))
     }
@@ -179,7 +178,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    #[inline]
     pub fn integer(&mut self) -> Result<i64> {
         let expected = "an integer of 64 bits";
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
@@ -388,7 +386,6 @@ impl<'a> Parser<'a> {
     }
 
     /// Passes the bracket that closes one.
-    #[inline]
     pub(super) fn leave(&mut self) -> Result<()> {
         self.depth -= 1;
         self.at += 1;
