@@ -149,7 +149,7 @@ impl Shapes {
         // The tools look for such layers where their URLs lead.
         let foreign = add("foreign", foreign, None);
 
-        let (other, _) = maker.image("arm64", &[gzipped.clone()]);
+        let (other, _) = maker.image("arm64", std::slice::from_ref(&gzipped));
         let statement = maker.0.put("application/vnd.in-toto+json", "{}");
         let attestation_config = maker.0.put_json(
             CONFIG,
@@ -481,7 +481,7 @@ fn skopeo_reads_docker_manifests_without_names_and_other_algorithms() {
     let layer = maker.layer(DOCKER_LAYER, &tar_of("docker", "docker"));
     let (docker, _) = maker.image_of([DOCKER_MANIFEST, DOCKER_CONFIG], "amd64", &[layer]);
     maker.0.root_is_index = true;
-    let written = Written::new(maker.0.with_index(&[docker.clone()]));
+    let written = Written::new(maker.0.with_index(std::slice::from_ref(&docker)));
     for source in written.oci("") {
         assert_eq!(raw_digest(&source), digest(&docker), "{source}");
         assert_eq!(copied_digest(&source), digest(&docker), "{source}");

@@ -242,12 +242,12 @@ mod tests {
             ),
             (
                 "no index.json",
-                write("no index", &archive(&[marker.clone()])),
+                write("no index", &archive(std::slice::from_ref(&marker))),
                 no_archive,
             ),
             (
                 "no oci-layout",
-                write("no marker", &archive(&[index.clone()])),
+                write("no marker", &archive(std::slice::from_ref(&index))),
                 no_archive,
             ),
             (
