@@ -71,6 +71,7 @@ fn peak<R>(run: impl FnOnce() -> R) -> usize {
     MOST.load(Ordering::Relaxed).unsigned_abs()
 }
 
+/// Indented, as tools write indexes.
 fn large_index() -> Arc<MemoryLoader> {
     let platforms = [
         ("linux", "amd64"),
@@ -84,7 +85,8 @@ fn large_index() -> Arc<MemoryLoader> {
             "platform": {"os": os, "architecture": architecture}})
     };
     let children: Vec<_> = (0..10_000).map(child).collect();
-    MemoryLoader::default().with_root(index(&children).to_string())
+    let document = serde_json::to_string_pretty(&index(&children));
+    MemoryLoader::default().with_root(document.unwrap())
 }
 
 /// The ratio of the times of `a` and `b`: the median of pairs, so that a change of the
