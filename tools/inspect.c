@@ -726,8 +726,9 @@ static bool verify_manifest(const struct options *o, const ociimg_index *index, 
     return good;
 }
 
+/* Counts the foreign layers that are absent. */
 static bool verify_image(const struct options *o, const ociimg_index *index, size_t i,
-                         const ociimg_context *ctx, ociimg_error **err)
+                         const ociimg_context *ctx, size_t *absent, ociimg_error **err)
 {
     ociimg_image *image;
     if (ociimg_index_image(index, i, ctx, &image, err) != OCIIMG_STATUS_OK)
@@ -741,6 +742,7 @@ static bool verify_image(const struct options *o, const ociimg_index *index, siz
             ociimg_error_free(*err);
             *err = NULL;
             good = true;
+            ++*absent;
         }
         ociimg_layer_free(layer);
     }
@@ -757,12 +759,13 @@ static bool verify_all(const struct options *o, struct json *json, const ociimg_
          i++) {
         ociimg_error *err = NULL;
         bool verified = false;
+        size_t absent = 0;
         switch (ociimg_index_entry_kind(index, i)) {
         case OCIIMG_ENTRY_KIND_BROKEN:
             err = ociimg_index_entry_error(index, i);
             break;
         case OCIIMG_ENTRY_KIND_IMAGE:
-            verified = verify_image(o, index, i, ctx, &err);
+            verified = verify_image(o, index, i, ctx, &absent, &err);
             if (ociimg_error_status(err) != OCIIMG_STATUS_NOT_AN_IMAGE)
                 break;
             ociimg_error_free(err);
@@ -779,11 +782,16 @@ static bool verify_all(const struct options *o, struct json *json, const ociimg_
             json_open(json, NULL, '{');
             json_number(json, "entry", i);
             json_bool(json, "verified", verified);
+            json_number(json, "absent_foreign_layers", absent);
             json_error(json, err);
             json_close(json, '}');
         } else {
-            printf("entry %zu: %s\n", i,
+            printf("entry %zu: %s", i,
                    verified ? "verified" : ociimg_status_name(ociimg_error_status(err)));
+            if (verified && absent > 0)
+                printf(", except %zu foreign %s that the source does not have", absent,
+                       absent == 1 ? "layer" : "layers");
+            putchar('\n');
         }
         good &= verified || complain(err);
     }
