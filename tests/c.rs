@@ -38,9 +38,9 @@ impl Means {
             let why = match build("guilty.c", Means::Sanitizers) {
                 Ok(program) => match Means::Sanitizers.run(&program, &["nothing"]) {
                     run if run.status.success() => return true,
-                    run => told(&run),
+                    run => output_of(&run),
                 },
-                Err(compiler) => told(&compiler),
+                Err(compiler) => output_of(&compiler),
             };
             support::skip("C programs with the sanitizers", &why);
             false
@@ -111,7 +111,7 @@ fn build(source: &str, means: Means) -> Result<PathBuf, Output> {
     }
 }
 
-fn told(run: &Output) -> String {
+fn output_of(run: &Output) -> String {
     format!(
         "{}\n{}{}",
         run.status,
@@ -121,7 +121,7 @@ fn told(run: &Output) -> String {
 }
 
 fn built(source: &str, means: Means) -> PathBuf {
-    build(source, means).unwrap_or_else(|e| panic!("{source}, {means:?}: {}", told(&e)))
+    build(source, means).unwrap_or_else(|e| panic!("{source}, {means:?}: {}", output_of(&e)))
 }
 
 /// Runs the program in every way; each run must succeed.
@@ -129,7 +129,11 @@ fn passes(source: &str) {
     for means in ALL {
         if means.available() {
             let run = means.run(&built(source, means), &[]);
-            assert!(run.status.success(), "{source}, {means:?}: {}", told(&run));
+            assert!(
+                run.status.success(),
+                "{source}, {means:?}: {}",
+                output_of(&run)
+            );
         }
     }
 }
@@ -249,7 +253,7 @@ fn the_library_can_be_loaded_any_number_of_times() {
         .args([digest.to_string(), blob.len().to_string()])
         .output()
         .expect("it is built");
-    assert!(run.status.success(), "{}", told(&run));
+    assert!(run.status.success(), "{}", output_of(&run));
 }
 
 /// A library of the same name in LD_LIBRARY_PATH is not used: cargo keeps one of an earlier
@@ -264,7 +268,7 @@ fn the_programs_run_the_library_that_was_built() {
         .env("LD_LIBRARY_PATH", folder)
         .output()
         .expect("it is built");
-    assert!(run.status.success(), "{}", told(&run));
+    assert!(run.status.success(), "{}", output_of(&run));
 }
 
 /// The detectors must detect: otherwise no test here would find anything.
@@ -282,16 +286,16 @@ fn the_means_find_what_is_wrong() {
         }
         let program = built("guilty.c", means);
         let run = means.run(&program, &["nothing"]);
-        assert!(run.status.success(), "{means:?}: {}", told(&run));
+        assert!(run.status.success(), "{means:?}: {}", output_of(&run));
         let run = means.run(&program, &[guilt]);
         let found = String::from_utf8_lossy(&run.stderr);
         assert!(
             !run.status.success() && found.contains(finding),
             "{means:?} does not find: {guilt}\n{}",
-            told(&run)
+            output_of(&run)
         );
         if means == Means::Valgrind {
-            assert_eq!(run.status.code(), Some(FOUND), "{}", told(&run));
+            assert_eq!(run.status.code(), Some(FOUND), "{}", output_of(&run));
         }
     }
 }
@@ -344,11 +348,21 @@ fn exceptions_end(source: &str, callbacks: &[&str]) {
     let program = built(source, Means::Plain);
     for callback in callbacks {
         let run = Means::Plain.run(&program, &[callback]);
-        assert_eq!(run.status.signal(), Some(6), "{callback}: {}", told(&run));
-        let said = String::from_utf8_lossy(&run.stdout);
-        assert_eq!(said, format!("{callback} throws\n"), "{}", told(&run));
+        assert_eq!(
+            run.status.signal(),
+            Some(6),
+            "{callback}: {}",
+            output_of(&run)
+        );
+        let printed = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(
+            printed,
+            format!("{callback} throws\n"),
+            "{}",
+            output_of(&run)
+        );
     }
     // Without an exception it runs to its end.
     let run = Means::Plain.run(&program, &["nothing"]);
-    assert!(run.status.success(), "{}", told(&run));
+    assert!(run.status.success(), "{}", output_of(&run));
 }

@@ -28,8 +28,12 @@ fn run(args: &[&str], path: &Path) {
     let mut command = Command::new(program);
     let run = command.arg(args[0]).arg(path).args(&args[1..]).output();
     let run = run.unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{command:?}: {}\n{said}", run.status);
+    let printed = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        run.status.success(),
+        "{command:?}: {}\n{printed}",
+        run.status
+    );
 }
 
 /// Tests faults at every read of the archive, and the archive cut at every multiple of `step`,

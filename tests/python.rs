@@ -17,8 +17,8 @@ fn a_loader_in_python() {
         .arg(support::library::shared())
         .output()
         .expect("python3 runs");
-    let said = String::from_utf8_lossy(&run.stdout);
+    let printed = String::from_utf8_lossy(&run.stdout);
     let errors = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{}\n{said}{errors}", run.status);
-    assert_eq!(said, "all went well\n", "{errors}");
+    assert!(run.status.success(), "{}\n{printed}{errors}", run.status);
+    assert_eq!(printed, "all went well\n", "{errors}");
 }

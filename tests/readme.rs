@@ -58,7 +58,7 @@ fn clone_of(blocks: &[(&str, String)], folder: &str) -> PathBuf {
 }
 
 #[test]
-fn the_commands_run_and_print_what_stands_below_them() {
+fn the_commands_print_what_the_readme_shows() {
     let readme = text("README.md");
     let blocks = blocks(&readme);
     let clone = clone_of(&blocks, "readme");

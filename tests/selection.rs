@@ -37,7 +37,7 @@ fn with(mut d: Value, key: &str, value: Value) -> Value {
 }
 
 #[test]
-fn an_image_whose_platform_the_root_tells_comes_first() {
+fn an_image_with_a_platform_in_the_root_comes_first() {
     // Each shape is followed by an image that containerd and skopeo run.
     let attestation = json!({"vnd.docker.reference.type": "attestation-manifest"});
     let own = json!({"os": "linux", "architecture": "amd64"});

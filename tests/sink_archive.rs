@@ -641,7 +641,7 @@ fn a_target_that_appears_meanwhile_is_looked_at_again() {
 }
 
 #[test]
-fn a_target_that_writes_to_its_own_archive_is_told_so() {
+fn a_target_that_writes_to_its_own_archive_gets_busy() {
     struct Reentrant(Arc<OnceLock<ArchiveSink>>, Arc<Mutex<Vec<Status>>>);
     impl Target for Reentrant {
         fn write(&mut self, _bytes: &[u8], ctx: &Context) -> Result<()> {

@@ -26,8 +26,12 @@ fn run(folder: &Path, words: &str) {
     let mut command = Command::new(tool);
     let run = command.args(words).current_dir(folder).output();
     let run = run.unwrap_or_else(|e| panic!("{tool}: {e}"));
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{command:?}: {}\n{said}", run.status);
+    let printed = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        run.status.success(),
+        "{command:?}: {}\n{printed}",
+        run.status
+    );
 }
 
 /// Bytes that compress little.
@@ -186,8 +190,8 @@ fn an_image_by_buildah_is_the_same_in_every_form() {
     let words: Vec<_> = from.split_whitespace().collect();
     let made = Command::new(words[0]).args(&words[1..]).output().unwrap();
     if !made.status.success() {
-        let said = String::from_utf8_lossy(&made.stderr);
-        return skip("images by buildah", said.trim());
+        let printed = String::from_utf8_lossy(&made.stderr);
+        return skip("images by buildah", printed.trim());
     }
     for command in [
         "copy -q made hello /etc/hello".to_owned(),

@@ -298,7 +298,7 @@ impl World {
         match self.byte() {
             // SAFETY: the call that the callback serves.
             1 => Some(unsafe {
-                ociimg_call_fail(call, i32::from(self.byte()) - 4, 7, c"told".as_ptr())
+                ociimg_call_fail(call, i32::from(self.byte()) - 4, 7, c"a failure".as_ptr())
             }),
             2 => Some(i32::from(self.byte())),
             3 => Some(0), // and leaves the outputs alone

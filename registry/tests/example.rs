@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 use support::image::{Image, digest, noise};
-use support::native::{program_with, told};
+use support::native::{output_of, program_with};
 use support::registry::{DockerRegistry, MODES};
 
 #[test]
@@ -33,7 +33,7 @@ fn an_image_goes_to_a_layout_and_back_in_every_mode() {
             assert!(
                 run.status.success(),
                 "{mode:?}, {from} to {to}: {}",
-                told(&run)
+                output_of(&run)
             );
         };
         let layout = home

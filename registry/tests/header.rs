@@ -52,7 +52,7 @@ fn the_header_compiles_alone_without_a_warning() {
             .arg("/dev/null")
             .output()
             .unwrap_or_else(|e| panic!("{compiler} runs: {e}"));
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{compiler} {standard}:\n{said}");
+        let printed = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{compiler} {standard}:\n{printed}");
     }
 }

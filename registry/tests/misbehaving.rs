@@ -179,7 +179,7 @@ fn a_wrong_content_range_is_no_continuation() {
 }
 
 #[test]
-fn a_blob_that_stands_still_is_continued() {
+fn a_stalled_blob_is_continued() {
     let count = Count::default();
     let (server, _) = server(move |request, _| {
         is_large_blob(request).then(|| match count.next() {

@@ -7,7 +7,7 @@ use std::process::Command;
 use support::api::{NO_AUTH_FILES, NO_PROXY, Options, PLAIN_HTTP, Registry};
 use support::image::Image;
 use support::mean::{Body, Reply, Request, Server, Store};
-use support::native::told;
+use support::native::output_of;
 
 /// A proxy that answers itself, for every host.
 fn proxy() -> Server {
@@ -76,12 +76,12 @@ fn the_environment_names_proxies_and_who_goes_without() {
             .current_dir(home.path())
             .output()
             .expect("it is built");
-        assert!(!run.status.success(), "{}", told(&run));
+        assert!(!run.status.success(), "{}", output_of(&run));
         assert_eq!(
             proxy.count("CONNECT", "registry.invalid:443").min(1),
             count,
             "{}",
-            told(&run)
+            output_of(&run)
         );
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::image::{Image, digest, noise};
-use support::native::{program, told};
+use support::native::{output_of, program};
 use support::registry::{DockerRegistry, Mode};
 
 /// The program, compiled under a name of this test's own.
@@ -43,14 +43,18 @@ fn logins_and_certificates_are_found_at_home() {
             .expect("it is built")
     };
     let run = pull();
-    assert!(told(&run).contains("certificate"), "{}", told(&run));
+    assert!(
+        output_of(&run).contains("certificate"),
+        "{}",
+        output_of(&run)
+    );
 
     let config = folder.path().join(".config/containers");
     let certs = config.join("certs.d").join(&server.host);
     std::fs::create_dir_all(&certs).expect("a folder can be made");
     std::fs::copy(server.ca_file(), certs.join("ca.crt")).expect("a file can be copied");
     let run = pull();
-    assert!(told(&run).contains("HTTP 401"), "{}", told(&run));
+    assert!(output_of(&run).contains("HTTP 401"), "{}", output_of(&run));
 
     let docker = folder.path().join(".docker");
     std::fs::create_dir_all(&docker).expect("a folder can be made");
@@ -66,7 +70,7 @@ fn logins_and_certificates_are_found_at_home() {
     )
     .expect("a file can be written");
     let run = pull();
-    assert!(run.status.success(), "{}", told(&run));
+    assert!(run.status.success(), "{}", output_of(&run));
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn the_program_pulls_an_image_into_a_layout() {
         pull.output().expect("it is built")
     };
     let run = pull("a/b:v1");
-    assert!(run.status.success(), "{}", told(&run));
+    assert!(run.status.success(), "{}", output_of(&run));
     for bytes in image.blobs().chain([&image.manifest]) {
         let blob = layout
             .join("blobs/sha256")
@@ -101,6 +105,10 @@ fn the_program_pulls_an_image_into_a_layout() {
     );
 
     let run = pull("a/b:absent");
-    assert!(!run.status.success(), "{}", told(&run));
-    assert!(told(&run).contains("MANIFEST_UNKNOWN"), "{}", told(&run));
+    assert!(!run.status.success(), "{}", output_of(&run));
+    assert!(
+        output_of(&run).contains("MANIFEST_UNKNOWN"),
+        "{}",
+        output_of(&run)
+    );
 }

@@ -200,10 +200,10 @@ fn nothing_is_left_behind() {
             .env("OCIIMG_TEST_CHILD", "1")
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&run.stderr);
+        let printed = String::from_utf8_lossy(&run.stderr);
         assert!(
             run.status.success(),
-            "{said}{}",
+            "{printed}{}",
             String::from_utf8_lossy(&run.stdout)
         );
         return;

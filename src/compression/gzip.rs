@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_deflate_is_told_as_such() {
+    fn faults_of_deflate_are_named() {
         // A block of fixed codes, long enough for zlib's fast path, with a match that
         // refers 32 KiB back when there are only 300 bytes.
         let mut bits = Bits::default();

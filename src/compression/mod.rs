@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn content_tells_its_compression() {
+    fn compression_is_found_by_content() {
         let bzip2_block = b"BZh9\x31\x41\x59\x26\x53\x59";
         let bzip2_empty = b"BZh1\x17\x72\x45\x38\x50\x90";
         let rows: [(&[u8], Compression); 19] = [

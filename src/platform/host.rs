@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn cpuinfo_tells_the_variant_under_linux() {
+    fn cpuinfo_gives_the_variant_under_linux() {
         for (value, expected) in [
             ("8", "v8"),
             ("AArch64", "v8"),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn uname_tells_the_variant_where_cpuinfo_does_not() {
+    fn uname_gives_the_variant_where_cpuinfo_does_not() {
         for (machine, expected) in [
             ("aarch64", Some("v8")),
             ("AARCH64", Some("v8")),

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_stands_for_what_is_left_out() {
+    fn absent_parts_come_from_the_host() {
         for (host, specifier, parts) in [
             (["windows", "arm64", "v8"], "arm", ["windows", "arm", ""]),
             (["windows", "arm64", "v8"], "linux", ["linux", "arm64", ""]),

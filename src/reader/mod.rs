@@ -223,7 +223,7 @@ mod tests {
         for _ in 0..3 {
             let e = reader.read(&mut buf).unwrap_err();
             assert_eq!((e.status(), e.callback_code()), (Status::Callback, 7));
-            assert_eq!(&**e.message(), "as told");
+            assert_eq!(&**e.message(), "asked to fail");
             assert_eq!(e.digest(), Some(expected.digest.text()));
             assert!(seen.closed.load(Ordering::Relaxed));
         }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_stream_spoils_the_reader() {
-        let stream = Script::new(*b"abc", [1]).before(|_, _| panic!("as told"));
+        let stream = Script::new(*b"abc", [1]).before(|_, _| panic!("asked to fail"));
         let seen = stream.seen.clone();
         let mut reader = stored(stream, &expected(b"abc", b""));
         let mut buf = [0; 10];

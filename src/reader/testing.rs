@@ -51,7 +51,7 @@ impl Script {
 
     pub fn failing_at(self, call: usize) -> Self {
         self.before(move |n, _| match n == call {
-            true => Err(Error::callback("as told").with_callback_code(7)),
+            true => Err(Error::callback("asked to fail").with_callback_code(7)),
             false => Ok(()),
         })
     }

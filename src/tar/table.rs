@@ -1001,7 +1001,7 @@ mod tests {
                 |buf, at| {
                     count += 1;
                     match count > failing {
-                        true => Err(Error::io("as told")),
+                        true => Err(Error::io("asked to fail")),
                         false => reading(&whole)(buf, at),
                     }
                 },

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_tells_nothing_but_name_size_and_mode() {
+    fn a_header_has_only_a_name_a_size_and_a_mode() {
         let header = file_header("index.json", 5);
         assert_eq!(header.len(), BLOCK);
         assert!(header.starts_with(b"index.json\0"));

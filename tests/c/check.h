@@ -26,9 +26,9 @@ static inline void check_equal(long long found, long long expected, const char *
                                const char *what)
 {
     if (found != expected) {
-        char said[300];
-        snprintf(said, sizeof said, "%s is %lld, expected %lld", what, found, expected);
-        fail(file, line, said);
+        char message[300];
+        snprintf(message, sizeof message, "%s is %lld, expected %lld", what, found, expected);
+        fail(file, line, message);
     }
 }
 
@@ -39,10 +39,10 @@ static inline void check_text(const char *found, const char *expected, const cha
                               const char *what)
 {
     if (!found || strcmp(found, expected) != 0) {
-        char said[600];
-        snprintf(said, sizeof said, "%s is \"%s\", expected \"%s\"", what, found ? found : "NULL",
-                 expected);
-        fail(file, line, said);
+        char message[600];
+        snprintf(message, sizeof message, "%s is \"%s\", expected \"%s\"", what,
+                 found ? found : "NULL", expected);
+        fail(file, line, message);
     }
 }
 
@@ -73,10 +73,11 @@ static inline void check_failure(ociimg_status status, int expected, const ociim
                                  const char *file, int line, const char *what)
 {
     if (status != expected) {
-        char said[600];
-        snprintf(said, sizeof said, "%s is %s (%s), expected %s", what, ociimg_status_name(status),
-                 ociimg_error_message(err), ociimg_status_name(expected));
-        fail(file, line, said);
+        char message[600];
+        snprintf(message, sizeof message, "%s is %s (%s), expected %s", what,
+                 ociimg_status_name(status), ociimg_error_message(err),
+                 ociimg_status_name(expected));
+        fail(file, line, message);
     }
     if (status == OCIIMG_STATUS_OK ? err != NULL : ociimg_error_status(err) != status) {
         fail(file, line, "*err does not fit the status");

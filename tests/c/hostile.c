@@ -491,8 +491,8 @@ static void load(struct job *job)
         CHECK_EQUAL(ociimg_index_entry_kind(job->index, (size_t)i), entry_kinds[i]);
     }
     CHECK_TEXT(ociimg_index_root_digest(job->index), job->source->root->digest);
-    bool told = !(job->mode == LEAVES_OUTPUT && job->callback == ROOT_DIGEST && job->struck);
-    CHECK_EQUAL(ociimg_index_root_is_verified(job->index), told);
+    bool expected = !(job->mode == LEAVES_OUTPUT && job->callback == ROOT_DIGEST && job->struck);
+    CHECK_EQUAL(ociimg_index_root_is_verified(job->index), expected);
 }
 
 static ociimg_image *image(struct job *job, ociimg_index *const *index, size_t i)

@@ -192,14 +192,14 @@ static void not_as_declared(size_t declared, int excess, bool flip, int status, 
             struct opened o = opened();
             struct blob *blob = (struct blob *)(uintptr_t)put(o.source, content, SIZE);
             snprintf(row, sizeof row, "%zu bytes and %d, mode %d", declared, excess, mode);
-            struct blob said = *blob;
-            said.size = declared;
-            sha256(said.digest, content, declared);
+            struct blob wrong = *blob;
+            wrong.size = declared;
+            sha256(wrong.digest, content, declared);
             blob->size = declared + (size_t)excess;
             blob->bytes[declared - 1] ^= flip;
-            memcpy(blob->digest, said.digest, sizeof said.digest);
+            memcpy(blob->digest, wrong.digest, sizeof wrong.digest);
             memset(out, 0xAA, sizeof out);
-            ociimg_reader *r = reader(o, &said, mode, NULL);
+            ociimg_reader *r = reader(o, &wrong, mode, NULL);
             CHECK(drain(r, size, status) <= at_most);
             /* No byte of the excess was ever in the caller's memory. */
             CHECK(out[declared] == 0xAA && memcmp(out + declared, out + declared + 1, 900) == 0);

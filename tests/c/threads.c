@@ -171,7 +171,7 @@ static bool slow(struct source *s, struct visit *v)
     if (ignores) {
         return false;
     }
-    v->status = ociimg_call_fail(v->call, OCIIMG_STATUS_CANCELLED, 0, "told to stop");
+    v->status = ociimg_call_fail(v->call, OCIIMG_STATUS_CANCELLED, 0, "asked to stop");
     return true;
 }
 

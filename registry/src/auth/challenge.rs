@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn bearer_is_taken_wherever_it_stands() {
+    fn bearer_is_found_at_any_place() {
         for fields in [
             &[r#"Bearer realm="https://a/t",service="s""#][..],
             &[r#"bearer Realm = "https://a/t" , SERVICE=s"#],

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_stands_in_no_message() {
+    fn no_message_contains_a_query() {
         let url = Url::parse("https://u:p@h/path?signature=secret").unwrap();
         assert_eq!(url.for_message(), "https://h/path");
     }

@@ -70,7 +70,7 @@ pub fn passes(program: &Path, args: &[&str]) {
         .args(args)
         .output()
         .expect("it is built");
-    assert!(plain.status.success(), "{}", told(&plain));
+    assert!(plain.status.success(), "{}", output_of(&plain));
     if !super::has("valgrind", "a C program under valgrind") {
         return;
     }
@@ -86,10 +86,10 @@ pub fn passes(program: &Path, args: &[&str]) {
         .args(args)
         .output()
         .expect("valgrind runs");
-    assert!(run.status.success(), "valgrind: {}", told(&run));
+    assert!(run.status.success(), "valgrind: {}", output_of(&run));
 }
 
-pub fn told(run: &Output) -> String {
+pub fn output_of(run: &Output) -> String {
     let (out, err) = (
         String::from_utf8_lossy(&run.stdout),
         String::from_utf8_lossy(&run.stderr),

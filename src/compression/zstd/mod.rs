@@ -269,7 +269,7 @@ mod tests {
             ),
             ("nothing", vec![header(0x20, &[0]), empty.clone()], Ok(b"")),
             (
-                "not said",
+                "no size",
                 vec![header(0x00, &[0x38]), hello.clone(), empty.clone()],
                 Ok(b"hello"),
             ),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_last_frame_is_told_however_little_it_is() {
+    fn a_few_bytes_after_the_last_frame_are_malformed() {
         for tail in [
             &b"x"[..],
             b"\0\0",
