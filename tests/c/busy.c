@@ -25,12 +25,19 @@ static ociimg_layer_writer *writer_new(void)
     return writer;
 }
 
-/* In one long call. */
+/* In one long call, which one of no bytes by the other thread may precede. */
 static void *write_all(void *writer)
 {
-    ociimg_error *err;
     begun = 1;
-    CHECK_OK(ociimg_layer_writer_write(writer, tar, TAR_SIZE, &err));
+    for (;;) {
+        ociimg_error *err;
+        ociimg_status status = ociimg_layer_writer_write(writer, tar, TAR_SIZE, &err);
+        if (status == OCIIMG_STATUS_OK) {
+            break;
+        }
+        check_failure(status, OCIIMG_STATUS_BUSY, err, __FILE__, __LINE__, "the write");
+        ociimg_error_free(err);
+    }
     done = 1;
     return NULL;
 }
