@@ -1694,7 +1694,9 @@ enum ociimg_history_values OCIIMG_INT32_ENUM {
    * without history stays without.
    */
   OCIIMG_HISTORY_BY_RULE = 0,
+  /** Always, also where the history does not fit the layers. */
   OCIIMG_HISTORY_ALWAYS = 1,
+  /** Never. */
   OCIIMG_HISTORY_NEVER = 2
 };
 
@@ -2087,7 +2089,8 @@ ociimg_status ociimg_layer_writer_new(const ociimg_layer_options *opts,
  * OCIIMG_LAYER_IS_COMPRESSED, compressed data that is wrong), OCIIMG_STATUS_LIMIT_EXCEEDED
  * (max_size; no memory to compress), OCIIMG_STATUS_IO (the temporary file),
  * OCIIMG_STATUS_UNSUPPORTED (compressed data; a writer with workers in a child process
- * after fork) or OCIIMG_STATUS_CANCELLED.
+ * after fork) or OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_BUSY (the writer is in use on
+ * another thread) alone leaves the writer as it was.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_layer_writer_write(ociimg_layer_writer *writer, const uint8_t *buf,

@@ -38,7 +38,9 @@ pub enum ociimg_history_values {
     /// If the history had as many steps that made layers as there were layers: a base
     /// without history stays without.
     OCIIMG_HISTORY_BY_RULE = 0,
+    /// Always, also where the history does not fit the layers.
     OCIIMG_HISTORY_ALWAYS = 1,
+    /// Never.
     OCIIMG_HISTORY_NEVER = 2,
 }
 

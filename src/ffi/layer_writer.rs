@@ -191,7 +191,8 @@ pub unsafe extern "C" fn ociimg_layer_writer_new(
 /// OCIIMG_LAYER_IS_COMPRESSED, compressed data that is wrong), OCIIMG_STATUS_LIMIT_EXCEEDED
 /// (max_size; no memory to compress), OCIIMG_STATUS_IO (the temporary file),
 /// OCIIMG_STATUS_UNSUPPORTED (compressed data; a writer with workers in a child process
-/// after fork) or OCIIMG_STATUS_CANCELLED.
+/// after fork) or OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_BUSY (the writer is in use on
+/// another thread) alone leaves the writer as it was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_writer_write(
     writer: *mut ociimg_layer_writer,

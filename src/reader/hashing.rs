@@ -15,6 +15,10 @@
 //! order. Tasks are taken by the worker, if there is one, and by any thread that must wait for a
 //! chunk or for the end, so both threads stay busy whether unpacking or hashing is slower. A
 //! worker that panics sets `lost`: its hasher is gone.
+//!
+//! Two queues to a thread that owns both hashers would be simpler, but only that thread would hash:
+//! of zstd at 5:1 it would reach at most 0.84 of the speed of hashing the unpacked content alone.
+//! This reaches 0.95 (`benches/reader.rs`).
 
 use super::chunk::Chunk;
 use crate::digest::{Digest, Hasher};
