@@ -15,4 +15,4 @@ pub mod write;
 pub use descriptor::DescriptorReader;
 pub use descriptor_list::DescriptorList;
 pub use types::ManifestDocument as Manifest;
-pub use types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
+pub use types::{BadChild, Child, Document, IndexDocument, ManifestDocument, Root};

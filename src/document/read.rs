@@ -2,7 +2,7 @@
 
 use super::descriptor::{DescriptorReader, UNREAD, no_media_type, platform_as_in_go};
 use super::descriptor_list::DescriptorListBuilder;
-use super::types::{BadChild, Document, IndexDocument, ManifestDocument, Root};
+use super::types::{BadChild, Child, Document, IndexDocument, ManifestDocument, Root};
 use crate::descriptor::{Annotations, Descriptor};
 use crate::error::{Error, Result};
 use crate::json::{self, Checks, Defined, Fault, Parser, missing};
@@ -34,7 +34,7 @@ struct Fields {
     artifact_type: Option<Text>,
     config: Option<Arc<Descriptor>>,
     layers: DescriptorListBuilder,
-    children: Vec<Result<Arc<Descriptor>, BadChild>>,
+    children: Vec<Child>,
     subject: Option<Arc<Descriptor>>,
     annotations: Annotations,
     /// Whether the key is there, `null` too.
@@ -138,10 +138,12 @@ impl Fields {
                 return p.skip(Checks::default());
             }
             let i = children.len();
-            let bad = |descriptor, platform, fault: Fault| BadChild {
-                descriptor,
-                platform,
-                error: fault.at(i).under("manifests").into(),
+            let bad = |descriptor, platform, fault: Fault| {
+                Box::new(BadChild {
+                    descriptor,
+                    platform,
+                    error: fault.at(i).under("manifests").into(),
+                })
             };
             let child = match p.recover_text(|p| descriptors.read(p))?.map(Arc::new) {
                 Ok(d) => match d.check_data() {

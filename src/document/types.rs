@@ -28,8 +28,11 @@ pub struct IndexDocument {
     /// As written; `None` if absent.
     pub media_type: Option<Text>,
     /// The manifests and indexes named, in order; an invalid one does not affect the others.
-    pub children: Vec<Result<Arc<Descriptor>, BadChild>>,
+    pub children: Vec<Child>,
 }
+
+/// A manifest or index that an index names. A bad one is boxed, since nearly all are good.
+pub type Child = Result<Arc<Descriptor>, Box<BadChild>>;
 
 /// A child of an index that cannot be followed.
 #[derive(Debug)]

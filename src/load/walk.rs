@@ -10,7 +10,7 @@ use super::store::Store;
 use crate::config::Config;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::document::{BadChild, Document, IndexDocument, ManifestDocument};
+use crate::document::{Child, Document, IndexDocument, ManifestDocument};
 use crate::error::{Error, Result, Status};
 use crate::media_type::{self, Kind};
 use crate::platform::Platform;
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
     /// place; anything else becomes an entry.
     fn visit(
         &mut self,
-        child: &Result<Arc<Descriptor>, BadChild>,
+        child: &Child,
         depth: usize,
         way: &Way,
     ) -> Result<Option<Arc<IndexDocument>>> {
@@ -356,7 +356,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descriptor>> {
+fn descriptor_of(child: &Child) -> Option<&Arc<Descriptor>> {
     match child {
         Ok(d) => Some(d),
         Err(bad) => bad.descriptor.as_ref(),
@@ -365,7 +365,7 @@ fn descriptor_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Descr
 
 /// The platform that selects a child; for a refused descriptor, the one that other readers
 /// see.
-fn platform_of(child: &Result<Arc<Descriptor>, BadChild>) -> Option<&Arc<Platform>> {
+fn platform_of(child: &Child) -> Option<&Arc<Platform>> {
     match (descriptor_of(child), child) {
         (Some(d), _) => d.platform(),
         (None, Err(bad)) => bad.platform.as_ref(),

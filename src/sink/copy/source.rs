@@ -4,7 +4,7 @@ use super::step::Document;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::{self, BadChild, Manifest};
+use crate::document::{self, Child, Manifest};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::index::Index;
@@ -150,10 +150,7 @@ impl Source {
     }
 
     /// The children of an index.
-    pub fn parse_index(
-        &self,
-        document: &Document,
-    ) -> Result<Vec<Result<Arc<Descriptor>, BadChild>>> {
+    pub fn parse_index(&self, document: &Document) -> Result<Vec<Child>> {
         let d = &document.descriptor;
         let parsed = match document::Document::parse(&document.bytes, u32::MAX) {
             Ok(document::Document::Index(index)) => Ok(index.children),

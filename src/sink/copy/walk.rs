@@ -8,7 +8,7 @@ use super::visited::Visited;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::{self, BadChild};
+use crate::document::{self, Child};
 use crate::error::{Error, Result, Status};
 use crate::load;
 use crate::media_type::{self, Kind};
@@ -54,7 +54,7 @@ enum Stage {
 struct Open {
     /// `None` for the list of roots of a layout or archive.
     document: Option<(Document, Place)>,
-    children: Vec<Result<Arc<Descriptor>, BadChild>>,
+    children: Vec<Child>,
     next: usize,
     /// Whether something below it is copied.
     kept: bool,
