@@ -78,6 +78,7 @@ pub fn drain(stream: &mut dyn Stream, max: u64, ctx: &Context) -> (Pieces, Resul
         let mut piece = vec![0; room];
         let (len, end) = fill(stream, &mut piece, ctx);
         piece.truncate(len);
+        piece.shrink_to_fit();
         read.len += len as u64;
         if len > 0 {
             read.pieces.push(piece);
