@@ -12,7 +12,7 @@ fn committed() -> PathBuf {
 fn the_header_is_generated_from_the_sources() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_root_or_default(root);
-    // By file, in the order of the header: what is used of libociimg is no part of it.
+    // By file, in the order of the header. The functions of libociimg are left out.
     let files = ["options", "registry", "loader", "sink", "tags"];
     let builder = files
         .iter()

@@ -5,7 +5,6 @@ use super::thread::ThreadId;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use std::time::Duration;
 
 /// How often a waiting thread checks its context: cancelling is only an atomic store, which

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::descriptor::Descriptor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -82,4 +82,9 @@ pub trait BlobWriter: Send {
     /// RESTART: as in [`write`](Self::write). EXISTS: another writer was faster, which is
     /// success.
     fn commit(self: Box<Self>, ctx: &Context) -> Result<()>;
+}
+
+/// The error of a call that comes after [`Sink::finish`].
+pub fn finished() -> Error {
+    Error::invalid_argument("the sink is finished: expected no further call")
 }

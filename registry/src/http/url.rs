@@ -151,7 +151,7 @@ impl Url {
         }
     }
 
-    /// As it may stand in a message: without the query, which may hold a signature.
+    /// Returns the URL for messages: without its query, which may contain a signature.
     pub fn for_message(&self) -> String {
         let path = split_query(&self.target).0;
         let authority = self.authority();

@@ -21,7 +21,7 @@ pub fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "{skipped}");
 }
 
-/// Whether a program is installed; says what is not tested where it is not.
+/// Returns whether a program is installed; if not, prints which test is skipped.
 pub fn has(program: &str, what: &str) -> bool {
     let found = Command::new(program)
         .arg("--version")

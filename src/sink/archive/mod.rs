@@ -10,7 +10,7 @@ mod output;
 mod target;
 
 use super::options::SinkOptions;
-use super::target::{Begin, BlobWriter, Sink};
+use super::target::{Begin, BlobWriter, Sink, finished};
 use super::thread::ThreadId;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
@@ -228,9 +228,7 @@ impl Sink for ArchiveSink {
     fn finish(&self, ctx: &Context) -> Result<()> {
         let _held = self.0.hold(ctx)?;
         self.0.write(|body| body.finish(ctx))?;
-        self.0.lock_anyway().end = Some(Error::invalid_argument(
-            "the sink is finished: expected no further call",
-        ));
+        self.0.lock_anyway().end = Some(finished());
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::entry::{EntryName, entry};
 use super::layout_format::is_document;
 use super::options::SinkOptions;
 use super::system_error::shown;
-use super::target::{Begin, BlobWriter, Sink};
+use super::target::{Begin, BlobWriter, Sink, finished};
 use super::temporary::TempFile;
 use crate::compression::Method;
 use crate::context::Context;
@@ -262,10 +262,6 @@ impl BlobWriter for LayoutBlob {
         ctx.check()?;
         self.blobs.publish(self.temp, &self.digest)
     }
-}
-
-fn finished() -> Error {
-    Error::invalid_argument("the sink is finished: expected no further call")
 }
 
 fn has_digest(mut file: File, expected: &Digest, ctx: &Context) -> Result<bool> {

@@ -276,8 +276,9 @@ OCIIMG_MUST_USE
 ociimg_status ociimg_error_status(const ociimg_error *err);
 
 /**
- * Returns what was found and what was expected, in one line of UTF-8 without control
- * characters (text of documents and callbacks is escaped). Lives as long as the error.
+ * Returns the message: one line of UTF-8 that names the value found and the value expected,
+ * without control characters (text of documents and callbacks is escaped). Lives as long as
+ * the error.
  * Never NULL: "" for a NULL error.
  */
 const char *ociimg_error_message(const ociimg_error *err);
