@@ -36,7 +36,7 @@ pub enum Credentials {
 pub struct AuthFile {
     auths: Option<BTreeMap<String, Option<Entry>>>,
     #[serde(rename = "credHelpers")]
-    helpers: Option<BTreeMap<String, String>>,
+    helpers: Option<BTreeMap<String, Option<String>>>,
     #[serde(rename = "credsStore")]
     pub store: Option<String>,
 }
@@ -92,7 +92,8 @@ impl AuthFile {
     /// The helper that has the logins of this repository.
     pub fn helper(&self, registry: &str, repository: &str) -> Option<&str> {
         let keys = self.helpers.iter().flatten();
-        longest_prefix(keys, registry, repository).map(String::as_str)
+        let named = keys.filter_map(|(key, name)| Some((key, name.as_deref()?)));
+        longest_prefix(named, registry, repository)
     }
 
     pub fn credentials(&self, registry: &str, repository: &str) -> Result<Option<Credentials>> {
@@ -124,12 +125,15 @@ impl Entry {
         if let Some(token) = filled(&self.identity_token) {
             return Ok(Credentials::Identity(token));
         }
-        if let Some(username) = filled(&self.username) {
+        // Where both are given, docker takes `auth`.
+        if let (None, Some(username)) = (filled(&self.auth), filled(&self.username)) {
             let password = self.password.clone().unwrap_or_default();
             return Ok(Credentials::Password { username, password });
         }
         let pair = filled(&self.auth)
-            .and_then(|auth| BASE64.decode(auth.trim()).ok())
+            // `base64` wraps long lines, and Go's decoder ignores line ends.
+            .map(|auth| auth.trim().replace(['\r', '\n'], ""))
+            .and_then(|auth| BASE64.decode(auth).ok())
             .and_then(|pair| String::from_utf8(pair).ok());
         let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
         let (username, password) = pair.ok_or_else(|| {
@@ -271,15 +275,23 @@ mod tests {
                 "b.example": {"auth": "YWxpY2U6", "identitytoken": "i"},
                 "c.example": {"registrytoken": "r"},
                 "d.example": {"auth": "!"},
-                "e.example": null
-            }, "credHelpers": {"f.example": "helper"}, "credsStore": "store"}"#,
+                "e.example": null,
+                "h.example": {"auth": "YWxpY2U6\r\nc2U6Y3Jl\ndA==\n"},
+                "i.example": {"auth": "YWxpY2U6\r\nc2U6Y3Jl\ndA==\n"},
+                "j.example": {"username": "alice", "password": "se:cret", "auth": ""}
+            }, "credHelpers": {"f.example": "helper", "g.example": null}, "credsStore": "store"}"#,
         );
         let of = |registry| file.credentials(registry, "a");
         let password = Credentials::Password {
             username: "alice".into(),
             password: "se:cret".into(),
         };
-        assert!(of("a.example").unwrap() == Some(password));
+        for registry in ["a.example", "h.example", "i.example", "j.example"] {
+            assert!(
+                of(registry).unwrap().as_ref() == Some(&password),
+                "{registry}"
+            );
+        }
         assert!(of("b.example").unwrap() == Some(Credentials::Identity("i".into())));
         assert!(of("c.example").unwrap() == Some(Credentials::Token("r".into())));
         assert!(of("d.example").is_err());
