@@ -20,7 +20,8 @@ pub fn choose<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Challenge> {
             found.next().map(|(_, value)| value.clone())
         };
         if scheme.eq_ignore_ascii_case("bearer") {
-            if let Some(realm) = parameter("realm") {
+            // Without a realm there is nobody to ask.
+            if let Some(realm) = parameter("realm").filter(|realm| !realm.is_empty()) {
                 let service = parameter("service");
                 return Some(Challenge::Bearer { realm, service });
             }
@@ -145,6 +146,9 @@ mod tests {
             ("BASIC realm=\"a\"", Some(Challenge::Basic)),
             ("Bearer service=s, Basic", Some(Challenge::Basic)),
             ("Bearer", None),
+            ("Bearer realm=\"\",service=s", None),
+            ("Bearer realm=\"\", Basic realm=x", Some(Challenge::Basic)),
+            ("Bearer realm=\"a\" service=\"b\"", bearer("a", Some("b"))),
             ("Negotiate", None),
             ("Digest realm=\"Basic\"", None),
             ("", None),

@@ -24,7 +24,13 @@ impl Head {
         if self.size > MAX_FIELDS {
             return false;
         }
-        if line.is_empty() {
+        if line.starts_with([' ', '\t']) {
+            // A field that goes on; the line end counts as a space.
+            if let Some((_, value)) = self.fields.last_mut().filter(|_| !self.is_complete) {
+                value.push(' ');
+                value.push_str(line.trim_matches([' ', '\t']));
+            }
+        } else if line.is_empty() {
             // Interim answers are followed by the real one.
             self.is_complete = true;
         } else if line.starts_with("HTTP/") && self.status == 0 {
@@ -82,6 +88,7 @@ mod tests {
             "HTTP/2 401 \r\n",
             "A: 1\r\n",
             "a:2\r\n",
+            " \t3 \r\n",
             "content-length: 7\r\n",
             "\r\n",
         ] {
@@ -89,7 +96,7 @@ mod tests {
         }
         assert!(head.is_final());
         assert_eq!(head.status, 401);
-        assert_eq!(head.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(head.all("a").collect::<Vec<_>>(), ["1", "2 3"]);
         assert_eq!(head.content_length(), Some(7));
     }
 
