@@ -23,11 +23,17 @@ pub fn at_host_of(page: &Url, target: &str) -> Option<Url> {
 fn links(field: &str) -> Vec<(String, String)> {
     let mut links = Vec::new();
     let mut rest = field;
-    while let Some(start) = rest.find('<') {
-        rest = &rest[start + 1..];
-        let Some(end) = rest.find('>') else { break };
-        let target = rest[..end].trim().to_owned();
-        rest = &rest[end + 1..];
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        // Some registries leave out the brackets. A comma is part of the target then.
+        let (quoted, close) = match rest.strip_prefix('<') {
+            Some(quoted) => (quoted, '>'),
+            None => (rest, ';'),
+        };
+        let Some(end) = quoted.find(close) else { break };
+        let target = quoted[..end].trim().to_owned();
+        rest = &quoted[end..];
+        rest = rest.strip_prefix('>').unwrap_or(rest);
         let mut relations = None;
         loop {
             rest = rest.trim_start();
@@ -83,6 +89,10 @@ mod tests {
             "</p>; rel=prev, </n>; rel=next",
             "</p>; rel=\"prev\"; title=\"a, <x>; rel=next\", </n>; rel=\"last next\"",
             "</n>; title=\"\\\"\"; rel=next; rel=prev",
+            "/n; rel=\"next\"",
+            "</p>; rel=prev, /n;rel=next",
+            ",, </n>; rel=next,",
+            "</p>, </n>; rel=next",
         ] {
             assert_eq!(next([field].into_iter()).as_deref(), Some("/n"), "{field}");
         }
@@ -91,6 +101,8 @@ mod tests {
             "</n>",
             "</n>; rel=prev; rel=next",
             "</n; rel=next",
+            "/n",
+            "/n, rel=next",
             "</n>; rel=nextly",
         ] {
             assert_eq!(next([field].into_iter()), None, "{field}");
