@@ -7,6 +7,7 @@ use crate::retry::Trouble;
 use crate::transfer::Failure;
 use crate::web::{Answer, Web};
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::SystemTime;
 
 const MAX_BODY: u64 = 1024 * 1024;
@@ -16,15 +17,8 @@ const MAX_ERRORS: usize = 3;
 
 #[derive(Deserialize)]
 struct Body {
-    errors: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(default)]
-    code: serde_json::Value,
-    #[serde(default)]
-    message: serde_json::Value,
+    /// Of any form: an odd entry must not hide the others.
+    errors: Vec<Value>,
 }
 
 pub fn of(web: &Web, mut answer: Answer, ctx: &dyn Cancel) -> Trouble {
@@ -75,13 +69,18 @@ fn texts(body: &[u8]) -> Vec<String> {
     let Ok(body) = serde_json::from_slice::<Body>(body) else {
         return Vec::new();
     };
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let text = |entry: &Value, key: &str| {
+        let text = entry.get(key).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     let entries = body.errors.iter().take(MAX_ERRORS);
     entries
-        .filter_map(|entry| match (text(&entry.code), text(&entry.message)) {
-            (Some(code), Some(message)) => Some(format!("{code}: {message}")),
-            (code, message) => code.or(message),
-        })
+        .filter_map(
+            |entry| match (text(entry, "code"), text(entry, "message")) {
+                (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+                (code, message) => code.or(message),
+            },
+        )
         .collect()
 }
 
@@ -93,6 +92,8 @@ mod tests {
     fn texts_of_errors() {
         let body = br#"{"errors":[{"code":"DENIED","message":"no"},{"code":"X"},{"detail":1}]}"#;
         assert_eq!(texts(body), ["DENIED: no", "X"]);
+        let body = br#"{"errors":["odd",null,{"code":"","message":"no"}]}"#;
+        assert_eq!(texts(body), ["no"]);
         for body in [&b""[..], b"<html>", b"{}", b"{\"errors\":null}", b"[]"] {
             assert!(texts(body).is_empty());
         }

@@ -70,7 +70,7 @@ impl Retries {
         if let Some(after) = after.filter(|after| *after > MAX_RETRY_AFTER) {
             let seconds = after.as_secs();
             let message = format!("{error}; Retry-After of {seconds} seconds is too long to wait");
-            return Err(Error::unavailable(message));
+            return Err(Error::unavailable(message).with_code(error.code()));
         }
         let pause = FIRST_PAUSE
             .saturating_mul(1 << self.failed.min(10))
@@ -102,7 +102,7 @@ mod tests {
 
     fn trouble(after: Option<u64>) -> Trouble {
         Trouble::Retry {
-            error: Error::unavailable("busy"),
+            error: Error::unavailable("busy").with_code(429),
             after: after.map(Duration::from_secs),
         }
     }
@@ -123,7 +123,7 @@ mod tests {
     fn a_server_that_wants_too_much_time_is_not_waited_for() {
         let mut retries = Retries::new(5);
         let error = retries.wait(trouble(Some(61)), &Never).unwrap_err();
-        assert_eq!(error.status(), Status::Unavailable);
+        assert_eq!((error.status(), error.code()), (Status::Unavailable, 429));
         let start = Instant::now();
         assert!(retries.wait(trouble(Some(1)), &Never).is_ok());
         assert!(start.elapsed() >= Duration::from_secs(1));
