@@ -93,14 +93,15 @@ impl Client {
         }
     }
 
-    /// Starts an upload, whose answer and login its sender sees to.
+    /// Starts an upload, whose answer and login its sender sees to; with it the login that was
+    /// sent.
     pub fn start_upload(
         &self,
         call: &Call<'_>,
         url: &Url,
         home: &Url,
         ctx: &dyn Cancel,
-    ) -> Result<Transfer, Trouble> {
+    ) -> Result<(Transfer, Option<String>), Trouble> {
         let is_home = url.has_origin_of(home);
         let authorization = match is_home {
             true => self
@@ -117,7 +118,8 @@ impl Client {
             authorization: authorization.as_deref(),
             keeps_login: true,
         };
-        self.web.start(&ask, url, is_home).map_err(|e| e.trouble)
+        let transfer = self.web.start(&ask, url, is_home).map_err(|e| e.trouble)?;
+        Ok((transfer, authorization))
     }
 
     /// The registry's address in the scheme that it answers in, as far as that is known.

@@ -76,6 +76,7 @@ impl Sink {
 
     pub fn begin_blob(&self, blob: BlobName, ctx: &dyn Cancel) -> Result<Begin> {
         let broken = self.broken().remove(&blob.digest);
+        let has_new_login = broken.as_ref().is_some_and(|broken| broken.has_new_login);
         let resumed = match broken {
             Some(broken) => self.resumed(broken, &blob, ctx)?,
             None => None,
@@ -88,7 +89,7 @@ impl Sink {
             },
         };
         let mut retries = self.client.retries();
-        let upload = loop {
+        let mut upload = loop {
             let BlobName { digest, size } = &blob;
             let (client, endpoint, location) = (&self.client, &self.endpoint, location.clone());
             match Upload::start(
@@ -105,6 +106,8 @@ impl Sink {
                 Err(trouble) => retries.wait(trouble, ctx)?,
             }
         };
+        // What is there was taken with a login: another one may be asked for later.
+        upload.has_new_login = has_new_login && offset == 0;
         let upload = Some(upload);
         let stream = Box::new(Stream { blob, upload });
         Ok(Begin::Write { stream, offset })
@@ -223,7 +226,7 @@ impl Sink {
         let call = self.post("blobs/uploads/", &self.scope);
         self.client
             .send(&call, ctx, |mut answer| match answer.head.status {
-                202 => self.location(&mut answer, ctx).map(Some),
+                200 | 202 | 204 => self.location(&mut answer, ctx).map(Some),
                 _ => Err(self.unexpected(answer, ctx)),
             })
     }
@@ -243,7 +246,7 @@ impl Sink {
                     drain(&mut answer.transfer, ctx);
                     Ok(None)
                 }
-                202 => self.location(&mut answer, ctx).map(Some),
+                200 | 202 | 204 => self.location(&mut answer, ctx).map(Some),
                 _ => Err(self.unexpected(answer, ctx)),
             })
     }

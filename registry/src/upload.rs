@@ -25,6 +25,10 @@ pub struct Upload {
     location: Url,
     /// Bytes that were there before this stream.
     offset: u64,
+    /// Whether the last try was refused for its login, which is new since then.
+    pub has_new_login: bool,
+    /// The login that was sent.
+    authorization: Option<String>,
     stream: Option<Sending>,
 }
 
@@ -41,6 +45,7 @@ pub struct Broken {
     pub sent: u64,
     /// When the server wants to be asked again.
     pub not_before: Option<Instant>,
+    pub has_new_login: bool,
 }
 
 /// The outcome of a stream without success.
@@ -71,6 +76,8 @@ impl Upload {
             home: client.home(endpoint)?,
             location,
             offset,
+            has_new_login: false,
+            authorization: None,
             stream: None,
         };
         if offset == 0 {
@@ -102,7 +109,8 @@ impl Upload {
             headers: &headers,
             body: Body::Stream(size),
         };
-        let transfer = self.client.start_upload(&call, &url, &self.home, ctx)?;
+        let (transfer, authorization) = self.client.start_upload(&call, &url, &self.home, ctx)?;
+        self.authorization = authorization;
         self.stream = Some(Sending {
             method,
             url,
@@ -150,7 +158,11 @@ impl Upload {
         };
         match self.client.try_once(&call, ctx) {
             Ok(answer) if is_success(answer.head.status) => Ok(()),
-            Ok(answer) => Err(self.refused(answer, ctx)),
+            Ok(answer) => {
+                // A login that was asked for is in that request already.
+                self.has_new_login = true;
+                Err(self.refused(answer, ctx))
+            }
             Err(Trouble::Fatal(error)) => Err(End::Failed(error)),
             Err(Trouble::Retry { error, after }) => Err(self.restart(error, after)),
         }
@@ -205,13 +217,20 @@ impl Upload {
 
     fn refused(&mut self, answer: Answer, ctx: &dyn Cancel) -> End {
         let (status, method) = (answer.head.status, answer.method);
-        if status == 401 {
-            self.client.auth.forget(&self.endpoint, &self.scope);
-        }
+        let login = match status {
+            401 => self.log_in(&answer, ctx),
+            _ => Ok(true),
+        };
         let (error, after) = match self.client.web.refused(answer, ctx) {
             Trouble::Fatal(error) => (error, None),
             Trouble::Retry { error, after } => (error, after),
         };
+        match login {
+            Ok(true) => {}
+            Ok(false) => return End::Failed(error),
+            Err(Trouble::Fatal(error)) => return End::Failed(error),
+            Err(Trouble::Retry { error, after }) => return self.restart(error, after),
+        }
         let may_restart = matches!(status, 401 | 404 | 416) || is_temporary(status);
         if !may_restart || error.status() == Status::Cancelled {
             return End::Failed(error);
@@ -222,6 +241,28 @@ impl Upload {
             broken.sent = 0;
         }
         end
+    }
+
+    /// Logs in once more, for the next try; false where that was done already, or there is no
+    /// login.
+    fn log_in(&mut self, answer: &Answer, ctx: &dyn Cancel) -> Result<bool, Trouble> {
+        if std::mem::replace(&mut self.has_new_login, true) {
+            return Ok(false);
+        }
+        if !answer.url.has_origin_of(&self.home) {
+            // The next upload may have another address.
+            return Ok(true);
+        }
+        let Client { auth, web, .. } = &*self.client;
+        auth.login(
+            web,
+            &self.endpoint,
+            &self.scope,
+            self.authorization.as_deref(),
+            &answer.head,
+            &self.home,
+            ctx,
+        )
     }
 
     fn broken(&mut self, failure: &Failure) -> End {
@@ -240,6 +281,7 @@ impl Upload {
             location: self.location.clone(),
             sent: self.sent(),
             not_before: after.map(|after| Instant::now() + after),
+            has_new_login: self.has_new_login,
         };
         self.stream = None;
         End::Restart(error.with_status(Status::Restart), broken)

@@ -244,7 +244,10 @@ impl Web {
             certificates.set_client(certificate, private_key.as_deref());
         }
         let hub = (url.host() == "registry-1.docker.io").then_some("docker.io");
-        for host in [Some(&*key.0), hub].into_iter().flatten() {
+        // The port may be a part of the folder's name where it is of the reference.
+        let with_port = format!("{}:{}", url.host(), url.port());
+        let with_port = (with_port != key.0).then_some(&*with_port);
+        for host in [Some(&*key.0), with_port, hub].into_iter().flatten() {
             for folder in folders(self.home.as_deref(), host) {
                 certificates
                     .add_folder(&folder)

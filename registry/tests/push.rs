@@ -458,6 +458,65 @@ fn a_login_ends_in_the_midst_of_an_upload() {
     assert_eq!(server.count("GET", "/token"), 2);
 }
 
+/// A registry that asks for tokens, which count from 0. To an upload of a large blob a token
+/// before `first` is no login, while the state of the upload is anybody's to see.
+fn with_tokens(first: usize) -> (Server, Arc<Store>) {
+    let tokens = AtomicUsize::new(0);
+    server(move |request, body, _| {
+        if request.path() == "/token" {
+            let n = tokens.fetch_add(1, Ordering::SeqCst);
+            return Some(Reply::new(200).body(format!(r#"{{"token":"{n}"}}"#)));
+        }
+        let is_upload = request.path().contains("/uploads/");
+        let token = request.header("authorization");
+        let token = token.and_then(|text| text.strip_prefix("Bearer ")?.parse::<usize>().ok());
+        let is_large = is_first_put(request, &AtomicUsize::new(0));
+        let is_refused = match is_large {
+            true => token.is_none_or(|token| token < first),
+            false => token.is_none() && !(is_upload && request.method == "GET"),
+        };
+        is_refused.then(|| {
+            body.read(1000);
+            let host = request.header("host").unwrap();
+            Reply::error(401, "UNAUTHORIZED", "who are you").header(
+                "WWW-Authenticate",
+                format!("Bearer realm=\"http://{host}/token\""),
+            )
+        })
+    })
+}
+
+#[test]
+fn an_upload_that_is_refused_gets_one_new_login() {
+    let (server, store) = with_tokens(1);
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    assert_eq!(server.count("GET", "/token"), 2);
+
+    let (server, store) = with_tokens(usize::MAX);
+    let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
+    assert_eq!(failure.status, OCIIMG_STATUS_DENIED, "{}", failure.message);
+    assert!(failure.message.contains("HTTP 401"), "{}", failure.message);
+    assert_eq!(server.count("GET", "/token"), 2);
+    assert!(!store.manifests.lock().unwrap().contains_key("latest"));
+}
+
+#[test]
+fn an_upload_begins_with_any_success_that_has_a_location() {
+    for status in [200, 204] {
+        let (server, store) = server(move |request, body, store| {
+            (request.method == "POST").then(|| {
+                let mut reply = store.answer(request, body);
+                reply.status = status;
+                reply
+            })
+        });
+        push(&server.host, &Options::alone(), &["latest"])
+            .unwrap_or_else(|e| panic!("{status}: {e:?}"));
+        assert_there(&store);
+    }
+}
+
 #[test]
 fn an_upload_that_is_given_up_is_deleted_within_a_second() {
     for is_deaf in [false, true] {

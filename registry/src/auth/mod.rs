@@ -150,12 +150,6 @@ impl Auth {
         }
     }
 
-    /// Discards a refused value.
-    pub fn forget(&self, endpoint: &Endpoint, scope: &str) {
-        self.grants()
-            .remove(&(endpoint.host.clone(), scope.to_owned()));
-    }
-
     fn grant(
         &self,
         web: &Web,

@@ -109,6 +109,10 @@ impl Url {
         &self.host
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Host and port, the port only where it is not the scheme's own.
     pub fn authority(&self) -> String {
         match self.port == self.scheme.port() {
