@@ -202,6 +202,29 @@ fn the_entries_of_a_layout_are_roots_under_their_names() {
 }
 
 #[test]
+fn a_root_has_the_name_that_its_index_gives_it() {
+    let containerd = "io.containerd.image.name";
+    let oci = "org.opencontainers.image.ref.name";
+    for (annotations, name) in [
+        (json!({containerd: "a:1", oci: "1"}), Some("a:1")),
+        (json!({containerd: "", oci: "1"}), Some("1")),
+        (json!({containerd: "", oci: ""}), None),
+    ] {
+        let mut memory = MemoryLoader::default();
+        memory.root_is_index = true;
+        let mut image = memory.image(json!({"os": "linux", "architecture": "arm"}));
+        image["annotations"] = annotations;
+        let memory = memory.with_index(slice::from_ref(&image));
+        let name = name.map(str::to_owned);
+        let index = load(&memory).unwrap();
+        assert_eq!(index.entry_name(0).map(|name| name.to_string()), name);
+        let sink = MemorySink::default();
+        run(&copy(&memory, &sink, CopyOptions::default())).unwrap();
+        assert_eq!(sink.roots(), [(digest(&image), name)]);
+    }
+}
+
+#[test]
 fn names_are_given_to_the_only_entry_of_a_layout() {
     let mut memory = MemoryLoader::default();
     memory.root_is_index = true;

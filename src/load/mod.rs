@@ -80,7 +80,7 @@ pub fn load_knowing(
                     Ok(d) => Some(&**d),
                     Err(bad) => bad.descriptor.as_deref(),
                 };
-                if let Some(name) = name_of(&*store.loader, i, d) {
+                if let Some(name) = name_of(&*store.loader, i as usize, d) {
                     names.insert(i, name);
                 }
             }
@@ -110,8 +110,8 @@ pub fn load_knowing(
 
 /// The name of the root's descriptor at this place: the source's own, else that in the
 /// annotation of containerd or of the image layout specification.
-fn name_of(loader: &dyn Loader, i: u32, d: Option<&Descriptor>) -> Option<Text> {
-    if let Some(name) = loader.entry_name(i as usize) {
+pub fn name_of(loader: &dyn Loader, i: usize, d: Option<&Descriptor>) -> Option<Text> {
+    if let Some(name) = loader.entry_name(i) {
         return Some(name);
     }
     let names = [CONTAINERD_NAME, REF_NAME]

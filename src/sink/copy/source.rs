@@ -11,7 +11,7 @@ use crate::index::Index;
 use crate::load::{self, Store};
 use crate::loader::{Loader, Stream};
 use crate::media_type::{self, Kind};
-use crate::text::{Text, TextRef};
+use crate::text::Text;
 use oci_spec::image::MediaType;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -112,19 +112,10 @@ impl Source {
 
     /// The name under which a layout or archive offers its `i`-th root.
     pub fn name(&self, i: usize, d: &Descriptor) -> Option<Text> {
-        let own = match &self.content {
-            Content::Index(documents) => documents.loader.entry_name(i),
+        match &self.content {
+            Content::Index(documents) => load::name_of(&*documents.loader, i, Some(d)),
             Content::Image { .. } => None,
-        };
-        own.or_else(|| {
-            d.annotation("io.containerd.image.name")
-                .map(TextRef::to_text)
-        })
-        .or_else(|| {
-            let name = d.annotation("org.opencontainers.image.ref.name");
-            name.map(TextRef::to_text)
-        })
-        .filter(|name| !name.is_empty())
+        }
     }
 
     /// Reads a manifest or index below the root, and verifies it.
