@@ -19,7 +19,7 @@ const MAX_REPOSITORY: usize = 255;
 const MAX_TAG: usize = 128;
 
 /// The full name of an image: `docker.io/library/busybox` for `busybox`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
     /// Host, and port if there is one. Empty in a name like `my_host.local/a`, whose first
     /// part cannot be a host: Docker then treats all of it as the repository.

@@ -103,9 +103,10 @@ impl Shape {
     /// An archive of what is in the layout.
     fn archived(self) -> Self {
         let mut archive = Self::archive(|out| {
-            for name in ["oci-layout", "index.json"] {
-                let content = fs::read(self.folder.path().join(name)).unwrap();
-                entry(out, name, &content);
+            for name in ["oci-layout", "index.json", "manifest.json"] {
+                if let Ok(content) = fs::read(self.folder.path().join(name)) {
+                    entry(out, name, &content);
+                }
             }
             for blob in fs::read_dir(self.folder.path().join("blobs/sha256")).unwrap() {
                 let blob = blob.unwrap();
@@ -301,6 +302,38 @@ fn a_long_list_of_layers_of_many_items() {
     // A manifest is made for each.
     shape.read = json!(items).to_string().len() + 54 * 300 * 200;
     shape.check("layers", &["load: OK", "54 entries, 54 images, 0 broken"]);
+}
+
+/// Each name that the index gives to the image had a copy of its tags.
+#[test]
+fn many_names_and_many_tags_of_one_image() {
+    let count = sized(3000, 16000);
+    let mut image = Shape::layout();
+    let layer: &[u8] = &[0; 1024];
+    let diff_id = Digest::of(Algorithm::Sha256, layer).to_string();
+    let config = json!({
+        "os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]}
+    });
+    let config = config.to_string();
+    let mut manifest = image.manifest(config.as_bytes(), &[(LAYER, layer)]);
+    manifest["annotations"] = json!({"io.containerd.image.name": "b"});
+    let path = |content: &[u8]| {
+        let digest = Digest::of(Algorithm::Sha256, content);
+        format!("blobs/sha256/{}", digest.parts().1)
+    };
+    let tags: Vec<_> = (0..count).map(|i| format!("a:{i}")).collect();
+    let items = json!([{
+        "Config": path(config.as_bytes()), "RepoTags": tags, "Layers": [path(layer)],
+    }]);
+    let items = items.to_string();
+    fs::write(image.path.join("manifest.json"), &items).unwrap();
+    let mut shape = image
+        .index_json(index(&vec![manifest; count]).to_string())
+        .archived();
+    shape.read += items.len();
+    let entries = format!("{count} entries, {count} images, 0 broken");
+    shape.check("names and tags", &["load: OK", &entries]);
 }
 
 // ---- indexes -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ use super::listing::Listed;
 use super::options::Options;
 use super::ref_name::RefName;
 use super::saved_images::{Saved, SavedImages, breaks_image};
+use super::tags::Tags;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
@@ -20,7 +21,7 @@ use crate::document::layout::{INDEX, index_of};
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use crate::text::Text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Cursor;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ impl Hybrid {
         let name = options.ref_name();
 
         let mut images = SavedImages::new(&archive, options, ctx);
-        let mut tags: Vec<Vec<Text>> = vec![Vec::new(); listed.len()];
+        let in_index: HashSet<&Digest> = configs.iter().flatten().collect();
+        let mut tags = Tags::default();
         let mut following = Vec::new();
         let mut known: Vec<&Text> = listed.iter().filter_map(Listed::name).collect();
         let mut left_out = None;
@@ -63,11 +65,9 @@ impl Hybrid {
                 }
                 config => config?,
             };
-            if let Some(positions) = configs.get(&config.digest) {
+            if in_index.contains(&config.digest) {
                 known.extend(&item.tags);
-                for position in positions {
-                    tags[*position].extend_from_slice(&item.tags);
-                }
+                tags.add(&config.digest, &item.tags);
                 continue;
             }
             if wanted.is_empty() {
@@ -89,10 +89,12 @@ impl Hybrid {
 
         let mut root = Vec::new();
         let mut names = Vec::new();
-        for (one, tags) in listed.iter().zip(&tags) {
-            if name.as_ref().is_none_or(|name| has_name(one, tags, name)) {
+        for (one, configs) in listed.iter().zip(&configs) {
+            let has_name =
+                |name: &RefName<'_>| one.has_name(name) || tags.with_name(configs, name).is_some();
+            if name.as_ref().is_none_or(has_name) {
                 root.push(one.raw);
-                names.push(tag_of(one, tags, name.as_ref()).cloned());
+                names.push(tag_of(one, &tags, configs, name.as_ref()).cloned());
             }
         }
         let is_index_json = name.is_none() && following.is_empty();
@@ -133,31 +135,25 @@ fn good<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn has_name(one: &Listed<'_>, tags: &[Text], name: &RefName<'_>) -> bool {
-    one.has_name(name) || tags.iter().any(|tag| name.is_docker_name(tag))
-}
-
-/// The tag of a descriptor of index.json: that of its own name, or the wanted one. A
-/// descriptor with another name of its own has no tag.
+/// The tag of a descriptor of index.json that leads to these configs: that of its own name,
+/// or the wanted one. A descriptor with another name of its own has no tag.
 fn tag_of<'a>(
     one: &Listed<'_>,
-    tags: &'a [Text],
+    tags: &Tags<'a>,
+    configs: &[Digest],
     wanted: Option<&RefName<'_>>,
 ) -> Option<&'a Text> {
     if let Some(own) = &one.containerd_name {
-        let own = RefName::new(own);
-        return tags.iter().find(|tag| own.is_docker_name(tag));
+        return tags.with_name(configs, &RefName::new(own));
     }
     wanted
-        .and_then(|name| tags.iter().find(|tag| name.is_docker_name(tag)))
+        .and_then(|name| tags.with_name(configs, name))
         .or_else(|| {
             let own = one.ref_name.as_deref()?;
-            let is_own = |tag: &&Text| tag.rsplit_once(':').is_some_and(|(_, tag)| tag == own);
-            tags.iter()
-                .find(|tag| &***tag == own)
-                .or_else(|| tags.iter().find(is_own))
+            tags.with_text(configs, own)
+                .or_else(|| tags.with_version(configs, own))
         })
-        .or(tags.first())
+        .or_else(|| tags.first(configs))
 }
 
 impl Loader for Hybrid {
@@ -234,13 +230,13 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The digests of all configs, each with the positions in `index` (the bytes of
-    /// index.json) of the descriptors that lead to it.
-    fn configs(mut self, index: &[u8]) -> Result<HashMap<Digest, Vec<usize>>> {
+    /// The digests of the configs that each descriptor of `index`, the bytes of index.json,
+    /// leads to.
+    fn configs(mut self, index: &[u8]) -> Result<Vec<Vec<Digest>>> {
         let place = self.archive.place(INDEX);
-        let mut configs: HashMap<Digest, Vec<usize>> = HashMap::new();
-        let mut pending: Vec<_> = children(index)
-            .map_err(|e| e.context(&place))?
+        let children = children(index).map_err(|e| e.context(&place))?;
+        let mut configs = vec![Vec::new(); children.len()];
+        let mut pending: Vec<_> = children
             .into_iter()
             .enumerate()
             .filter_map(|(i, child)| Some((i, child?, 0)))
@@ -256,12 +252,7 @@ impl<'a> Tree<'a> {
             }
             match self.node(&descriptor)?.as_deref() {
                 None => {}
-                Some(Node::Manifest(config)) => {
-                    let positions = configs.entry(config.clone()).or_default();
-                    if positions.last() != Some(&position) {
-                        positions.push(position);
-                    }
-                }
+                Some(Node::Manifest(config)) => configs[position].push(config.clone()),
                 Some(Node::Index(_)) if depth == MAX_DEPTH => {}
                 Some(Node::Index(children)) => {
                     let children = children.iter().rev().cloned();

@@ -19,6 +19,7 @@ mod ref_name;
 mod saved_images;
 mod spool;
 pub mod system_error;
+mod tags;
 #[cfg(test)]
 mod testing;
 

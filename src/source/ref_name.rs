@@ -21,6 +21,11 @@ impl<'a> RefName<'a> {
         }
     }
 
+    /// Docker's full name, if it is one.
+    pub fn docker_name(&self) -> Option<&Reference> {
+        self.docker_name.as_ref()
+    }
+
     /// Whether `name` is exactly this text.
     pub fn is(&self, name: &str) -> bool {
         self.text == name
