@@ -1,6 +1,6 @@
 //! Error responses of a server.
 
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, Within};
 use crate::error::{Error, Status};
 use crate::http::retry_after;
 use crate::retry::Trouble;
@@ -8,9 +8,12 @@ use crate::transfer::Failure;
 use crate::web::{Answer, Web};
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const MAX_BODY: u64 = 1024 * 1024;
+
+/// How long a body is waited for: the status says enough.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The most errors quoted from a response.
 const MAX_ERRORS: usize = 3;
@@ -23,9 +26,9 @@ struct Body {
 
 pub fn of(web: &Web, mut answer: Answer, ctx: &dyn Cancel) -> Trouble {
     let code = answer.head.status;
-    let body = match answer.read_to_end(MAX_BODY, ctx) {
+    let body = match answer.read_to_end(MAX_BODY, &Within::new(MAX_WAIT, ctx)) {
         Ok(body) => body,
-        Err(Failure::Cancelled) => return Error::cancelled().into(),
+        Err(Failure::Cancelled) if ctx.is_cancelled() => return Error::cancelled().into(),
         Err(_) => Vec::new(),
     };
     let mut message = format!(
@@ -66,7 +69,7 @@ fn status(code: u16) -> Status {
 }
 
 fn texts(body: &[u8]) -> Vec<String> {
-    let Ok(body) = serde_json::from_slice::<Body>(body) else {
+    let Ok(body) = serde_json::from_str::<Body>(&String::from_utf8_lossy(body)) else {
         return Vec::new();
     };
     let text = |entry: &Value, key: &str| {
@@ -94,6 +97,8 @@ mod tests {
         assert_eq!(texts(body), ["DENIED: no", "X"]);
         let body = br#"{"errors":["odd",null,{"code":"","message":"no"}]}"#;
         assert_eq!(texts(body), ["no"]);
+        let body = b"{\"errors\":[{\"code\":\"X\",\"message\":\"a\xff\"}]}";
+        assert_eq!(texts(body), ["X: a\u{fffd}"]);
         for body in [&b""[..], b"<html>", b"{}", b"{\"errors\":null}", b"[]"] {
             assert!(texts(body).is_empty());
         }

@@ -11,7 +11,7 @@ use crate::reference::{Repository, is_tag};
 use crate::retry::{Trouble, sleep};
 use crate::text::{escaped, percent_encoded};
 use crate::transfer::{Body, Method};
-use crate::upload::{Broken, Deadline, End, Upload, delete, is_success};
+use crate::upload::{Broken, End, Start, Upload, deadline, delete, is_success};
 use crate::web::{Answer, drain};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,8 @@ impl Sink {
 
     pub fn begin_blob(&self, blob: BlobName, ctx: &dyn Cancel) -> Result<Begin> {
         let broken = self.broken().remove(&blob.digest);
-        let has_new_login = broken.as_ref().is_some_and(|broken| broken.has_new_login);
+        let is_again = broken.is_some();
+        let new_logins = broken.as_ref().map_or(0, |broken| broken.new_logins);
         let resumed = match broken {
             Some(broken) => self.resumed(broken, &blob, ctx)?,
             None => None,
@@ -88,26 +89,22 @@ impl Sink {
                 None => return Ok(Begin::Exists),
             },
         };
+        let from = Start {
+            location,
+            offset,
+            is_again,
+            // What is there was taken with a login.
+            new_logins: if offset == 0 { new_logins } else { 0 },
+        };
         let mut retries = self.client.retries();
-        let mut upload = loop {
+        let upload = loop {
             let BlobName { digest, size } = &blob;
-            let (client, endpoint, location) = (&self.client, &self.endpoint, location.clone());
-            match Upload::start(
-                client,
-                endpoint,
-                &self.scope,
-                digest,
-                *size,
-                location,
-                offset,
-                ctx,
-            ) {
+            let (client, endpoint) = (&self.client, &self.endpoint);
+            match Upload::start(client, endpoint, &self.scope, digest, *size, &from, ctx) {
                 Ok(upload) => break upload,
                 Err(trouble) => retries.wait(trouble, ctx)?,
             }
         };
-        // What is there was taken with a login: another one may be asked for later.
-        upload.has_new_login = has_new_login && offset == 0;
         let upload = Some(upload);
         let stream = Box::new(Stream { blob, upload });
         Ok(Begin::Write { stream, offset })
@@ -325,7 +322,7 @@ impl Sink {
                     &self.endpoint,
                     &self.scope,
                     &location,
-                    &Deadline::new(),
+                    &deadline(),
                 );
                 Ok(None)
             }
@@ -339,7 +336,7 @@ impl Sink {
             End::Restart(error, broken) => {
                 // It is not deleted: the next stream goes on with it.
                 stream.upload = None;
-                self.broken().insert(stream.blob.digest.clone(), broken);
+                self.broken().insert(stream.blob.digest.clone(), *broken);
                 error
             }
         }
@@ -358,7 +355,7 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         let broken = std::mem::take(&mut *self.broken());
-        let until = Deadline::new();
+        let until = deadline();
         for upload in broken.into_values() {
             delete(
                 &self.client,

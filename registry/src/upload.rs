@@ -1,6 +1,6 @@
 //! The upload of one blob.
 
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, Never, Within};
 use crate::client::{Call, Client, Place};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// The longest time for deleting an abandoned upload.
 const MAX_DELETE: Duration = Duration::from_secs(1);
 
+/// New logins in succession for one blob. A second one is for a login that ended after the
+/// upload had begun with it.
+const MAX_NEW_LOGINS: u32 = 2;
+
 pub struct Upload {
     client: Arc<Client>,
     endpoint: Endpoint,
@@ -25,8 +29,10 @@ pub struct Upload {
     location: Url,
     /// Bytes that were there before this stream.
     offset: u64,
-    /// Whether the last try was refused for its login, which is new since then.
-    pub has_new_login: bool,
+    /// Whether an upload of this blob broke off before.
+    is_again: bool,
+    /// How often in succession one was refused for its login, which is new since then.
+    new_logins: u32,
     /// The login that was sent.
     authorization: Option<String>,
     stream: Option<Sending>,
@@ -38,6 +44,15 @@ struct Sending {
     transfer: Transfer,
 }
 
+/// Where an upload starts.
+pub struct Start {
+    pub location: Url,
+    /// Bytes that are there.
+    pub offset: u64,
+    pub is_again: bool,
+    pub new_logins: u32,
+}
+
 /// An upload that broke off and may be continued.
 pub struct Broken {
     pub location: Url,
@@ -45,38 +60,38 @@ pub struct Broken {
     pub sent: u64,
     /// When the server wants to be asked again.
     pub not_before: Option<Instant>,
-    pub has_new_login: bool,
+    pub new_logins: u32,
 }
 
 /// The outcome of a stream without success.
 pub enum End {
     Failed(Error),
     /// The bytes written must be sent again.
-    Restart(Error, Broken),
+    Restart(Error, Box<Broken>),
 }
 
 impl Upload {
-    /// `offset` bytes are there; the rest of `size` will be written.
-    #[expect(clippy::too_many_arguments, reason = "all that an upload is made of")]
+    /// The rest of `size` bytes will be written.
     pub fn start(
         client: &Arc<Client>,
         endpoint: &Endpoint,
         scope: &str,
         digest: &str,
         size: u64,
-        location: Url,
-        offset: u64,
+        from: &Start,
         ctx: &dyn Cancel,
     ) -> Result<Self, Trouble> {
+        let offset = from.offset;
         let mut upload = Self {
             client: client.clone(),
             endpoint: endpoint.clone(),
             scope: scope.to_owned(),
             digest: digest.to_owned(),
             home: client.home(endpoint)?,
-            location,
+            location: from.location.clone(),
             offset,
-            has_new_login: false,
+            is_again: from.is_again,
+            new_logins: from.new_logins,
             authorization: None,
             stream: None,
         };
@@ -107,7 +122,11 @@ impl Upload {
             place: Place::Url(&url),
             scope: &self.scope,
             headers: &headers,
-            body: Body::Stream(size),
+            body: Body::Stream {
+                size,
+                // The old one may have died of the connection, which is kept.
+                is_alone: self.is_again,
+            },
         };
         let (transfer, authorization) = self.client.start_upload(&call, &url, &self.home, ctx)?;
         self.authorization = authorization;
@@ -160,7 +179,7 @@ impl Upload {
             Ok(answer) if is_success(answer.head.status) => Ok(()),
             Ok(answer) => {
                 // A login that was asked for is in that request already.
-                self.has_new_login = true;
+                self.new_logins = MAX_NEW_LOGINS;
                 Err(self.refused(answer, ctx))
             }
             Err(Trouble::Fatal(error)) => Err(End::Failed(error)),
@@ -243,17 +262,18 @@ impl Upload {
         end
     }
 
-    /// Logs in once more, for the next try; false where that was done already, or there is no
-    /// login.
+    /// Logs in once more, for the next try; false where that did not help before.
     fn log_in(&mut self, answer: &Answer, ctx: &dyn Cancel) -> Result<bool, Trouble> {
-        if std::mem::replace(&mut self.has_new_login, true) {
+        if self.new_logins >= MAX_NEW_LOGINS {
             return Ok(false);
         }
+        self.new_logins += 1;
         if !answer.url.has_origin_of(&self.home) {
             // The next upload may have another address.
             return Ok(true);
         }
         let Client { auth, web, .. } = &*self.client;
+        // Where this answer asks for no login, the next upload may.
         auth.login(
             web,
             &self.endpoint,
@@ -263,6 +283,7 @@ impl Upload {
             &self.home,
             ctx,
         )
+        .map(|_| true)
     }
 
     fn broken(&mut self, failure: &Failure) -> End {
@@ -281,10 +302,10 @@ impl Upload {
             location: self.location.clone(),
             sent: self.sent(),
             not_before: after.map(|after| Instant::now() + after),
-            has_new_login: self.has_new_login,
+            new_logins: self.new_logins,
         };
         self.stream = None;
-        End::Restart(error.with_status(Status::Restart), broken)
+        End::Restart(error.with_status(Status::Restart), Box::new(broken))
     }
 
     /// Deletes the bytes sent. Takes at most a second.
@@ -295,27 +316,23 @@ impl Upload {
             &self.endpoint,
             &self.scope,
             &self.location,
-            &Deadline::new(),
+            &deadline(),
         );
     }
 }
 
 /// Until when an abandoned upload may be deleted.
-pub struct Deadline(Instant);
-
-impl Deadline {
-    pub fn new() -> Self {
-        Self(Instant::now() + MAX_DELETE)
-    }
+pub fn deadline() -> Within<'static> {
+    Within::new(MAX_DELETE, &Never)
 }
 
-impl Cancel for Deadline {
-    fn is_cancelled(&self) -> bool {
-        Instant::now() >= self.0
-    }
-}
-
-pub fn delete(client: &Client, endpoint: &Endpoint, scope: &str, location: &Url, until: &Deadline) {
+pub fn delete(
+    client: &Client,
+    endpoint: &Endpoint,
+    scope: &str,
+    location: &Url,
+    until: &dyn Cancel,
+) {
     let call = Call {
         method: Method::Delete,
         endpoint,

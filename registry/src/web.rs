@@ -1,6 +1,6 @@
 //! Requests to servers, and the redirects that they answer with.
 
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, Within};
 use crate::certificates::{Certificates, folders};
 use crate::error::{Error, Result};
 use crate::http::head::Head;
@@ -14,11 +14,15 @@ use crate::transfer::{Body, Failure, Method, Pool, Proxy, Request, Settings, Tra
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 const MAX_REDIRECTS: usize = 10;
 
 /// The most bytes of an unused body that are read to keep its connection.
 const MAX_DRAINED: usize = 64 * 1024;
+
+/// How long they are waited for: a new connection is quicker.
+const MAX_DRAIN: Duration = Duration::from_millis(250);
 
 /// Connections, and what is known of the servers at their ends.
 pub struct Web {
@@ -270,7 +274,7 @@ fn may_follow(ask: &Ask<'_>, status: u16) -> bool {
         (Method::Get | Method::Head, _) => matches!(status, 301 | 302 | 303 | 307 | 308),
         (_, Body::None) => matches!(status, 307 | 308),
         (_, Body::Bytes(_)) => ask.keeps_login && matches!(status, 307 | 308),
-        (_, Body::Stream(_)) => false,
+        (_, Body::Stream { .. }) => false,
     }
 }
 
@@ -288,10 +292,11 @@ fn without_query(location: &str) -> &str {
 
 /// Reads what is left of a short body, so that its connection serves the next request.
 pub fn drain(transfer: &mut Transfer, ctx: &dyn Cancel) {
+    let within = Within::new(MAX_DRAIN, ctx);
     let mut buf = [0; 4096];
     let mut left = MAX_DRAINED;
     while left > 0 {
-        match transfer.read(&mut buf, ctx) {
+        match transfer.read(&mut buf, &within) {
             Ok(0) | Err(_) => return,
             Ok(n) => left = left.saturating_sub(n),
         }

@@ -379,6 +379,40 @@ fn redirects_are_followed_without_a_login() {
 }
 
 #[test]
+fn the_rest_of_an_answer_is_not_waited_for() {
+    let (server, _) = server(|request, store| {
+        let long = |reply: Reply| Some(reply.body(vec![b'x'; 1000]).stall(1));
+        if request.path() == "/large" {
+            let blobs = store.blobs.lock().unwrap();
+            return Some(Reply::new(200).body(blobs[&digest(&image().layers[0])].clone()));
+        }
+        if request.header("authorization").is_none() {
+            return long(Reply::new(401).header("WWW-Authenticate", "Basic"));
+        }
+        match is_large_blob(request) {
+            true => long(Reply::new(307).header("Location", "/large")),
+            false => None,
+        }
+    });
+    let options = Options {
+        username: Some("alice".into()),
+        password: Some("secret".into()),
+        ..Options::alone()
+    };
+    let start = Instant::now();
+    assert_whole(pull_with(&server, &options));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_refusal_is_not_waited_for_to_its_end() {
+    let (server, _) = server(|_, _| Some(Reply::error(403, "DENIED", "no").stall(5)));
+    let start = Instant::now();
+    assert_fails(pull(&server), OCIIMG_STATUS_DENIED);
+    assert!(start.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
 fn redirects_have_limits() {
     for location in [
         Some("/v2/a/b/manifests/latest"),

@@ -458,9 +458,11 @@ fn a_login_ends_in_the_midst_of_an_upload() {
     assert_eq!(server.count("GET", "/token"), 2);
 }
 
+const BEARER: &str = "Bearer realm=\"http://HOST/token\"";
+
 /// A registry that asks for tokens, which count from 0. To an upload of a large blob a token
 /// before `first` is no login, while the state of the upload is anybody's to see.
-fn with_tokens(first: usize) -> (Server, Arc<Store>) {
+fn with_tokens(first: usize, challenge: &'static str) -> (Server, Arc<Store>) {
     let tokens = AtomicUsize::new(0);
     server(move |request, body, _| {
         if request.path() == "/token" {
@@ -478,27 +480,66 @@ fn with_tokens(first: usize) -> (Server, Arc<Store>) {
         is_refused.then(|| {
             body.read(1000);
             let host = request.header("host").unwrap();
-            Reply::error(401, "UNAUTHORIZED", "who are you").header(
-                "WWW-Authenticate",
-                format!("Bearer realm=\"http://{host}/token\""),
-            )
+            let challenge = if is_large { challenge } else { BEARER };
+            Reply::error(401, "UNAUTHORIZED", "who are you")
+                .header("WWW-Authenticate", challenge.replace("HOST", host))
         })
     })
 }
 
 #[test]
-fn an_upload_that_is_refused_gets_one_new_login() {
-    let (server, store) = with_tokens(1);
-    push(&server.host, &Options::alone(), &["latest"]).unwrap();
-    assert_there(&store);
-    assert_eq!(server.count("GET", "/token"), 2);
+fn an_upload_that_is_refused_gets_a_new_login() {
+    for (first, challenge) in [(1, BEARER), (2, BEARER), (1, "")] {
+        let (server, store) = with_tokens(first, challenge);
+        push(&server.host, &Options::alone(), &["latest"]).unwrap();
+        assert_there(&store);
+        assert_eq!(server.count("GET", "/token"), first + 1);
+    }
 
-    let (server, store) = with_tokens(usize::MAX);
+    let (server, store) = with_tokens(usize::MAX, BEARER);
     let failure = push(&server.host, &Options::alone(), &["latest"]).unwrap_err();
     assert_eq!(failure.status, OCIIMG_STATUS_DENIED, "{}", failure.message);
     assert!(failure.message.contains("HTTP 401"), "{}", failure.message);
-    assert_eq!(server.count("GET", "/token"), 2);
+    assert_eq!(server.count("GET", "/token"), 3);
     assert!(!store.manifests.lock().unwrap().contains_key("latest"));
+}
+
+#[test]
+fn a_connection_that_is_closed_while_it_is_kept_breaks_no_upload() {
+    let (server, store) = server(|request, body, store| {
+        let reply = store.answer(request, body);
+        let mut text = format!("HTTP/1.1 {} Status\r\n", reply.status);
+        for (name, value) in &reply.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if reply.status != 204 {
+            text.push_str(&format!("Content-Length: {}\r\n", reply.body.len()));
+        }
+        let mut raw = format!("{text}\r\n").into_bytes();
+        if request.method != "HEAD" {
+            raw.extend(reply.body);
+        }
+        // Closed when the next request is on its way.
+        let pause = if request.method == "POST" { 50 } else { 0 };
+        Some(Reply::raw(raw).after(Duration::from_millis(pause)))
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+}
+
+#[test]
+fn the_rest_of_an_answer_is_not_waited_for() {
+    let (server, store) = server(|request, body, store| {
+        let mut reply = store.answer(request, body);
+        matches!(&*request.method, "POST" | "PUT").then(|| {
+            reply.body = b"more".to_vec();
+            reply.stall(1)
+        })
+    });
+    let start = Instant::now();
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_there(&store);
 }
 
 #[test]

@@ -127,10 +127,14 @@ impl Auth {
         home: &Url,
         ctx: &dyn Cancel,
     ) -> Result<bool, Trouble> {
+        let key = (endpoint.host.clone(), scope.to_owned());
         let Some(challenge) = challenge::choose(head.all("www-authenticate")) else {
+            let mut grants = self.grants();
+            if grants.get(&key).map(|grant| &*grant.authorization) == sent {
+                grants.remove(&key);
+            }
             return Ok(false);
         };
-        let key = (endpoint.host.clone(), scope.to_owned());
         // Threads that need the same login share one.
         let _turn = self.turns.take(&key, ctx)?;
         {

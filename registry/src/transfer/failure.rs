@@ -27,6 +27,10 @@ impl Failure {
             | curl_sys::CURLE_SSL_CERTPROBLEM
             | curl_sys::CURLE_SSL_CACERT_BADFILE
             | curl_sys::CURLE_SSL_ISSUER_ERROR => Self::Certificate(text),
+            // What was sent on it is not kept, so libcurl can't send it again itself.
+            curl_sys::CURLE_SEND_FAIL_REWIND => {
+                Self::Broken("the server closed a connection that was kept".into())
+            }
             _ => Self::Broken(text),
         }
     }

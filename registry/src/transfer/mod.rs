@@ -52,8 +52,11 @@ impl Method {
 pub enum Body<'a> {
     None,
     Bytes(&'a [u8]),
-    /// This many bytes, which `write` gives.
-    Stream(u64),
+    /// This many bytes, which `write` gives; on a connection of its own if it `is_alone`.
+    Stream {
+        size: u64,
+        is_alone: bool,
+    },
 }
 
 pub struct Request<'a> {
@@ -291,7 +294,7 @@ fn prepared(
             easy.post(true)?;
             easy.post_fields_copy(match request.body {
                 Body::Bytes(bytes) => bytes,
-                Body::None | Body::Stream(_) => b"",
+                Body::None | Body::Stream { .. } => b"",
             })?;
             if matches!(request.body, Body::None) {
                 // An empty text is no form.
@@ -308,7 +311,10 @@ fn prepared(
                     easy.get_mut().sending.replace(bytes);
                     bytes.len() as u64
                 }
-                Body::Stream(size) => size,
+                Body::Stream { size, is_alone } => {
+                    easy.fresh_connect(is_alone)?;
+                    size
+                }
             };
             easy.in_filesize(size)?;
             // An answer that comes early is seen without it, and waiting for it takes time.

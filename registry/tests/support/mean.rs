@@ -69,8 +69,9 @@ pub struct Reply {
     pub cut: Option<usize>,
     /// Sends so much of the body and says nothing more.
     pub stall: Option<usize>,
-    /// Sent in place of all else; then the connection is closed.
+    /// Sent in place of all else; then the connection is closed, after `pause`.
     pub raw: Option<Vec<u8>>,
+    pub pause: Duration,
     /// Nothing is answered at all, and the connection stays open.
     pub is_silent: bool,
 }
@@ -108,6 +109,11 @@ impl Reply {
             raw: Some(bytes.into()),
             ..Self::default()
         }
+    }
+
+    pub fn after(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
     }
 
     pub fn silent() -> Self {
@@ -230,6 +236,7 @@ fn serve(
         }
         if let Some(raw) = &reply.raw {
             let _ = writer.write_all(raw);
+            thread::sleep(reply.pause);
             return;
         }
         let mut head = format!("HTTP/1.1 {} Status\r\n", reply.status);
