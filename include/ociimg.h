@@ -2496,8 +2496,14 @@ void ociimg_sink_free(ociimg_sink *sink);
  * programs may write to one layout at once: index.json changes under a lock (flock) on the
  * folder, and when the process is killed every reader still finds a valid layout. A program
  * that writes index.json without the lock is detected. Links in the folder are followed
- * only where they stay below it. path is bytes; opts may be NULL. The caller frees *out
- * with ociimg_sink_free. Runs no callbacks.
+ * only where they stay below it.
+ *
+ * The roots of a copy are listed with one change of index.json, when all of them are stored.
+ * If storing one of them fails, those before it are listed; if the context is cancelled
+ * before the change, none is. The next run continues after those that are listed.
+ *
+ * path is bytes; opts may be NULL. The caller frees *out with ociimg_sink_free. Runs no
+ * callbacks.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL or "", a path that is no folder, an
  * impossible struct_size, OCIIMG_SINK_DOCKER or a compression, which only archives have),

@@ -5,17 +5,20 @@ mod support;
 use ociimg::context::Context;
 use ociimg::error::{Error, Status};
 use ociimg::platform::{Matcher, Platform};
-use ociimg::sink::SharedSink;
 use ociimg::sink::copy::{Copy, CopyOptions, Counters, Event, Progress, Source};
+use ociimg::sink::{LayoutSink, SharedSink, SinkOptions};
 use ociimg::text::Text;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::image::check_layout;
 use support::loader::*;
 use support::sink::MemorySink;
 
@@ -199,6 +202,106 @@ fn the_entries_of_a_layout_are_roots_under_their_names() {
     for part in ["\"multi\"", "\"one\"", "\"two\"", "4 images"] {
         assert!(error.message().contains(part), "{error}");
     }
+}
+
+/// A loader of a layout with images of these names, and their digests.
+fn layout_of(names: &[String], padding: usize) -> (Arc<MemoryLoader>, Vec<String>) {
+    let mut memory = MemoryLoader::default();
+    memory.root_is_index = true;
+    let mut entries = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let mut manifest = memory.manifest(json!({"os": "linux", "architecture": "arm"}));
+        manifest["annotations"] = json!({"n": i.to_string(), "p": "x".repeat(padding)});
+        entries.push(named(memory.put_json(MANIFEST, &manifest), name));
+    }
+    let digests = entries.iter().map(digest).collect();
+    (memory.with_index(&entries), digests)
+}
+
+#[test]
+fn a_layout_lists_all_roots_of_a_copy_with_one_change() {
+    // Some names repeat: several platforms under one name.
+    let names: Vec<_> = (0..60).map(|i| format!("v{}", i % 40)).collect();
+    let (memory, digests) = layout_of(&names, 0);
+    let folder = tempfile::TempDir::new().unwrap();
+    let sink = LayoutSink::open(folder.path(), &SinkOptions::default()).unwrap();
+    let index = folder.path().join("index.json");
+    // The file, and the digests in it, when each root is reported.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let options = CopyOptions {
+        observer: Some({
+            let (seen, index) = (seen.clone(), index.clone());
+            Arc::new(move |p: &Progress| {
+                if p.event == Event::Root {
+                    let inode = fs::metadata(&index).unwrap().ino();
+                    let bytes = fs::read(&index).unwrap();
+                    let digest = p.descriptor.digest.to_string();
+                    seen.lock().unwrap().push((digest, inode, bytes));
+                }
+            })
+        }),
+        ..CopyOptions::default()
+    };
+    let source = Source::of_index(&load(&memory).unwrap(), false).unwrap();
+    let copy = Copy::new(source, Arc::new(SharedSink::new(sink)), options).unwrap();
+    assert!(run_threads(&copy, 3).iter().all(Result::is_ok));
+    let seen = seen.lock().unwrap();
+    let inode = fs::metadata(&index).unwrap().ino();
+    let bytes = fs::read(&index).unwrap();
+    assert!(seen.iter().all(|(_, i, b)| *i == inode && *b == bytes));
+    let reported: Vec<_> = seen.iter().map(|(digest, ..)| digest.clone()).collect();
+    assert_eq!(reported, digests);
+    let listed: Vec<_> = check_layout(folder.path());
+    let expected: Vec<_> = names.into_iter().zip(digests).collect();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn roots_too_large_to_be_kept_are_put_in_the_same_order() {
+    let names: Vec<_> = (0..5).map(|i| format!("v{i}")).collect();
+    let (memory, digests) = layout_of(&names, 600_000);
+    let sink = MemorySink::default();
+    run(&copy(&memory, &sink, CopyOptions::default())).unwrap();
+    sink.check();
+    let names = names.into_iter().map(Some);
+    assert_eq!(
+        sink.roots(),
+        digests.into_iter().zip(names).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_cancelled_copy_puts_no_further_root() {
+    let ctx = Arc::new(Context::default());
+    let sink = MemorySink::new(|shared| {
+        let ctx = ctx.clone();
+        shared.hook = Some(Box::new(move |call| {
+            if call.starts_with("root") {
+                ctx.cancel();
+            }
+            Ok(())
+        }));
+    });
+    let (memory, digests) = layout_of(&["a", "b", "c"].map(str::to_owned), 0);
+    let (options, reports) = observed();
+    let copy = copy(&memory, &sink, options);
+    fails_with(copy.run(&ctx), Status::Cancelled, "");
+    assert_eq!(sink.count("root"), 1);
+    run(&copy).unwrap();
+    let calls: Vec<_> = sink
+        .log()
+        .into_iter()
+        .filter(|c| c.starts_with("root"))
+        .collect();
+    let expected: Vec<_> = digests
+        .iter()
+        .map(|digest| format!("root {digest}"))
+        .collect();
+    assert_eq!(calls, expected);
+    let reports = reports.lock().unwrap();
+    let roots = reports.iter().filter(|p| p.event == Event::Root);
+    let reported: Vec<_> = roots.map(|p| p.descriptor.digest.to_string()).collect();
+    assert_eq!(reported, digests);
 }
 
 #[test]

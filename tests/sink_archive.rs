@@ -443,9 +443,8 @@ fn an_image_that_lost_its_name_is_not_for_docker() {
         put(sink, &b, "x");
         // A second platform under the name, of the same copy.
         put_blobs(sink, &c).unwrap();
-        let Blob { descriptor, bytes } = &c.manifest;
-        sink.add_root(descriptor, bytes, Some("x"), &Context::default())
-            .unwrap();
+        let roots = vec![root(&c.manifest, Some("x"), true)];
+        put_roots(sink, roots).1.unwrap();
     });
     let tags: Vec<_> = docker_load(&bytes)
         .into_iter()

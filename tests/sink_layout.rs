@@ -80,9 +80,8 @@ fn names_are_replaced_and_repeats_of_one_copy_are_added() {
     // A second platform under the same name, of the same copy; twice, as after a failure.
     put_blobs(&sink, d).unwrap();
     for _ in 0..2 {
-        let Blob { descriptor, bytes } = &d.manifest;
-        sink.add_root(descriptor, bytes, Some("v1"), &Context::default())
-            .unwrap();
+        let roots = vec![root(&d.manifest, Some("v1"), true)];
+        put_roots(&sink, roots).1.unwrap();
     }
     let expected = [pair("v1", c), pair("v2", b), pair("v1", d)];
     assert_eq!(check_layout(folder.path()), expected);
@@ -95,6 +94,39 @@ fn names_are_replaced_and_repeats_of_one_copy_are_added() {
     put_image(&sink, c, None).unwrap();
     put_image(&sink, c, Some("")).unwrap();
     let expected = [pair("v1", a), pair("v2", b), pair("", c)];
+    assert_eq!(check_layout(folder.path()), expected);
+}
+
+#[test]
+fn roots_are_listed_together_and_those_before_a_failure_too() {
+    let folder = TempDir::new().unwrap();
+    let images = ["a", "b", "c", "d"].map(|seed| image(seed, "amd64", 1));
+    let [a, b, c, d] = &images;
+    let sink = open(&folder);
+    put_image(&sink, d, Some("v1")).unwrap();
+    let blocked = folder.path().join(c.manifest.path());
+    fs::create_dir(&blocked).unwrap();
+    let roots = || {
+        vec![
+            root(&a.manifest, Some("v1"), false),
+            root(&b.manifest, Some("v2"), false),
+            root(&c.manifest, Some("v1"), true),
+            root(&d.manifest, None, false),
+        ]
+    };
+    images
+        .iter()
+        .for_each(|image| put_blobs(&sink, image).unwrap());
+    let (put, result) = put_roots(&sink, roots());
+    assert_eq!(result.unwrap_err().status(), Status::Malformed);
+    assert_eq!(put, 2);
+    assert_eq!(check_layout(folder.path()), [pair("v1", a), pair("v2", b)]);
+
+    fs::remove_dir(&blocked).unwrap();
+    let (put, result) = put_roots(&sink, roots().split_off(2));
+    result.unwrap();
+    assert_eq!(put, 2);
+    let expected = [pair("v1", a), pair("v2", b), pair("v1", c), pair("", d)];
     assert_eq!(check_layout(folder.path()), expected);
 }
 

@@ -9,9 +9,9 @@ use super::kit::options;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::error::{Error, Result, Status};
-use crate::sink::{Begin, BlobWriter, Sink};
+use crate::sink::{Begin, BlobWriter, Root, Roots, Sink};
+use crate::text::Text;
 use libc::{c_char, c_void, size_t};
-use std::ffi::CString;
 use std::mem::offset_of;
 use std::num::NonZeroU32;
 use std::ptr;
@@ -205,6 +205,20 @@ impl CallbackSink {
         // Not before the checks: a table that is dropped destroys the state.
         CallbackTable::new(vtable, state).map(|table| Self(Arc::new(table)))
     }
+
+    fn put_root(&self, root: &Root, bytes: &[u8], ctx: &Context) -> Result<()> {
+        let put_root = self.0.vtable.put_root.expect(CHECKED);
+        let name = root.name.as_ref().map(Text::with_nul);
+        let name = name.map_or(ptr::null(), |name| name.as_ptr().cast());
+        let d = lent(&root.descriptor);
+        let (descriptor, buf, len) = (Arc::as_ptr(&d), bytes.as_ptr(), bytes.len());
+        let result = run(Role::Sink, "put_root", ctx, |call| {
+            // SAFETY: the program's callback and state; buf has len bytes, and name is NULL
+            // or ends in NUL; all outlive the callback.
+            unsafe { put_root(self.0.state, descriptor, buf, len, name, call) }
+        });
+        no_restart("put_root", result)
+    }
 }
 
 impl Sink for CallbackSink {
@@ -274,27 +288,12 @@ impl Sink for CallbackSink {
         no_restart("put_manifest", result)
     }
 
-    fn put_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        let put_root = self.0.vtable.put_root.expect(CHECKED);
-        let name = name
-            .map(CString::new)
-            .transpose()
-            .map_err(|_| Error::internal("the name of a root has a NUL"))?;
-        let name = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
-        let d = lent(d);
-        let (descriptor, buf, len) = (Arc::as_ptr(&d), bytes.as_ptr(), bytes.len());
-        let result = run(Role::Sink, "put_root", ctx, |call| {
-            // SAFETY: the program's callback and state; buf has len bytes, and name is NULL
-            // or ends in NUL; all outlive the callback.
-            unsafe { put_root(self.0.state, descriptor, buf, len, name, call) }
-        });
-        no_restart("put_root", result)
+    fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()> {
+        while let Some((root, bytes)) = roots.next()? {
+            self.put_root(&root, &bytes, ctx)?;
+            roots.put(1);
+        }
+        Ok(())
     }
 
     fn finish(&self, ctx: &Context) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The sink trait: a target that images are written to.
 
+use super::roots::Roots;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::error::{Error, Result};
@@ -33,27 +34,13 @@ pub trait Sink: Send + Sync {
     /// there.
     fn put_manifest(&self, d: &Arc<Descriptor>, bytes: &[u8], ctx: &Context) -> Result<()>;
 
-    /// Stores a root and lists it under a name, or without one; called once for each name.
-    /// An existing name is replaced.
-    fn put_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()>;
-
-    /// Lists a root under a name that the same copy has put before (several platforms under
-    /// one name): adds an entry where [`put_root`](Self::put_root) would replace one.
-    fn add_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.put_root(d, bytes, name, ctx)
-    }
+    /// Stores the roots of a copy and lists each under its name, or without one, in their
+    /// order. Everything that they name is there.
+    ///
+    /// An existing name is replaced. Each root is recorded as put when it is stored and
+    /// listed. After a failure, roots before it may stay listed, and those that are recorded
+    /// do: a copy that goes on starts after them.
+    fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()>;
 
     /// Completes the target; nothing is written afterwards. A second call is
     /// INVALID_ARGUMENT.

@@ -6,7 +6,7 @@ use ociimg::context::Context;
 use ociimg::descriptor::Descriptor;
 use ociimg::digest::{Algorithm, Digest};
 use ociimg::error::Result;
-use ociimg::sink::{Begin, Sink};
+use ociimg::sink::{Begin, Root, Roots, Sink};
 use ociimg::text::Text;
 use serde_json::Value;
 use std::fs;
@@ -151,11 +151,50 @@ pub fn put_blobs(sink: &dyn Sink, image: &TestImage) -> Result<()> {
     blobs.try_for_each(|blob| put_blob(sink, blob, &ctx))
 }
 
+/// Roots that are read from memory.
+struct TestRoots {
+    roots: std::vec::IntoIter<(Root, Arc<[u8]>)>,
+    put: usize,
+}
+
+impl Roots for TestRoots {
+    fn next(&mut self) -> Result<Option<(Root, Arc<[u8]>)>> {
+        Ok(self.roots.next())
+    }
+
+    fn put(&mut self, count: usize) {
+        self.put += count;
+    }
+}
+
+/// A root with its document. `keeps_name` says that its copy put another one under the name.
+pub fn root(blob: &Blob, name: Option<&str>, keeps_name: bool) -> (Root, Arc<[u8]>) {
+    let root = Root {
+        descriptor: blob.descriptor.clone(),
+        name: name.map(|name| Text::new(name).unwrap()),
+        keeps_name,
+    };
+    (root, blob.bytes.as_slice().into())
+}
+
+/// Puts roots as a copy does. Returns how many were put.
+pub fn put_roots(sink: &dyn Sink, roots: Vec<(Root, Arc<[u8]>)>) -> (usize, Result<()>) {
+    let mut roots = TestRoots {
+        roots: roots.into_iter(),
+        put: 0,
+    };
+    let result = sink.put_roots(&mut roots, &Context::default());
+    (roots.put, result)
+}
+
+pub fn put_root(sink: &dyn Sink, blob: &Blob, name: Option<&str>) -> Result<()> {
+    put_roots(sink, vec![root(blob, name, false)]).1
+}
+
 /// Writes an image as a copy does.
 pub fn put_image(sink: &dyn Sink, image: &TestImage, name: Option<&str>) -> Result<()> {
     put_blobs(sink, image)?;
-    let Blob { descriptor, bytes } = &image.manifest;
-    sink.put_root(descriptor, bytes, name, &Context::default())
+    put_root(sink, &image.manifest, name)
 }
 
 /// Writes an index of images as a copy does.
@@ -170,7 +209,7 @@ pub fn put_index(
         put_blobs(sink, image)?;
         sink.put_manifest(&image.manifest.descriptor, &image.manifest.bytes, &ctx)?;
     }
-    sink.put_root(&index.descriptor, &index.bytes, name, &ctx)
+    put_root(sink, index, name)
 }
 
 /// The entries of index.json: the name (or "") and digest of each entry, in order. Everything

@@ -4,7 +4,7 @@ use ociimg::context::Context;
 use ociimg::descriptor::Descriptor;
 use ociimg::digest::Digest;
 use ociimg::error::Result;
-use ociimg::sink::{Begin, BlobWriter, Sink};
+use ociimg::sink::{Begin, BlobWriter, Roots, Sink};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,19 +122,16 @@ impl Sink for MemorySink {
         Ok(())
     }
 
-    fn put_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        _: &Context,
-    ) -> Result<()> {
-        self.call("root", d)?;
-        let digest = d.digest.to_string();
-        let mut documents = self.0.documents.lock().unwrap();
-        documents.insert(digest.clone(), bytes.to_vec());
-        let root = (digest, name.map(str::to_owned));
-        self.0.roots.lock().unwrap().push(root);
+    fn put_roots(&self, roots: &mut dyn Roots, _: &Context) -> Result<()> {
+        while let Some((root, bytes)) = roots.next()? {
+            self.call("root", &root.descriptor)?;
+            let digest = root.descriptor.digest.to_string();
+            let mut documents = self.0.documents.lock().unwrap();
+            documents.insert(digest.clone(), bytes.to_vec());
+            let name = root.name.as_deref().map(str::to_owned);
+            self.0.roots.lock().unwrap().push((digest, name));
+            roots.put(1);
+        }
         Ok(())
     }
 

@@ -9,6 +9,8 @@ use crate::document::layout::{INDEX, MARKER, MARKER_CONTENT, index_of};
 use crate::error::Result;
 use crate::sink::entry::{EntryName, entry};
 use crate::sink::layout_format::is_document;
+use crate::sink::listing::Listing;
+use crate::sink::roots::Root;
 use crate::tar::writer::{END, file_header, folder_header, padding};
 use std::collections::HashSet;
 
@@ -20,14 +22,10 @@ pub struct Body {
     folders: HashSet<String>,
     /// Content of the archive that manifest.json depends on.
     blobs: HashSet<Digest>,
-    roots: Vec<Root>,
+    listing: Listing,
+    /// The entry of index.json in each slot of the listing.
+    entries: Vec<String>,
     docker: Option<DockerManifest>,
-}
-
-struct Root {
-    name: EntryName,
-    digest: Digest,
-    json: String,
 }
 
 impl Body {
@@ -37,7 +35,8 @@ impl Body {
             is_started: false,
             folders: HashSet::new(),
             blobs: HashSet::new(),
-            roots: Vec::new(),
+            listing: Listing::default(),
+            entries: Vec::new(),
             docker: docker.then(DockerManifest::default),
         }
     }
@@ -85,39 +84,35 @@ impl Body {
         }
     }
 
-    /// Lists a root in index.json. A name moves to it unless `keep_name`; without a name a
-    /// digest is listed once.
-    pub fn list(&mut self, d: &Descriptor, name: Option<&str>, keep_name: bool) -> Result<()> {
+    /// Lists a root in index.json.
+    pub fn list(&mut self, root: &Root) -> Result<()> {
+        let d = &root.descriptor;
+        let name = root.name.as_deref().filter(|name| !name.is_empty());
         let entry_name = match &mut self.docker {
             None => EntryName::plain(name),
             Some(docker) => {
                 let name = name.map(docker_name).transpose()?;
-                docker.add(&d.digest, name.as_ref(), keep_name);
+                docker.add(&d.digest, name.as_ref(), root.keeps_name);
                 entry_name(name.as_ref())
             }
         };
-        let root = Root {
-            json: entry(d, &entry_name),
-            name: entry_name,
-            digest: d.digest.clone(),
-        };
-        if name.is_none() {
-            if self.roots.iter().all(|other| other.digest != root.digest) {
-                self.roots.push(root);
-            }
-            return Ok(());
+        // In full, where it has a tag beside it.
+        let full = entry_name.containerd_name.as_ref();
+        let name = full.or(entry_name.ref_name.as_ref());
+        let name = name.map(String::as_str);
+        let slot = self.listing.add(d.digest.text(), name, root.keeps_name);
+        if let Some(slot) = slot {
+            self.entries.resize(self.listing.len(), String::new());
+            self.entries[slot] = entry(d, &entry_name);
         }
-        let is_replaced =
-            |other: &Root| other.name == root.name && (!keep_name || other.digest == root.digest);
-        let first = self.roots.iter().position(is_replaced);
-        self.roots.retain(|other| !is_replaced(other));
-        self.roots.insert(first.unwrap_or(self.roots.len()), root);
         Ok(())
     }
 
     pub fn finish(&mut self, ctx: &Context) -> Result<()> {
         self.start(ctx)?;
-        let index = index_of(self.roots.iter().map(|root| &*root.json));
+        let entries = self.entries.iter().enumerate();
+        let listed = entries.filter(|(slot, _)| self.listing.is_filled(*slot));
+        let index = index_of(listed.map(|(_, entry)| entry));
         self.write_document(INDEX, index.as_bytes(), ctx)?;
         if let Some(docker) = &self.docker {
             let manifest = docker.json();

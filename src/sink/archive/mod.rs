@@ -10,6 +10,7 @@ mod output;
 mod target;
 
 use super::options::SinkOptions;
+use super::roots::Roots;
 use super::target::{Begin, BlobWriter, Sink, finished};
 use super::thread::ThreadId;
 use crate::context::Context;
@@ -98,20 +99,6 @@ impl ArchiveSink {
         })?;
         drop(held);
         Ok(())
-    }
-
-    fn list(
-        &self,
-        d: &Descriptor,
-        bytes: &[u8],
-        name: Option<&str>,
-        keep_name: bool,
-        ctx: &Context,
-    ) -> Result<()> {
-        let name = name.filter(|name| !name.is_empty());
-        self.put_document(d, bytes, ctx)?;
-        let _held = self.0.hold(ctx)?;
-        self.0.write(|body| body.list(d, name, keep_name))
     }
 }
 
@@ -205,24 +192,14 @@ impl Sink for ArchiveSink {
         self.put_document(d, bytes, ctx)
     }
 
-    fn put_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.list(d, bytes, name, false, ctx)
-    }
-
-    fn add_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.list(d, bytes, name, true, ctx)
+    fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()> {
+        while let Some((root, bytes)) = roots.next()? {
+            self.put_document(&root.descriptor, &bytes, ctx)?;
+            let _held = self.0.hold(ctx)?;
+            self.0.write(|body| body.list(&root))?;
+            roots.put(1);
+        }
+        Ok(())
     }
 
     fn finish(&self, ctx: &Context) -> Result<()> {

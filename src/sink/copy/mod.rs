@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod progress;
 mod queue;
+mod roots;
 mod run;
 mod source;
 mod step;

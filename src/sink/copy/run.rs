@@ -3,16 +3,15 @@
 use super::options::CopyOptions;
 use super::progress::{Event, Meter};
 use super::queue::Queue;
+use super::roots::{PutRoots, RootList};
 use super::source::Source;
-use super::step::{Blob, Document, Root, Step};
+use super::step::{Blob, Document, Step};
 use super::transfer::Transfer;
 use super::walk::Walk;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::sink::shared::{POLL, SharedSink};
 use crate::sink::thread::ThreadId;
-use crate::text::Text;
-use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
@@ -33,8 +32,6 @@ struct State {
     walk: Option<Box<Walk>>,
     /// Whether the walk has returned all its steps.
     walked: bool,
-    /// Names of roots that were put.
-    names: HashSet<Text>,
     /// The run that a new thread joins.
     run: Arc<Run>,
     /// The threads at work.
@@ -78,7 +75,6 @@ impl Copy {
                 queue: Queue::default(),
                 walk: Some(Box::new(walk)),
                 walked: false,
-                names: HashSet::new(),
                 run: Arc::default(),
                 threads: Vec::new(),
                 spoiled: false,
@@ -204,7 +200,7 @@ impl Copy {
         match step {
             Step::Blob(blob) => self.blob(blob, run, ctx),
             Step::Manifest(document) => self.manifest(document, run, ctx),
-            Step::Root(root) => self.root(root, run, ctx),
+            Step::Roots(list) => self.roots(list, run, ctx),
         }
     }
 
@@ -231,27 +227,16 @@ impl Copy {
         Ok(())
     }
 
-    fn root(&self, root: &Root, run: &Run, ctx: &Context) -> Result<()> {
-        let d = &root.descriptor;
-        let bytes = match &root.bytes {
-            Some(bytes) => bytes.clone(),
-            None => self.source.document(d, ctx)?,
-        };
+    fn roots(&self, list: &RootList, run: &Run, ctx: &Context) -> Result<()> {
         let _alone = self.alone(run, ctx)?;
-        let sink = self.sink.sink();
-        let name = root.name.as_deref();
-        // Several platforms under one name: only entries from before are replaced.
-        let is_repeated = name.is_some_and(|name| self.lock().names.contains(name));
-        let put = match is_repeated {
-            true => sink.add_root(d, &bytes, name, ctx),
-            false => sink.put_root(d, &bytes, name, ctx),
-        };
-        put.map_err(|e| e.with_digest(d.digest.text()))?;
-        if let Some(name) = &root.name {
-            self.lock().names.insert(name.clone());
+        PutRoots {
+            list,
+            source: &self.source,
+            meter: &self.meter,
+            ctx,
+            check: &|| run.check().and_then(|()| ctx.check()),
         }
-        self.meter.report(Event::Root, d, d.size, |_| {});
-        Ok(())
+        .run(self.sink.sink())
     }
 
     /// A sink that takes one stream at a time also takes one document at a time, among all

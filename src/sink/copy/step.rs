@@ -1,8 +1,8 @@
 //! The steps of a copy.
 
+use super::roots::RootList;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::text::Text;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub enum Step {
     Blob(Arc<Blob>),
     Manifest(Document),
-    Root(Root),
+    /// The roots, after everything else.
+    Roots(Arc<RootList>),
 }
 
 /// A manifest or index, verified.
@@ -21,16 +22,6 @@ pub enum Step {
 pub struct Document {
     pub descriptor: Arc<Descriptor>,
     pub bytes: Arc<[u8]>,
-}
-
-/// A root, to be put under one name.
-#[derive(Clone)]
-pub struct Root {
-    pub descriptor: Arc<Descriptor>,
-    /// `None` if all roots together are too large to be kept until the end: then it is read
-    /// again.
-    pub bytes: Option<Arc<[u8]>>,
-    pub name: Option<Text>,
 }
 
 /// A blob to copy.

@@ -2,8 +2,9 @@
 
 use super::names::expect_one_root;
 use super::options::CopyOptions;
+use super::roots::{ReadRoot, RootList};
 use super::source::{RootKind, Source};
-use super::step::{Document, Root, Step};
+use super::step::{Document, Step};
 use super::visited::Visited;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
@@ -12,8 +13,10 @@ use crate::document::{self, Child};
 use crate::error::{Error, Result, Status};
 use crate::load;
 use crate::media_type::{self, Kind};
+use crate::sink::roots::Root;
 use crate::text::Text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 
 /// The most bytes of a layout's roots that are kept until they are put, at the end.
@@ -31,7 +34,9 @@ pub struct Walk {
     /// The indexes that the walk is in.
     open: Vec<Open>,
     visited: Visited,
-    roots: Vec<Root>,
+    roots: Vec<ReadRoot>,
+    /// The names of `roots`.
+    names: HashSet<Text>,
     /// The names of the roots in the source, each root once.
     own_names: Vec<Option<Text>>,
     root_bytes: HashMap<Digest, Arc<[u8]>>,
@@ -99,6 +104,7 @@ impl Walk {
             open: Vec::new(),
             visited: Visited::new(options),
             roots: Vec::new(),
+            names: HashSet::new(),
             own_names: Vec::new(),
             root_bytes: HashMap::new(),
             root_bytes_left: MAX_ROOT_BYTES,
@@ -128,7 +134,11 @@ impl Walk {
                     expect_one_root(&self.options, self.own_names.iter().cloned())?;
                 }
                 self.stage = Stage::End;
-                Ok(Some(self.roots.drain(..).map(Step::Root).collect()))
+                let roots = mem::take(&mut self.roots);
+                Ok(Some(match roots.is_empty() {
+                    true => Vec::new(),
+                    false => vec![Step::Roots(Arc::new(RootList::new(roots)))],
+                }))
             }
             Stage::End => Ok(None),
         }
@@ -359,10 +369,18 @@ impl Walk {
             names => names.iter().cloned().map(Some).collect(),
         };
         self.own_names.push(own_name);
-        self.roots.extend(names.into_iter().map(|name| Root {
-            descriptor: d.clone(),
-            bytes: bytes.clone(),
-            name,
-        }));
+        for name in names {
+            let keeps_name = match &name {
+                Some(name) => !self.names.insert(name.clone()),
+                None => false,
+            };
+            let root = Root {
+                descriptor: d.clone(),
+                name,
+                keeps_name,
+            };
+            let bytes = bytes.clone();
+            self.roots.push(ReadRoot { root, bytes });
+        }
     }
 }

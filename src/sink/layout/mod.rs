@@ -8,9 +8,9 @@ mod folder;
 mod merge;
 mod update;
 
-use super::entry::{EntryName, entry};
 use super::layout_format::is_document;
 use super::options::SinkOptions;
+use super::roots::{Root, Roots};
 use super::system_error::shown;
 use super::target::{Begin, BlobWriter, Sink, finished};
 use super::temporary::TempFile;
@@ -18,12 +18,10 @@ use crate::compression::Method;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest, Hasher};
-use crate::document::layout::{
-    INDEX, MARKER, MARKER_CONTENT, MAX_DOCUMENT_SIZE, check_version, index_of,
-};
+use crate::document::layout::{INDEX, MARKER, MARKER_CONTENT, check_version, index_of};
 use crate::error::{Error, Result};
 use folder::{BlobFolder, Folder};
-use merge::{NewEntry, merge};
+use merge::merge;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -131,34 +129,25 @@ impl LayoutSink {
         blobs.publish(temp, &d.digest)
     }
 
-    fn list(
-        &self,
-        d: &Descriptor,
-        bytes: &[u8],
-        name: Option<&str>,
-        keep_name: bool,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.put_document(d, bytes, ctx)?;
-        let name = name.filter(|name| !name.is_empty());
-        let json = entry(d, &EntryName::plain(name));
-        let new = NewEntry {
-            json: &json,
-            digest: d.digest.text(),
-            name,
-            keep_name,
-        };
+    /// Stores the documents of roots; adds to `stored` those that are there.
+    fn store(&self, roots: &mut dyn Roots, stored: &mut Vec<Root>, ctx: &Context) -> Result<()> {
+        while let Some((root, bytes)) = roots.next()? {
+            self.put_document(&root.descriptor, &bytes, ctx)?;
+            stored.push(root);
+        }
+        Ok(())
+    }
+
+    /// Adds roots to index.json, which is written once for all of them.
+    fn list(&self, roots: &[Root], ctx: &Context) -> Result<()> {
         let empty = index_of::<&str>([]);
         let mut written = self.written();
         let mut after = None;
         update(&self.folder, ctx, |before| {
             let before = before.unwrap_or(empty.as_bytes());
             self.check_new(written.as_deref(), before)?;
-            let merged = merge(before, &new)?;
-            if let Some(merged) = &merged {
-                check_size(merged)?;
-                after = Some(digest(merged.as_bytes()));
-            }
+            let merged = merge(before, roots)?;
+            after = merged.as_ref().map(|merged| digest(merged.as_bytes()));
             Ok(merged)
         })?;
         if let (Some(written), Some(after)) = (&mut written, after) {
@@ -209,24 +198,18 @@ impl Sink for LayoutSink {
         self.put_document(d, bytes, ctx)
     }
 
-    fn put_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.list(d, bytes, name, false, ctx)
-    }
-
-    fn add_root(
-        &self,
-        d: &Arc<Descriptor>,
-        bytes: &[u8],
-        name: Option<&str>,
-        ctx: &Context,
-    ) -> Result<()> {
-        self.list(d, bytes, name, true, ctx)
+    /// Roots that were stored before a failure are listed, but none after a cancellation.
+    fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()> {
+        let mut stored = Vec::new();
+        let result = self.store(roots, &mut stored, ctx);
+        if stored.is_empty() {
+            return result;
+        }
+        match self.list(&stored, ctx) {
+            Ok(()) => roots.put(stored.len()),
+            Err(e) => return result.and(Err(e)),
+        }
+        result
     }
 
     fn finish(&self, ctx: &Context) -> Result<()> {
@@ -279,16 +262,4 @@ fn has_digest(mut file: File, expected: &Digest, ctx: &Context) -> Result<bool> 
 
 fn digest(bytes: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, bytes)
-}
-
-/// A larger index.json would not be read again.
-fn check_size(index: &str) -> Result<()> {
-    if index.len() as u64 > MAX_DOCUMENT_SIZE {
-        return Err(Error::limit_exceeded(format_args!(
-            "{INDEX}: it would have {} bytes, expected at most {}",
-            index.len(),
-            MAX_DOCUMENT_SIZE
-        )));
-    }
-    Ok(())
 }
