@@ -186,6 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn a_document_with_holes_is_refused_before_it_is_read() {
+        let options = Options {
+            max_document_size: u64::MAX,
+            ..Options::default()
+        };
+        let size = (1_u64 << 62).to_string();
+        for name in ["index.json", "manifest.json"] {
+            let sparse = pax(&[
+                ("GNU.sparse.size", &size),
+                ("GNU.sparse.numblocks", "1"),
+                ("GNU.sparse.name", name),
+                ("GNU.sparse.map", "0,2"),
+            ]);
+            let archive = archive(&[file("oci-layout", VERSION_1), sparse, file("x", "[]")]);
+            let opened = open_archive(on_disk(&archive).path(), &options, &Context::default());
+            let e = opened.and_then(|loader| root(&*loader)).unwrap_err();
+            assert_eq!(e.status(), Status::Malformed, "{e}");
+            let expected = format!("{name}: found a sparse file with 4611686018427387902 bytes");
+            assert!(e.message().contains(&expected), "{e}");
+        }
+    }
+
+    #[test]
     fn an_archive_that_shrinks_while_it_is_read_is_caught() {
         let (tar, digests) = sample();
         for cut in (0..tar.len()).step_by(512) {

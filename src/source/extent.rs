@@ -122,10 +122,34 @@ impl Extent {
                 self.place, self.size
             )));
         }
-        let mut document = vec![0; self.size as usize];
-        self.read_exact_at(&mut document, 0)?;
+        self.expect_no_holes()?;
+        let mut document = Vec::new();
+        while (document.len() as u64) < self.size {
+            let at = document.len();
+            let room = (self.size - at as u64).min(PIECE as u64);
+            document.resize(at + room as usize, 0);
+            self.read_exact_at(&mut document[at..], at as u64)?;
+        }
         self.check_end()?;
         Ok(document)
+    }
+
+    /// The content, which is a document, as a stream.
+    pub fn document_stream(self) -> Result<ExtentStream> {
+        self.expect_no_holes()?;
+        Ok(self.stream())
+    }
+
+    /// MALFORMED for a sparse file with holes: they are zeros, which no JSON has, and a few
+    /// bytes of archive may have holes of 2^63.
+    fn expect_no_holes(&self) -> Result<()> {
+        match self.holes() {
+            0 => Ok(()),
+            holes => Err(Error::malformed(format_args!(
+                "{}: found a sparse file with {holes} bytes in holes, expected JSON",
+                self.place
+            ))),
+        }
     }
 
     /// Its first bytes, enough to detect its format.

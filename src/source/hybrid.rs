@@ -184,7 +184,7 @@ impl Loader for Hybrid {
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
         Ok(match &self.root {
             Some(root) => Box::new(Cursor::new(root.clone())),
-            None => Box::new(self.archive.find(INDEX)?.stream()),
+            None => Box::new(self.archive.find(INDEX)?.document_stream()?),
         })
     }
 

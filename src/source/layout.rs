@@ -59,7 +59,7 @@ impl<F: Files> Loader for Layout<F> {
     fn open_root_manifest(&self, _ctx: &Context) -> Result<Box<dyn Stream>> {
         Ok(match &self.chosen {
             Some(index) => Box::new(Cursor::new(index.clone())),
-            None => Box::new(self.files.find(INDEX)?.stream()),
+            None => Box::new(self.files.find(INDEX)?.document_stream()?),
         })
     }
 
