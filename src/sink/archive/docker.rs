@@ -37,7 +37,12 @@ pub struct DockerManifest {
     images: HashMap<Digest, Arc<Image>>,
     /// The number of diff IDs of each config.
     diff_ids: HashMap<Digest, usize>,
+    /// Items that are no longer listed stay, so that the places of the others do not change.
     items: Vec<Item>,
+    /// The place of the listed item of each root.
+    listed: HashMap<Digest, usize>,
+    /// The place of the item that has each tag.
+    tagged: HashMap<String, usize>,
 }
 
 struct Image {
@@ -66,7 +71,7 @@ impl DockerManifest {
                 is_image.then(|| {
                     Arc::new(Image {
                         config: manifest.config.digest.clone(),
-                        layers: self.layers(&manifest),
+                        layers: self.layers(&manifest, blobs),
                     })
                 })
             }
@@ -102,10 +107,12 @@ impl DockerManifest {
 
     /// The layers for docker, which requires one for each diff ID: content of other types
     /// beside them (WebAssembly) has none.
-    fn layers(&self, manifest: &Manifest) -> Vec<Digest> {
+    fn layers(&self, manifest: &Manifest, blobs: &HashSet<Digest>) -> Vec<Digest> {
+        // The text that is in memory already.
+        let shared = |digest: &Digest| blobs.get(digest).unwrap_or(digest).clone();
         let digests = |wanted: fn(&str) -> bool| -> Vec<_> {
             let layers = manifest.layers.iter().filter(|d| wanted(&d.media_type));
-            layers.map(|d| d.digest.clone()).collect()
+            layers.map(|d| shared(&d.digest)).collect()
         };
         let all = digests(|_| true);
         let known = digests(media_type::is_layer);
@@ -125,18 +132,16 @@ impl DockerManifest {
             tagged.familiar()
         });
         if let Some(wanted) = &tag {
-            let has_tag = |item: &Item| item.tags.contains(wanted);
-            if !keep_name {
-                self.items.retain_mut(|item| !item.remove(wanted));
-            } else if self.items.iter().any(has_tag) {
-                tag = None;
+            match self.tagged.get(wanted) {
+                Some(_) if keep_name => tag = None,
+                Some(&at) => self.untag(at, wanted),
+                None => {}
             }
         }
         let Some(image) = self.images.get(root) else {
             return;
         };
-        let at = self.items.iter().position(|item| item.root == *root);
-        let at = at.unwrap_or_else(|| {
+        let at = *self.listed.entry(root.clone()).or_insert_with(|| {
             self.items.push(Item {
                 root: root.clone(),
                 image: image.clone(),
@@ -146,13 +151,30 @@ impl DockerManifest {
             self.items.len() - 1
         });
         let item = &mut self.items[at];
-        item.is_listed_untagged |= tag.is_none();
-        item.tags.extend(tag);
+        match tag {
+            None => item.is_listed_untagged = true,
+            Some(tag) => {
+                self.tagged.insert(tag.clone(), at);
+                item.tags.push(tag);
+            }
+        }
+    }
+
+    /// Takes a tag from an item, and the item from the list if it has no other reason to be
+    /// there.
+    fn untag(&mut self, at: usize, tag: &str) {
+        self.tagged.remove(tag);
+        let item = &mut self.items[at];
+        item.tags.retain(|other| other != tag);
+        if !item.is_listed() {
+            self.listed.remove(&item.root);
+        }
     }
 
     /// The content of manifest.json.
     pub fn json(&self) -> String {
-        let items: Vec<_> = self.items.iter().map(Item::json).collect();
+        let items = self.items.iter().filter(|item| item.is_listed());
+        let items: Vec<_> = items.map(Item::json).collect();
         format!("[{}]", items.join(","))
     }
 }
@@ -165,11 +187,8 @@ impl Image {
 }
 
 impl Item {
-    /// Removes a tag. Returns whether the image has no other reason to be listed.
-    fn remove(&mut self, tag: &str) -> bool {
-        let before = self.tags.len();
-        self.tags.retain(|other| other != tag);
-        self.tags.len() < before && self.tags.is_empty() && !self.is_listed_untagged
+    fn is_listed(&self) -> bool {
+        self.is_listed_untagged || !self.tags.is_empty()
     }
 
     fn json(&self) -> String {

@@ -31,7 +31,7 @@ pub struct Blob {
     pub diff_id: Option<Digest>,
     /// The blob was copied for another manifest, only its diff ID is still to be checked.
     pub check_only: bool,
-    pub absence: Arc<Absence>,
+    pub absence: Absence,
     /// The amounts that the last attempt added to the counters.
     pub counted: Mutex<Counted>,
 }
@@ -60,33 +60,46 @@ impl Counted {
 }
 
 /// Whether a blob is required, optional or missing.
+#[derive(Clone)]
+pub enum Absence {
+    Required,
+    Optional(Arc<Optional>),
+}
+
+/// A blob that was optional when it was first named.
 #[derive(Default)]
-pub struct Absence {
+pub struct Optional {
     required: AtomicBool,
     left_out: AtomicBool,
 }
 
 impl Absence {
-    pub fn new(required: bool) -> Arc<Self> {
-        Arc::new(Self {
-            required: AtomicBool::new(required),
-            left_out: AtomicBool::new(false),
-        })
+    pub fn new(required: bool) -> Self {
+        match required {
+            true => Self::Required,
+            false => Self::Optional(Arc::default()),
+        }
     }
 
     /// Skips the blob, unless it is required.
     pub fn leave_out(&self) -> bool {
-        self.left_out.store(true, Ordering::SeqCst);
-        let required = self.required.load(Ordering::SeqCst);
+        let Self::Optional(blob) = self else {
+            return false;
+        };
+        blob.left_out.store(true, Ordering::SeqCst);
+        let required = blob.required.load(Ordering::SeqCst);
         if required {
-            self.left_out.store(false, Ordering::SeqCst);
+            blob.left_out.store(false, Ordering::SeqCst);
         }
         !required
     }
 
     /// Requires the blob from now on; returns whether it was skipped before.
     pub fn require(&self) -> bool {
-        self.required.store(true, Ordering::SeqCst);
-        self.left_out.load(Ordering::SeqCst)
+        let Self::Optional(blob) = self else {
+            return false;
+        };
+        blob.required.store(true, Ordering::SeqCst);
+        blob.left_out.load(Ordering::SeqCst)
     }
 }

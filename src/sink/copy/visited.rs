@@ -24,8 +24,9 @@ pub struct Visited {
 
 struct VisitedBlob {
     size: u64,
-    diff_id: Option<Digest>,
-    absence: Arc<Absence>,
+    /// In a box, since most blobs have none.
+    diff_id: Option<Box<Digest>>,
+    absence: Absence,
 }
 
 #[derive(Clone, Copy)]
@@ -92,7 +93,7 @@ impl Visited {
         manifest: Manifest,
         diff_ids: Vec<Option<Digest>>,
     ) -> Result<Vec<Step>> {
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(manifest.layers.len() + 2);
         let mut added = Vec::new();
         let config = (manifest.config, None);
         let diff_ids = diff_ids.into_iter().chain(std::iter::repeat(None));
@@ -120,7 +121,7 @@ impl Visited {
             return Ok(());
         }
         let required = !foreign && !self.leave_out_missing;
-        let mut push = |diff_id: &Option<Digest>, check_only, absence: &Arc<Absence>| {
+        let mut push = |diff_id: &Option<Digest>, check_only, absence: &Absence| {
             steps.push(Step::Blob(Arc::new(Blob {
                 descriptor: d.clone(),
                 diff_id: diff_id.clone(),
@@ -139,10 +140,9 @@ impl Visited {
             let absence = Absence::new(required);
             push(&diff_id, false, &absence);
             added.push(d.digest.clone());
-            let size = d.size;
             let visited = VisitedBlob {
-                size,
-                diff_id,
+                size: d.size,
+                diff_id: diff_id.map(Box::new),
                 absence,
             };
             self.blobs.insert(d.digest.clone(), visited);
@@ -159,13 +159,13 @@ impl Visited {
             visited.absence = Absence::new(true);
             push(&diff_id, false, &visited.absence);
         } else if let Some(diff_id) = diff_id
-            && visited.diff_id.as_ref() != Some(&diff_id)
+            && visited.diff_id.as_deref() != Some(&diff_id)
         {
             // Two manifests disagree, or use different algorithms, or the first one had
             // no diff ID for it.
             let diff_id = Some(diff_id);
             push(&diff_id, true, &visited.absence);
-            visited.diff_id = diff_id;
+            visited.diff_id = diff_id.map(Box::new);
         }
         Ok(())
     }
