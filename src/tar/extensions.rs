@@ -18,6 +18,9 @@ pub(super) const SPARSE: &[u8] = b"GNU.sparse.";
 #[derive(Clone, Default)]
 pub(super) struct ExtensionFields {
     pub(super) name: Option<Arc<[u8]>>,
+    /// The name of a sparse file; `name` is a placeholder for programs without support for
+    /// them.
+    pub(super) sparse_name: Option<Arc<[u8]>>,
     pub(super) target: Option<Arc<[u8]>>,
     pub(super) size: Option<u64>,
     /// The place in the archive of the PAX records with the map of a sparse file.
@@ -72,6 +75,7 @@ impl Extensions {
                 let global = &self.global;
                 let found = [
                     (global.name.is_some(), "path"),
+                    (global.sparse_name.is_some(), "GNU.sparse.name"),
                     (global.target.is_some(), "linkpath"),
                     (global.size.is_some(), "size"),
                 ];
@@ -116,7 +120,6 @@ impl ExtensionFields {
     /// earlier record.
     pub(super) fn take_records(&mut self, mut data: &[u8], at: u64) -> Result<(), Flaw> {
         let all = at..at + data.len() as u64;
-        let mut sparse_name = None;
         while !data.is_empty() {
             let (key, value, rest) = record(data).ok_or(Flaw::PaxRecord { at })?;
             data = rest;
@@ -137,16 +140,11 @@ impl ExtensionFields {
                 }
                 b"GNU.sparse.name" => {
                     self.sparse_records = Some(all.clone());
-                    sparse_name = text("GNU.sparse.name")?;
+                    self.sparse_name = text("GNU.sparse.name")?;
                 }
                 _ if key.starts_with(SPARSE) => self.sparse_records = Some(all.clone()),
                 _ => {}
             }
-        }
-        // The path of a sparse entry is a placeholder for programs without support for
-        // them.
-        if sparse_name.is_some() {
-            self.name = sparse_name;
         }
         Ok(())
     }

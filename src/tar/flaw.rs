@@ -42,6 +42,11 @@ pub enum Flaw {
     )]
     Twice { at: u64, name: String },
     #[error(
+        "archive: found the entry \"{name}\" below the link \"{link}\", expected none: \
+         readers differ on which file it is"
+    )]
+    BelowLink { name: String, link: String },
+    #[error(
         "archive at offset {at}: found an extension header of {size} bytes, expected at most {max}"
     )]
     LargeExtension { at: u64, size: u64, max: u64 },

@@ -1,8 +1,10 @@
 //! Header blocks: their checksum and the numbers in them.
 
 use super::flaw::Flaw;
+use super::path::joined;
 use crate::text::Escaped;
 use ::tar::Header;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Bytes of a header; data is padded to a multiple of this.
@@ -35,6 +37,29 @@ pub fn is_archive(head: &[u8]) -> bool {
         && (is_tar(head) || head.iter().all(|b| *b == 0) || &head[MAGIC] == b"ustar")
 }
 
+/// The path in a header, without regard to extension headers.
+pub(super) fn path(header: &Header) -> Cow<'_, [u8]> {
+    match misplaced_prefix(header) {
+        Some(prefix) => Cow::Owned(joined(prefix, &header.path_bytes())),
+        None => header.path_bytes(),
+    }
+}
+
+/// POSIX's prefix in a header of GNU's format, which has two times in its place. Go wrote
+/// such headers before version 1.8, and reads them where the times are none.
+fn misplaced_prefix(header: &Header) -> Option<&[u8]> {
+    const PREFIX: Range<usize> = 345..500;
+    const TIMES: usize = 24;
+    header.as_gnu()?;
+    let field = &header.as_bytes()[PREFIX];
+    let mut times = field[..TIMES].as_chunks().0.iter();
+    if times.all(|time| time[0] == 0 || number(time).is_some()) {
+        return None;
+    }
+    let prefix = field.split(|b| *b == 0).next()?;
+    (!prefix.is_empty() && prefix.is_ascii()).then_some(prefix)
+}
+
 /// The size that a header declares.
 pub(super) fn data_size(header: &Header, at: u64) -> Result<u64, Flaw> {
     let field = &header.as_old().size;
@@ -53,14 +78,15 @@ pub(super) fn number(field: &[u8; 12]) -> Option<u64> {
     }
 }
 
-/// The number in a field of octal digits, between blanks and NULs; an empty one is 0.
+/// The number in a field of octal digits, between blanks and NULs; an empty one is 0. As in
+/// Go, nothing counts behind a NUL, and no blank stands between digits.
 fn octal(field: &[u8]) -> Option<u64> {
-    let padding = |b: &u8| matches!(b, b' ' | 0);
-    let start = field
-        .iter()
-        .position(|b| !padding(b))
-        .unwrap_or(field.len());
-    let digits = field[start..].split(padding).next().unwrap_or_default();
+    let is_padding = |b: &u8| matches!(b, b' ' | 0);
+    let Some(start) = field.iter().position(|b| !is_padding(b)) else {
+        return Some(0);
+    };
+    let end = field.iter().rposition(|b| !is_padding(b))? + 1;
+    let digits = field[start..end].split(|b| *b == 0).next()?;
     digits.iter().try_fold(0u64, |number, digit| match digit {
         b'0'..=b'7' => number.checked_mul(8)?.checked_add(u64::from(digit - b'0')),
         _ => None,

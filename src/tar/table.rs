@@ -3,13 +3,15 @@
 use super::blocks::Blocks;
 use super::extensions::{ExtensionFields, Extensions};
 use super::flaw::Flaw;
-use super::header::{BLOCK, data_size, is_tar};
-use super::path::normalized;
+use super::header::{BLOCK, data_size, is_tar, path};
+use super::path::{normalized, normalized_at_root};
 use super::sparse::{Sparse, behind_map};
 use crate::error::Result;
+use crate::text::Escaped;
 use ::tar::{EntryType, Header};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +40,27 @@ pub struct Table {
     end: End,
 }
 
+/// Names whose second entry is an error, and those of them that have one.
+struct Once<'a> {
+    names: &'a [&'a str],
+    met: Vec<&'a str>,
+}
+
+impl<'a> Once<'a> {
+    /// Notes an entry that some readers take for one of the names.
+    fn meet(&mut self, path: &[u8], at: u64) -> Result<(), Flaw> {
+        let Some(name) = self.names.iter().find(|name| name.as_bytes() == path) else {
+            return Ok(());
+        };
+        if self.met.contains(name) {
+            let name = (*name).to_owned();
+            return Err(Flaw::Twice { at, name });
+        }
+        self.met.push(name);
+        Ok(())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     /// The offsets of its content.
@@ -58,6 +81,10 @@ impl Node {
             Self::File(_) | Self::Sparse(_) | Self::NoFile => b"",
         }
     }
+
+    fn is_link(&self) -> bool {
+        matches!(self, Self::SymbolicLink(_) | Self::HardLink(_))
+    }
 }
 
 impl Table {
@@ -77,19 +104,26 @@ impl Table {
             end: End::Zeros,
         };
         let mut extensions = Extensions::default();
+        let mut once = Once {
+            names: once,
+            met: Vec::new(),
+        };
+        let mut replaced_links = Vec::new();
         let mut at = 0;
         for _ in 0..limits.headers {
             if at == blocks.size() && at > 0 && !extensions.are_pending() {
                 table.end = End::Bare;
+                table.expect_nothing_below_links(&replaced_links)?;
                 return Ok(table);
             }
             let block = blocks.get(at, BLOCK as u64)?;
             let mut block: [u8; BLOCK] = block.try_into().expect("it has this size");
             if block == [0; BLOCK] {
-                return match extensions.are_pending() {
-                    true => Err(Flaw::NoEntry { at }),
-                    false => Ok(table),
-                };
+                if extensions.are_pending() {
+                    return Err(Flaw::NoEntry { at });
+                }
+                table.expect_nothing_below_links(&replaced_links)?;
+                return Ok(table);
             }
             if !is_tar(&block) {
                 return Err(Flaw::Checksum { at });
@@ -106,7 +140,14 @@ impl Table {
                 | EntryType::GNULongLink => extensions.take(header, at, &mut blocks)?,
                 _ => {
                     let fields = extensions.of_entry(at)?;
-                    table.take(header, at, fields, &mut blocks, once)?
+                    table.take(
+                        header,
+                        at,
+                        fields,
+                        &mut blocks,
+                        &mut once,
+                        &mut replaced_links,
+                    )?
                 }
             };
             if table.names > limits.names {
@@ -138,14 +179,16 @@ impl Table {
         at: u64,
         extensions: ExtensionFields,
         blocks: &mut Blocks<R>,
-        once: &[&str],
+        once: &mut Once<'_>,
+        replaced_links: &mut Vec<Box<[u8]>>,
     ) -> Result<u64, Flaw> {
         let size = data_size(header, at)?;
         let size = extensions.size.unwrap_or(size);
-        let name = match &extensions.name {
-            Some(name) => Cow::Borrowed(&**name),
-            None => header.path_bytes(),
+        let path = match &extensions.name {
+            Some(path) => Cow::Borrowed(&**path),
+            None => path(header),
         };
+        let name = extensions.sparse_name.as_deref().unwrap_or(&path);
         let kind = header.entry_type();
         let start = match kind {
             EntryType::GNUSparse => behind_map(header, at + BLOCK as u64, blocks)?,
@@ -162,18 +205,19 @@ impl Table {
         };
         let end = blocks.end_of_data(start, size)?;
 
+        // Readers differ on which of the names of a sparse file counts, on whether a label is a
+        // file, and on whether a path can lead out.
+        let read_as = normalized_at_root(name);
+        let placeholder = normalized_at_root(&path).filter(|path| read_as.as_ref() != Some(path));
+        for path in read_as.iter().chain(&placeholder) {
+            once.meet(path, at)?;
+        }
         // The label of an archive is not a file, whatever its name.
         let is_label = kind.as_byte() == b'V';
-        let path = normalized(&name).filter(|path| !path.is_empty() && !is_label);
+        let path = normalized(name).filter(|path| !path.is_empty() && !is_label);
         let Some(path) = path else {
             return Ok(end);
         };
-        if let Some(name) = once.iter().find(|name| name.as_bytes() == path)
-            && self.nodes.contains_key(&*path)
-        {
-            let name = (*name).to_owned();
-            return Err(Flaw::Twice { at, name });
-        }
         let target = || {
             let own = || header.link_name_bytes().unwrap_or_default().as_ref().into();
             extensions.target.clone().unwrap_or_else(own)
@@ -195,8 +239,42 @@ impl Table {
             },
         };
         self.names += path.len() + node.target().len();
-        self.nodes.insert(path.into(), node);
+        match self.nodes.entry(path.into()) {
+            Entry::Occupied(mut known) => {
+                if known.get().is_link() && !node.is_link() {
+                    replaced_links.push(known.key().clone());
+                }
+                known.insert(node);
+            }
+            Entry::Vacant(place) => {
+                place.insert(node);
+            }
+        }
         Ok(end)
+    }
+
+    /// Fails if an entry has a name below that of a link, even of a link that another entry
+    /// replaced. A reader that unpacks the archive writes such an entry to another file than
+    /// its name says.
+    fn expect_nothing_below_links(&self, replaced_links: &[Box<[u8]>]) -> Result<(), Flaw> {
+        let links = self.nodes.iter().filter(|(_, node)| node.is_link());
+        let links = links.map(|(name, _)| name).chain(replaced_links);
+        let mut sorted: Vec<&[u8]> = Vec::new();
+        for link in links {
+            if sorted.is_empty() {
+                sorted.extend(self.names());
+                sorted.sort_unstable();
+            }
+            let folder = [link, &b"/"[..]].concat();
+            let first = sorted.partition_point(|name| *name < &*folder);
+            if let Some(name) = sorted.get(first).filter(|name| name.starts_with(&folder)) {
+                return Err(Flaw::BelowLink {
+                    name: escaped(name),
+                    link: escaped(link),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn hard_link(&self, target: Arc<[u8]>) -> Node {
@@ -204,6 +282,10 @@ impl Table {
             .and_then(|name| self.nodes.get(&*name).cloned())
             .unwrap_or(Node::HardLink(target))
     }
+}
+
+fn escaped(name: &[u8]) -> String {
+    Escaped(&String::from_utf8_lossy(name)).to_string()
 }
 
 #[cfg(test)]
@@ -329,12 +411,24 @@ mod tests {
                 "p/q/b",
             ),
             (
-                "GNU has no prefix",
+                "GNU has two times where POSIX has the prefix",
+                vec![entry(
+                    gnu(with_field(
+                        header(b'0', "b", "", 4),
+                        345,
+                        b"15166661234\015166661234\0",
+                    )),
+                    b"data",
+                )],
+                "b",
+            ),
+            (
+                "POSIX prefix in GNU's format, as Go wrote it before 1.8",
                 vec![entry(
                     gnu(with_field(header(b'0', "b", "", 4), 345, b"p/q")),
                     b"data",
                 )],
-                "b",
+                "p/q/b",
             ),
             (
                 "GNU long name",
@@ -370,6 +464,14 @@ mod tests {
                 "a",
             ),
             (
+                "size before a NUL and other bytes",
+                vec![entry(
+                    with_field(header(b'0', "a", "", 0), 124, b"4\0junk"),
+                    b"data",
+                )],
+                "a",
+            ),
+            (
                 "PAX path",
                 vec![pax(&[("path", &long)]), file("x", "data")],
                 &long,
@@ -399,6 +501,20 @@ mod tests {
                     file("a", "data"),
                 ],
                 "a",
+            ),
+            (
+                "a sparse name that is the path too",
+                vec![
+                    pax(&[
+                        ("path", "once"),
+                        ("GNU.sparse.name", "once"),
+                        ("GNU.sparse.numblocks", "1"),
+                        ("GNU.sparse.map", "0,4"),
+                        ("GNU.sparse.size", "4"),
+                    ]),
+                    file("x", "data"),
+                ],
+                "once",
             ),
             (
                 "the last PAX record of a key",
@@ -664,6 +780,47 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_below_a_link_is_refused() {
+        let through = |link: Vec<u8>| vec![file("a", "1"), link, file("l/a", "2")];
+        let rows = [
+            ("a link", through(symbolic_link("l", "."))),
+            ("an absolute link", through(symbolic_link("l", "/"))),
+            ("a hard link to nothing", through(hard_link("l", "b"))),
+            (
+                "a hard link to a link",
+                vec![
+                    symbolic_link("m", "."),
+                    hard_link("l", "m"),
+                    file("l/a", "2"),
+                ],
+            ),
+            (
+                "a link that a folder replaces",
+                [
+                    through(symbolic_link("l", ".")),
+                    vec![entry(header(b'5', "l/", "", 0), b"")],
+                ]
+                .concat(),
+            ),
+            (
+                "a link behind it",
+                vec![file("l/a", "2"), symbolic_link("l", ".")],
+            ),
+            (
+                "far above",
+                vec![symbolic_link("l", "."), file("l/b/c/a", "2")],
+            ),
+        ];
+        for (row, entries) in rows {
+            let e = table(&archive(&entries)).expect_err(row);
+            assert_eq!(e.status(), Status::Malformed, "{row}");
+            assert!(e.message().contains("below the link \"l\""), "{row}: {e}");
+        }
+        let beside = [symbolic_link("l", "."), file("l.a", "2"), file("la/b", "3")];
+        assert_eq!(content(&archive(&beside), "l/la/b").unwrap(), "3");
+    }
+
+    #[test]
     fn links_are_followed_for_so_long() {
         let chain = |len: usize| {
             let mut entries = vec![file("0", "data")];
@@ -728,6 +885,7 @@ mod tests {
             ("a checksum", no_sum, Malformed),
             ("no octal number", size(b"00000000009\0"), Malformed),
             ("a number before another", size(b"4x0\0"), Malformed),
+            ("a blank between digits", size(b"4 0\0"), Malformed),
             ("a negative size", size(negative), Malformed),
             (
                 "a size of 2^64 - 1",
@@ -855,6 +1013,46 @@ mod tests {
             (
                 "a folder of such a name",
                 [entry(header(b'5', "once/", "", 0), b""), file("once", "")].concat(),
+                Malformed,
+            ),
+            (
+                "a spelling of such a name that leads out",
+                [file("once", ""), file("../once", "")].concat(),
+                Malformed,
+            ),
+            (
+                "a spelling of such a name that is longer than a path",
+                [
+                    pax(&[("path", &("./".repeat(3000) + "once"))]),
+                    file("x", ""),
+                    file("once", ""),
+                ]
+                .concat(),
+                Malformed,
+            ),
+            (
+                "a label of such a name",
+                [entry(header(b'V', "once", "", 0), b""), file("once", "")].concat(),
+                Malformed,
+            ),
+            (
+                "a sparse name beside such a path, without a map",
+                [
+                    file("once", ""),
+                    pax(&[("path", "once"), ("GNU.sparse.name", "b")]),
+                    file("x", ""),
+                ]
+                .concat(),
+                Malformed,
+            ),
+            (
+                "a sparse name beside such a path, of an unknown version",
+                [
+                    file("once", ""),
+                    pax(&[("GNU.sparse.major", "2"), ("GNU.sparse.name", "b")]),
+                    file("once", ""),
+                ]
+                .concat(),
                 Malformed,
             ),
             (
