@@ -15,7 +15,7 @@ pub type Annotations = TextMap;
 /// Sizes are at most 2^63 - 1, as the specification's `int64` has it.
 pub const MAX_SIZE: u64 = i64::MAX as u64;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Descriptor {
     /// As written in the document.
     pub media_type: Text,
@@ -28,7 +28,7 @@ pub struct Descriptor {
 }
 
 /// The platform that a document has for a descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Written {
     Absent,
     /// Without os or architecture.
@@ -36,7 +36,7 @@ enum Written {
     Platform(Arc<Platform>),
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Rare {
     artifact_type: Option<Text>,
     urls: TextList,

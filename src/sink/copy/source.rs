@@ -22,8 +22,8 @@ pub struct Source {
     pub root_kind: RootKind,
     /// The selected manifests; `None` if all are copied.
     pub selected: Option<HashSet<Digest>>,
-    /// Entries that the load found broken, by digest.
-    broken: HashMap<Digest, Vec<(Arc<Descriptor>, Error)>>,
+    /// The errors of entries that the load found broken.
+    broken: HashMap<Arc<Descriptor>, Error>,
     content: Content,
 }
 
@@ -61,20 +61,15 @@ impl Source {
                 ));
             }
         };
-        let mut broken: HashMap<_, Vec<_>> = HashMap::new();
-        for entry in index.entries() {
-            if let (Some(d), Some(error)) = (&entry.descriptor, &entry.error) {
-                let of_digest = broken.entry(d.digest.clone()).or_default();
-                of_digest.push((d.clone(), error.clone()));
-            }
-        }
+        let broken = index.entries().iter();
+        let broken = broken.filter_map(|entry| entry.descriptor.clone().zip(entry.error.clone()));
         let documents = index.store().clone();
         let (root, root_kind) = root_of(index, documents.loader.root_is_index())?;
         Ok(Self {
             root,
             root_kind,
             selected,
-            broken,
+            broken: broken.collect(),
             content: Content::Index(documents),
         })
     }
@@ -105,9 +100,7 @@ impl Source {
 
     /// The error of an entry that the load found broken.
     pub fn error_of(&self, d: &Descriptor) -> Option<&Error> {
-        let of_digest = self.broken.get(&d.digest)?;
-        let (_, error) = of_digest.iter().find(|(known, _)| **known == *d)?;
-        Some(error)
+        self.broken.get(d)
     }
 
     /// The name under which a layout or archive offers its `i`-th root.
