@@ -78,7 +78,16 @@ impl Sink {
         let broken = self.broken().remove(&blob.digest);
         let is_again = broken.is_some();
         let new_logins = broken.as_ref().map_or(0, |broken| broken.new_logins);
+        let mut target = None;
         let resumed = match broken {
+            Some(Broken {
+                location,
+                target: Some(redirected),
+                ..
+            }) => {
+                target = Some(redirected);
+                Some((location, 0))
+            }
             Some(broken) => self.resumed(broken, &blob, ctx)?,
             None => None,
         };
@@ -91,6 +100,7 @@ impl Sink {
         };
         let from = Start {
             location,
+            target,
             offset,
             is_again,
             // What is there was taken with a login.

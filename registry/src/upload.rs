@@ -47,6 +47,8 @@ struct Sending {
 /// Where an upload starts.
 pub struct Start {
     pub location: Url,
+    /// Where the whole blob goes, if the registry redirected it.
+    pub target: Option<Url>,
     /// Bytes that are there.
     pub offset: u64,
     pub is_again: bool,
@@ -56,6 +58,8 @@ pub struct Start {
 /// An upload that broke off and may be continued.
 pub struct Broken {
     pub location: Url,
+    /// Where it was redirected to.
+    pub target: Option<Url>,
     /// Bytes that were sent, at most.
     pub sent: u64,
     /// When the server wants to be asked again.
@@ -96,7 +100,8 @@ impl Upload {
             stream: None,
         };
         if offset == 0 {
-            let url = upload.location.with_parameter("digest", digest);
+            let to_location = || upload.location.with_parameter("digest", digest);
+            let url = from.target.clone().unwrap_or_else(to_location);
             upload.stream(Method::Put, url, size, &[], ctx)?;
         } else if offset < size {
             let range = format!("Content-Range: {offset}-{}", size - 1);
@@ -212,7 +217,28 @@ impl Upload {
             return Ok(answer);
         }
         self.offset = sent;
-        Err(self.refused(answer, ctx))
+        match (answer.method, answer.head.status) {
+            (Method::Put, 307 | 308) => Err(self.redirected(&answer)),
+            _ => Err(self.refused(answer, ctx)),
+        }
+    }
+
+    /// What was sent is lost: the next stream goes where the answer leads.
+    fn redirected(&mut self, answer: &Answer) -> End {
+        let Answer {
+            method, url, head, ..
+        } = answer;
+        let target = match self.client.web.led_to(*method, url, &self.home, head) {
+            Ok(target) => target,
+            Err(error) => return End::Failed(error),
+        };
+        let (place, status) = (self.client.web.shown(url), head.status);
+        let error = Error::unavailable(format!("PUT {place}: HTTP {status}"));
+        let mut end = self.restart(error.with_code(status.into()), None);
+        if let End::Restart(_, broken) = &mut end {
+            broken.target = Some(target);
+        }
+        end
     }
 
     fn sent(&self) -> u64 {
@@ -300,6 +326,7 @@ impl Upload {
     fn restart(&mut self, error: Error, after: Option<Duration>) -> End {
         let broken = Broken {
             location: self.location.clone(),
+            target: None,
             sent: self.sent(),
             not_before: after.map(|after| Instant::now() + after),
             new_logins: self.new_logins,

@@ -164,9 +164,7 @@ impl Web {
                 });
             }
             status = head.status;
-            let next = self
-                .led_to(&url, ask, head.get("location"))
-                .map_err(|error| error.with_code(status.into()))?;
+            let next = self.led_to(ask.method, &url, ask.home, &head)?;
             is_direct &= ask.keeps_login && next.has_origin_of(ask.url);
             drain(&mut transfer, ctx);
             url = next;
@@ -179,13 +177,16 @@ impl Web {
         .into())
     }
 
-    fn led_to(&self, from: &Url, ask: &Ask<'_>, location: Option<&str>) -> Result<Url> {
-        let place = || format!("{} {}", ask.method.name(), self.shown(from));
-        let location = location.ok_or_else(|| {
-            Error::unavailable(format!("{}: a redirect without Location", place()))
-        })?;
-        self.next(from, ask.home, location)
-            .map_err(|why| Error::unavailable(format!("{}: {why}", place())))
+    /// Where a redirect leads.
+    pub fn led_to(&self, method: Method, from: &Url, home: &Url, head: &Head) -> Result<Url> {
+        let next = match head.get("location") {
+            Some(location) => self.next(from, home, location),
+            None => Err("a redirect without Location".to_owned()),
+        };
+        next.map_err(|why| {
+            let place = format!("{} {}", method.name(), self.shown(from));
+            Error::unavailable(format!("{place}: {why}")).with_code(head.status.into())
+        })
     }
 
     /// The address that a server leads to, if it may; else why not.

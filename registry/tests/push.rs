@@ -317,6 +317,35 @@ fn requests_that_write_are_redirected() {
             .unwrap_or_else(|e| panic!("{status}: {e:?}"));
         assert_there(&store);
     }
+    // So is an upload, with all of its bytes.
+    for is_elsewhere in [false, true] {
+        let (target, store) = server(|_, _, _| None);
+        let host = target.host.clone();
+        let kept = store.clone();
+        let first = Server::start(move |request, body| {
+            let is_first = !request.target.contains("&moved=1");
+            match request.method == "PUT" && request.path().contains("/uploads/") && is_first {
+                true => {
+                    let to = if is_elsewhere { &host } else { "" };
+                    let scheme = if is_elsewhere { "http://" } else { "" };
+                    let location = format!("{scheme}{to}{}&moved=1", request.target);
+                    Reply::new(307).header("Location", location)
+                }
+                false => store.answer(request, body),
+            }
+        });
+        push(&first.host, &Options::alone(), &["latest"]).unwrap();
+        assert_there(&kept);
+        let moved = target.count("PUT", "&moved=1");
+        assert_eq!(
+            moved,
+            if is_elsewhere {
+                image().blobs().count()
+            } else {
+                0
+            }
+        );
+    }
     // Others would make a GET of it.
     let (server, _) = server(|request, _, _| {
         (request.method == "POST").then(|| Reply::new(303).header("Location", "/elsewhere"))
