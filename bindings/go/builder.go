@@ -10,7 +10,8 @@ import (
 	"runtime"
 )
 
-// IndexBuilder makes an index. One goroutine uses it.
+// IndexBuilder makes an index of images and other indexes. One goroutine uses it. A change that
+// fails leaves it as it was.
 type IndexBuilder struct {
 	ptr     *C.ociimg_index_builder
 	loading []*call // have the errors of broken entries
@@ -22,7 +23,7 @@ func newBuilder(ptr *C.ociimg_index_builder) *IndexBuilder {
 	return b
 }
 
-// NewIndexBuilder starts with an empty index.
+// NewIndexBuilder makes a builder of an index without entries.
 func NewIndexBuilder(format Format) (*IndexBuilder, error) {
 	var out *C.ociimg_index_builder
 	var err *C.ociimg_error
@@ -33,7 +34,8 @@ func NewIndexBuilder(format Format) (*IndexBuilder, error) {
 	return newBuilder(out), nil
 }
 
-// Builder starts with the entries of the index's root, as they are written.
+// Builder makes a builder with the entries of the index's root, as they are written: of a
+// selection too those that were not selected, which Keep removes.
 func (x *Index) Builder() (*IndexBuilder, error) {
 	defer runtime.KeepAlive(x)
 	var out *C.ociimg_index_builder
@@ -54,7 +56,7 @@ func (b *IndexBuilder) edit(change func(b *C.ociimg_index_builder, err **C.ociim
 	return noScope.take(status, err)
 }
 
-// Descriptors returns the descriptors so far; nil for an entry that could not be read.
+// Descriptors returns the descriptors of the entries; nil for one that cannot be read.
 func (b *IndexBuilder) Descriptors() []*Descriptor {
 	defer runtime.KeepAlive(b)
 	var descriptors []*Descriptor
@@ -64,7 +66,7 @@ func (b *IndexBuilder) Descriptors() []*Descriptor {
 	return descriptors
 }
 
-// AddImage adds an image as it is now. A nil platform is the image's own.
+// AddImage adds an image as it is now, as the last entry. A nil platform is the image's own.
 func (b *IndexBuilder) AddImage(m *Image, platform *Platform) error {
 	var p *C.ociimg_platform
 	if platform != nil {
@@ -80,7 +82,7 @@ func (b *IndexBuilder) AddImage(m *Image, platform *Platform) error {
 	})
 }
 
-// AddIndex adds a nested index.
+// AddIndex adds an index, nested in this one, as the last entry.
 func (b *IndexBuilder) AddIndex(nested *Index) error {
 	b.loading = append(b.loading[:len(b.loading):len(b.loading)], nested.loading...)
 	defer runtime.KeepAlive(nested)
@@ -89,7 +91,8 @@ func (b *IndexBuilder) AddIndex(nested *Index) error {
 	})
 }
 
-// ReplaceImage replaces the entry at a place; attestations of the old image go with it.
+// ReplaceImage replaces the entry at a place with an image as it is now. The entry's annotations
+// stay; attestations of the old image are removed.
 func (b *IndexBuilder) ReplaceImage(i int, m *Image) error {
 	defer runtime.KeepAlive(m)
 	return b.edit(func(b *C.ociimg_index_builder, err **C.ociimg_error) C.ociimg_status {
@@ -104,7 +107,7 @@ func (b *IndexBuilder) Remove(i int) error {
 	})
 }
 
-// Keep drops images that the matcher does not take.
+// Keep removes the images that the matcher does not match, and their attestations.
 func (b *IndexBuilder) Keep(m *Matcher) error {
 	defer runtime.KeepAlive(m)
 	return b.edit(func(b *C.ociimg_index_builder, err **C.ociimg_error) C.ociimg_status {
@@ -142,7 +145,8 @@ func pair(key string, value *string) (*C.char, *C.char, func()) {
 	}
 }
 
-// Finish makes the index. It may read what kinds and platforms of entries need.
+// Finish makes an index, like a loaded one. It may call Loaders, for entries whose kind or platform
+// is not known yet. The builder can still be used.
 func (b *IndexBuilder) Finish(ctx context.Context) (*Index, error) {
 	scope := enter(ctx, false)
 	defer scope.end()

@@ -197,7 +197,7 @@ func (s *scope) cancelNow() {
 	}
 }
 
-// end stops watching the Go context. What was opened under it goes on.
+// end stops watching the Go context. What was opened under it stays usable.
 func (s scope) end() {
 	// Otherwise AfterFunc's function releases it.
 	if s.stop != nil && s.stop() {

@@ -13,51 +13,55 @@ import (
 	"sync/atomic"
 )
 
-// Progress is what a copy reports.
+// Progress is a report of a copy. Bytes and blobs count configs and layers, each digest once; when
+// the copy is done, done and skipped together are the total.
 type Progress struct {
 	Event        Event
-	Descriptor   Descriptor
-	BlobBytes    uint64
-	BytesDone    uint64
-	BytesSkipped uint64
-	BytesTotal   uint64
+	Descriptor   Descriptor // of the content that the event concerns
+	BlobBytes    uint64     // of it that are in the target so far
+	BytesDone    uint64     // that were written
+	BytesSkipped uint64     // that the target had already, or that were left out
+	BytesTotal   uint64     // of all blobs known; grows while documents are read
 	BlobsDone    uint32
 	BlobsSkipped uint32
 	BlobsTotal   uint32
 }
 
-// Event says what a Progress is about.
+// Event is the event of a Progress. More may be added.
 type Event int32
 
 // The events.
 const (
-	EventBlob        Event = C.OCIIMG_COPY_BLOB
-	EventBlobDone    Event = C.OCIIMG_COPY_BLOB_DONE
-	EventBlobSkipped Event = C.OCIIMG_COPY_BLOB_SKIPPED
-	EventRestarted   Event = C.OCIIMG_COPY_RESTARTED
-	EventManifest    Event = C.OCIIMG_COPY_MANIFEST
-	EventRoot        Event = C.OCIIMG_COPY_ROOT
+	EventBlob        Event = C.OCIIMG_COPY_BLOB         // bytes of a blob were copied
+	EventBlobDone    Event = C.OCIIMG_COPY_BLOB_DONE    // a blob was copied and committed
+	EventBlobSkipped Event = C.OCIIMG_COPY_BLOB_SKIPPED // the target has it, or it is left out
+	EventRestarted   Event = C.OCIIMG_COPY_RESTARTED    // the bytes of a blob are written again
+	EventManifest    Event = C.OCIIMG_COPY_MANIFEST     // a manifest or index below a root was put
+	EventRoot        Event = C.OCIIMG_COPY_ROOT         // a root was put, under one of its names
 )
 
 // CopyOptions say how to copy. The zero value is the default, and so is nil.
 type CopyOptions struct {
-	Names           []string // under which the root is put
-	Sparse          bool     // of a selection: its root, and what was selected alone
-	LeaveOutMissing bool     // go on without content that the source lacks
-	SkipForeign     bool     // no nondistributable layers
-	CheckDiffIDs    bool     // unpack layers on the way
+	Names           []string // to put the root under; nil is its names in a layout or archive
+	Sparse          bool     // of a selection, copy its root and the selected images alone
+	LeaveOutMissing bool     // skip content that the source lacks
+	SkipForeign     bool     // copy no nondistributable layers
+	CheckDiffIDs    bool     // unpack layers on the way, and check their diff IDs
 	MaxRestarts     uint32   // of one blob; 0 is 3
 	Goroutines      int      // that copy at once; 0 is 1
-	Progress        func(Progress)
+	// Progress is called during the copy, one call at a time. A panic ends the reports, and
+	// comes back as the *PanicError of the copy.
+	Progress func(Progress)
 }
 
-// Copy copies an index and all that is below it.
+// Copy copies an index with everything below it. Bytes and digests never change, and all is
+// verified on the way. A root is put last. The target is not finished. options may be nil.
 func (x *Index) Copy(ctx context.Context, to *Target, options *CopyOptions) error {
 	defer runtime.KeepAlive(x)
 	return copyTo(ctx, x.ptr, nil, to, options, x.loading...)
 }
 
-// Copy copies an image as it is now.
+// Copy copies an image as it is now, by the rules of Index.Copy.
 func (m *Image) Copy(ctx context.Context, to *Target, options *CopyOptions) error {
 	defer runtime.KeepAlive(m)
 	return copyTo(ctx, nil, m.ptr, to, options)
@@ -135,7 +139,7 @@ func copyTo(ctx context.Context, index *C.ociimg_index, image *C.ociimg_image, t
 	return first
 }
 
-// reporter calls CopyOptions.Progress until it panics; the copy then goes on, and returns it.
+// reporter calls CopyOptions.Progress until it panics; the copy continues, and returns the panic.
 type reporter struct {
 	report   func(Progress)
 	panicked atomic.Pointer[PanicError]

@@ -49,7 +49,7 @@ func New(format Format, platform Platform) (*Image, error) {
 	return newImage(out, false), nil
 }
 
-// Close frees the image. Layers that came from it go on.
+// Close frees the image. Layers from it stay usable.
 func (m *Image) Close() error {
 	if m.ptr != nil {
 		m.cleanup.Stop()

@@ -476,7 +476,7 @@ func (s *memorySink) BeginBlob(_ context.Context, d Descriptor) (BlobWriter, uin
 func (s *memorySink) PutManifest(_ context.Context, d Descriptor, content []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.blobs[d.Digest] = bytes.Clone(content)
+	s.blobs[d.Digest] = content
 	return nil
 }
 
@@ -484,7 +484,7 @@ func (s *memorySink) PutRoot(_ context.Context, d Descriptor, content []byte, na
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roots[name] = d.Digest
-	s.blobs[d.Digest] = bytes.Clone(content)
+	s.blobs[d.Digest] = content
 	return nil
 }
 

@@ -122,7 +122,7 @@ func (s *Source) Load(ctx context.Context, options ...Option) (*Index, error) {
 	return newIndex(out, s.builtin, loadedBy(scope.call)), nil
 }
 
-// Close frees the index. What came from it goes on.
+// Close frees the index. Images and readers from it stay usable.
 func (x *Index) Close() error {
 	if x.ptr != nil {
 		x.cleanup.Stop()

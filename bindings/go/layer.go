@@ -114,7 +114,7 @@ func (o *LayerOptions) handle() (*C.ociimg_layer_options, func()) {
 	}
 }
 
-// LayerWriter makes a layer of a tar stream that is written to it. One goroutine uses it.
+// LayerWriter makes a layer from a tar stream that is written to it. One goroutine uses it.
 type LayerWriter struct {
 	ptr     *C.ociimg_layer_writer
 	scope   scope
@@ -181,7 +181,7 @@ func (w *LayerWriter) Finish() (*Layer, error) {
 	return newLayer(out, true), nil
 }
 
-// Close frees the writer. The layer that came out goes on.
+// Close frees the writer. A layer that it made stays usable.
 func (w *LayerWriter) Close() error {
 	if w.ptr != nil {
 		w.cleanup.Stop()
@@ -191,7 +191,8 @@ func (w *LayerWriter) Close() error {
 	return nil
 }
 
-// LayerFromFile makes a layer of a file: a tar is compressed, what is compressed stays where it is.
+// LayerFromFile makes a layer from a file. A tar archive is compressed; a compressed file is not
+// copied, and must stay unchanged while the layer is used.
 func LayerFromFile(ctx context.Context, path string, options *LayerOptions) (*Layer, error) {
 	scope := enter(ctx, true)
 	defer scope.end()
@@ -208,7 +209,8 @@ func LayerFromFile(ctx context.Context, path string, options *LayerOptions) (*La
 	return newLayer(out, true), nil
 }
 
-// NewLayer makes a layer of known descriptor and diff ID that is read from a source. Reads nothing.
+// NewLayer makes a layer with a known descriptor and diff ID, to be read from a source. It reads
+// nothing. Without a diff ID ("") a reader checks size and digest alone.
 func NewLayer(d Descriptor, diffID string, from *Source) (*Layer, error) {
 	descriptor, e := d.handle()
 	if e != nil {

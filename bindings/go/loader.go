@@ -50,7 +50,7 @@ func newSource(ptr *C.ociimg_loader, builtin bool) *Source {
 	return s
 }
 
-// Close frees the source. What was loaded from it goes on.
+// Close frees the source. What was loaded from it stays usable.
 func (s *Source) Close() error {
 	if s.ptr != nil {
 		s.cleanup.Stop()

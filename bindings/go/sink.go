@@ -6,6 +6,7 @@ package image
 import "C"
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,31 +14,40 @@ import (
 	"unsafe"
 )
 
-// Sink is where images go. Its methods run on the goroutine that copies, several at once if
-// several copy. An error that is Exists from BeginBlob or Commit says that the blob is there.
+// Sink is where images go. Its methods run on the goroutines that copy, concurrently if there are
+// several. An error that is a Status keeps that status; one that is fs.ErrNotExist or
+// fs.ErrPermission becomes NotFound or Denied, any other CallbackFailed. All of them come back as
+// themselves through errors.Is and errors.As.
 type Sink interface {
-	// HasBlob reports whether the blob is there, whole.
+	// HasBlob reports whether the complete blob is there: then its source is not read.
 	HasBlob(ctx context.Context, d Descriptor) (bool, error)
-	// BeginBlob starts a blob; offset bytes of it are there from before.
+	// BeginBlob begins a blob. offset is the number of its bytes that are there from an earlier
+	// attempt, which are not written again. An error that is Exists: the blob is there.
 	BeginBlob(ctx context.Context, d Descriptor) (w BlobWriter, offset uint64, err error)
-	// PutManifest stores a manifest or index below the root, after all that it names.
+	// PutManifest stores a manifest or index below a root, complete and verified, after all that
+	// it names.
 	PutManifest(ctx context.Context, d Descriptor, content []byte) error
-	// PutRoot stores the root, once for each name, or once with the name "".
+	// PutRoot stores a root, after everything else: once for each name, or once with the name "".
+	// It replaces what has the name.
 	PutRoot(ctx context.Context, d Descriptor, content []byte, name string) error
-	// Finish ends the writing.
+	// Finish is called once, by Target.Finish.
 	Finish(ctx context.Context) error
 }
 
-// BlobWriter takes one blob. Exactly one of Commit and Abort is called.
+// BlobWriter receives one blob. Exactly one of Commit and Abort is called, and nothing after it. An
+// error of Write is followed by Abort. An error that is Restart, from Write or Commit, asks for the
+// blob again, from its BeginBlob on.
 type BlobWriter interface {
+	// Writer's slices are valid until Write returns.
 	io.Writer
-	// Commit makes the blob visible; its size and digest were right.
+	// Commit makes the blob visible; its size and digest were right. An error that is Exists
+	// (another writer was faster) counts as success.
 	Commit(ctx context.Context) error
-	// Abort ends without making anything visible.
+	// Abort ends the blob without making anything visible.
 	Abort()
 }
 
-// Target is an opened sink.
+// Target is an opened sink. Several copies may write to one at once.
 type Target struct {
 	ptr     *C.ociimg_sink
 	cleanup runtime.Cleanup
@@ -51,12 +61,12 @@ func newTarget(ptr *C.ociimg_sink) *Target {
 
 // SinkOptions say how a layout or archive is written. The zero value is the default.
 type SinkOptions struct {
-	MustBeNew      bool        // fail where something is there
-	VerifyExisting bool        // hash layers that are there already
-	NoSync         bool        // do not wait for the disk
-	Docker         bool        // archives: for docker load
-	Compression    Compression // of an archive as a whole
-	Level          int32
+	MustBeNew      bool        // Exists where something is there
+	VerifyExisting bool        // layouts: hash layers that are there, instead of comparing sizes
+	NoSync         bool        // do not wait until content is on the disk
+	Docker         bool        // archives: write manifest.json too, for docker load
+	Compression    Compression // of an archive as a whole; the default is none
+	Level          int32       // of the compression; 0 is 6 for gzip, 3 for zstd
 }
 
 func (o *SinkOptions) handle() C.ociimg_sink_options {
@@ -83,7 +93,7 @@ func (o *SinkOptions) handle() C.ociimg_sink_options {
 	return opts
 }
 
-// NewLayout opens or makes a layout folder to write to.
+// NewLayout opens a layout folder to write to, created if absent. options may be nil.
 func NewLayout(path string, options *SinkOptions) (*Target, error) {
 	name := C.CString(path)
 	defer freeString(name)
@@ -97,7 +107,8 @@ func NewLayout(path string, options *SinkOptions) (*Target, error) {
 	return newTarget(out), nil
 }
 
-// NewArchive writes an archive file; it is there when Finish succeeded.
+// NewArchive opens an archive file to write to, which appears when Finish succeeds. options may be
+// nil.
 func NewArchive(path string, options *SinkOptions) (*Target, error) {
 	name := C.CString(path)
 	defer freeString(name)
@@ -111,7 +122,7 @@ func NewArchive(path string, options *SinkOptions) (*Target, error) {
 	return newTarget(out), nil
 }
 
-// NewArchiveStream writes an archive to a Writer.
+// NewArchiveStream writes an archive to a Writer. options may be nil.
 func NewArchiveStream(w io.Writer, options *SinkOptions) (*Target, error) {
 	opts := options.handle()
 	state := newState(w)
@@ -125,7 +136,8 @@ func NewArchiveStream(w io.Writer, options *SinkOptions) (*Target, error) {
 	return newTarget(out), nil
 }
 
-// NewTarget makes a target of a Sink. maxStreams is how many blobs may be open at once; 0 is any.
+// NewTarget makes a target of a Sink, of which maxStreams blobs may be open at once; 0 is any
+// number.
 func NewTarget(sink Sink, maxStreams uint32) (*Target, error) {
 	state := newState(sink)
 	var out *C.ociimg_sink
@@ -138,7 +150,7 @@ func NewTarget(sink Sink, maxStreams uint32) (*Target, error) {
 	return newTarget(out), nil
 }
 
-// Finish ends the writing; an archive is there when it succeeded.
+// Finish completes the target, once, after all copies: an archive appears when it succeeds.
 func (t *Target) Finish(ctx context.Context) error {
 	scope := enter(ctx, false)
 	defer scope.end()
@@ -148,7 +160,7 @@ func (t *Target) Finish(ctx context.Context) error {
 	return scope.take(status, err)
 }
 
-// Close frees the target; without Finish before it, what is not visible is undone.
+// Close frees the target; without Finish before it, everything that is not visible is discarded.
 func (t *Target) Close() error {
 	if t.ptr != nil {
 		t.cleanup.Stop()
@@ -160,6 +172,7 @@ func (t *Target) Close() error {
 
 func sinkOf(state C.uintptr_t) Sink { return stateOf(state).(Sink) }
 
+// bytesOf returns memory of the library, which is valid until the callback returns.
 func bytesOf(buf *C.uint8_t, size C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(buf)), int(size))
 }
@@ -239,7 +252,7 @@ func goociimgAbortBlob(stream C.uintptr_t) {
 func goociimgPutManifest(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
 	return c.answer(c.run(func() error {
-		return sinkOf(state).PutManifest(c.ctx, *copyDescriptor(d), bytesOf(buf, size))
+		return sinkOf(state).PutManifest(c.ctx, *copyDescriptor(d), bytes.Clone(bytesOf(buf, size)))
 	}), served)
 }
 
@@ -247,7 +260,7 @@ func goociimgPutManifest(state, running C.uintptr_t, d *C.ociimg_descriptor, buf
 func goociimgPutRoot(state, running C.uintptr_t, d *C.ociimg_descriptor, buf *C.uint8_t, size C.size_t, name *C.char, served *C.ociimg_call) C.int32_t {
 	c := callOf(running)
 	return c.answer(c.run(func() error {
-		return sinkOf(state).PutRoot(c.ctx, *copyDescriptor(d), bytesOf(buf, size), goString(name))
+		return sinkOf(state).PutRoot(c.ctx, *copyDescriptor(d), bytes.Clone(bytesOf(buf, size)), goString(name))
 	}), served)
 }
 

@@ -41,7 +41,7 @@ pub enum ociimg_copy_event_values {
     OCIIMG_COPY_RESTARTED = 4,
     /// A manifest or index below a root was put.
     OCIIMG_COPY_MANIFEST = 5,
-    /// A root was put, under one of its names.
+    /// A root was put, under one of its names: a layout lists it now.
     OCIIMG_COPY_ROOT = 6,
 }
 
@@ -99,9 +99,9 @@ pub struct ociimg_copy_progress {
 pub struct ociimg_copy_options {
     /// sizeof(ociimg_copy_options).
     pub struct_size: size_t,
-    /// The names under which the root is put; copied. A layout or archive as the source must
-    /// then list exactly one root. Default: the names that a layout or archive has for its
-    /// roots; of other sources none.
+    /// The names under which the root is put, none of them NULL or ""; copied. A layout or
+    /// archive as the source must then list exactly one root. Default: the names that a layout
+    /// or archive has for its roots; of other sources none.
     pub names: *const *const c_char,
     /// The number of names.
     pub name_count: size_t,
@@ -283,7 +283,8 @@ pub unsafe extern "C" fn ociimg_copy_new(
 /// As ociimg_copy_new, for a snapshot of a single image: later changes have no effect. Its
 /// manifest is the root.
 ///
-/// Fails as ociimg_copy_new does.
+/// Fails as ociimg_copy_new does, and with OCIIMG_STATUS_BUSY (the image is being changed on
+/// another thread).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_copy_new_image(
     image: *const ociimg_image,
@@ -368,7 +369,7 @@ pub unsafe extern "C" fn ociimg_index_write(
 
 /// Copies a snapshot of an image on this thread and runs the callbacks of loader and sink:
 /// ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx
-/// may be NULL; "" counts as NULL. The sink is not finished: an archive is only there after
+/// may be NULL; "" counts as NULL. The sink is not finished: an archive appears only after
 /// ociimg_sink_finish.
 ///
 /// Fails as ociimg_copy_new_image and ociimg_copy_run do.

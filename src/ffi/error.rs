@@ -167,8 +167,7 @@ pub extern "C" fn ociimg_error_status(err: Option<&ociimg_error>) -> ociimg_stat
 
 /// Returns the message: one line of UTF-8 that names the value found and the value expected,
 /// without control characters (text of documents and callbacks is escaped). Lives as long as
-/// the error.
-/// Never NULL: "" for a NULL error.
+/// the error. Never NULL: "" for a NULL error.
 #[unsafe(no_mangle)]
 pub extern "C" fn ociimg_error_message(err: Option<&ociimg_error>) -> *const c_char {
     let message = get_text(err, |err| Some(err.error.message()));

@@ -73,7 +73,7 @@ pub struct ociimg_append_options {
     /// Media type of the layer in the manifest, used unchanged; by default that of the
     /// manifest's family for the layer's compression.
     pub media_type: *const c_char,
-    /// One of the OCIIMG_HISTORY_ constants.
+    /// One of the OCIIMG_HISTORY_ constants; another number is OCIIMG_STATUS_INVALID_ARGUMENT.
     pub history: i32,
     /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn ociimg_image_remove_layer(
 }
 
 /// Adds a step to the history that made no layer. step may be NULL; its media_type and history
-/// are not used. Runs no callback.
+/// must be valid too, but have no effect. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
 /// field that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another

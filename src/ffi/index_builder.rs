@@ -63,8 +63,9 @@ unsafe fn change(
     }
 }
 
-/// Makes a builder of an index without entries. Runs no callback. The caller frees *out with
-/// ociimg_index_builder_free.
+/// Makes a builder of an index without entries: an OCI index, or a Docker manifest list, as
+/// format says (one of the OCIIMG_FORMAT_ constants). Runs no callback. The caller frees *out
+/// with ociimg_index_builder_free.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format).
 #[unsafe(no_mangle)]
@@ -127,8 +128,8 @@ pub extern "C" fn ociimg_index_builder_descriptor(
     })
 }
 
-/// Adds a snapshot of an image: later changes have no effect here. platform may be NULL for
-/// the image's own. Its layers are read from their own sources. Runs no callback.
+/// Adds a snapshot of an image as the last entry: later changes have no effect here. platform
+/// may be NULL for the image's own. Its layers are read from their own sources. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a platform without os or architecture),
 /// OCIIMG_STATUS_UNSUPPORTED (an OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY
@@ -149,7 +150,7 @@ pub unsafe extern "C" fn ociimg_index_builder_add_image(
     }
 }
 
-/// Adds another index, to be nested in this one. Runs no callback.
+/// Adds another index as the last entry, nested in this one. Runs no callback.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest, or
 /// the index.json of a layout or archive), OCIIMG_STATUS_UNSUPPORTED (an OCI index for a Docker

@@ -51,10 +51,13 @@ pub unsafe extern "C" fn ociimg_sink_new(
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
 /// OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
-/// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. A
-/// sink of callbacks fails with the statuses of a callback; a layout or an archive with
-/// OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
-/// be new), or the status with which writing failed before.
+/// OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. After
+/// any other failure it is finished all the same. A sink of callbacks, and an archive that is
+/// written to a callback, fail with the statuses of a callback; a layout or an archive with
+/// OCIIMG_STATUS_EXISTS (it must be new: something is at the path of the archive, or another
+/// program wrote to the layout), OCIIMG_STATUS_INVALID_ARGUMENT (a folder, link or device is
+/// at the path of the archive now), OCIIMG_STATUS_IO, or the status with which writing failed
+/// before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_sink_finish(
     sink: *mut ociimg_sink,

@@ -52,8 +52,9 @@ pub struct ociimg_sink_options {
     pub flags: u32,
     /// Compression of an archive as a whole. Default: none.
     pub compression: ociimg_compression,
-    /// Level of that compression: 1 to 9 for gzip (default 6), up to 22 for zstd (default
-    /// 3); another is OCIIMG_STATUS_INVALID_ARGUMENT.
+    /// Level of that compression: 1 to 9 for gzip (default 6), 1 to 22 or a negative one for
+    /// zstd (default 3). Another is OCIIMG_STATUS_INVALID_ARGUMENT. Without compression it is
+    /// not used.
     pub level: i32,
     /// 0, else OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
@@ -144,11 +145,13 @@ pub unsafe extern "C" fn ociimg_sink_open_archive(
 }
 
 /// Opens an archive like ociimg_sink_open_archive, but passes its bytes to a callback: for
-/// pipes, sockets and other streams. write takes all len (more than 0) bytes of buf or
-/// fails, and runs on the threads that write to the sink, one call after the other; buf and
-/// call are valid until it returns. It may call the library, but writing to the same sink
-/// is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the sink
-/// is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
+/// pipes, sockets and other streams. write takes all len (more than 0) bytes of buf and
+/// returns OCIIMG_STATUS_OK, or fails with another number, preferably through
+/// ociimg_call_fail. It runs on the threads that write to the sink, one call after the other;
+/// buf and call are valid until it returns. It may call the library, but writing to the same
+/// sink is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the
+/// last handle that could use the sink is gone: the sink itself or a copy. state is owned on
+/// success only. OCIIMG_SINK_MUST_BE_NEW,
 /// OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC have no effect here. opts may be
 /// NULL. The caller frees *out with ociimg_sink_free. Runs no callback itself: the first
 /// bytes are written with the first content.

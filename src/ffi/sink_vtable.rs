@@ -104,7 +104,8 @@ pub struct ociimg_sink_vtable {
         ) -> i32,
     >,
     /// Required. Stores a root, after everything else, once for each name; name is NULL
-    /// where it has none. An existing name is replaced.
+    /// where it has none. An existing name is replaced. A source that lists several roots
+    /// under one name, such as one for each platform, puts each of them under it.
     pub put_root: Option<
         unsafe extern "C-unwind" fn(
             state: *mut c_void,

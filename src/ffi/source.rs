@@ -36,9 +36,9 @@ pub struct ociimg_source_options {
     /// The most bytes of index.json, manifest.json or a config that is read while opening;
     /// more is OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
     pub max_document_size: u64,
-    /// OCIIMG_SOURCE_ values, or 0.
+    /// OCIIMG_SOURCE_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED.
     pub flags: u32,
-    /// 0.
+    /// 0; anything else is OCIIMG_STATUS_UNSUPPORTED.
     pub reserved: u32,
 }
 

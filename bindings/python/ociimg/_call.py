@@ -25,17 +25,21 @@ class Context:
         )
 
     def cancel(self) -> None:
+        """Cancels every call that has this context, now and later. Any thread."""
         lib.ociimg_context_cancel(self._ptr)
 
     @property
     def cancelled(self) -> bool:
+        """Whether cancel() was called."""
         return bool(lib.ociimg_context_is_cancelled(self._ptr))
 
     def _fail(self, exception: BaseException, call: Any) -> int:
         """Records why a callback fails; the status for the library."""
         status = Status.CALLBACK
         if isinstance(exception, OciimgError):
-            status = Status(exception.status)
+            # A number of the program's own has no meaning to the library.
+            known = exception.status in Status.__members__.values()
+            status = Status(exception.status) if known else Status.CALLBACK
         elif isinstance(exception, FileNotFoundError):
             status = Status.NOT_FOUND
         elif isinstance(exception, PermissionError):

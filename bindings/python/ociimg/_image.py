@@ -116,8 +116,9 @@ class Manifest:
 
 
 class Image:
-    """An image for one platform. It can be changed by one thread at a time; a change that fails
-    changes nothing. None as a value removes."""
+    """An image for one platform. Several threads may read one at once; changing it needs exclusive
+    use, else BusyError. A change that fails leaves the image as it was. None as a value removes
+    what a setter sets."""
 
     def __init__(self, pointer: Any) -> None:
         self._ptr = pointer
@@ -138,7 +139,7 @@ class Image:
         return Image(ffi.gc(lib.ociimg_image_clone(self._ptr), lib.ociimg_image_free))
 
     def close(self) -> None:
-        """Frees the image. Layers that came from it go on."""
+        """Frees the image. Layers from it stay usable."""
         if self._ptr != ffi.NULL:
             ffi.release(self._ptr)
             self._ptr = ffi.NULL
@@ -151,6 +152,7 @@ class Image:
 
     @property
     def platform(self) -> Optional[Platform]:
+        """The platform: the one in its index, as written, else the config's."""
         return Platform._take(lib.ociimg_image_platform(self._ptr))
 
     @property
@@ -163,34 +165,41 @@ class Image:
 
     @property
     def annotations(self) -> Dict[str, str]:
+        """The annotations of the manifest, in the order of the document."""
         return pairs(lib.ociimg_image_annotation_at, self._ptr)
 
     @property
     def config(self) -> Config:
+        """A copy of the configuration as it is now."""
         return _config(ffi.gc(lib.ociimg_image_config(self._ptr), lib.ociimg_config_free))
 
     @property
     def manifest(self) -> Manifest:
+        """A copy of the manifest as it is now."""
         return Manifest._copy(
             ffi.gc(lib.ociimg_image_manifest(self._ptr), lib.ociimg_manifest_free)
         )
 
     @property
     def manifest_json(self) -> bytes:
+        """The manifest; of an unchanged image the bytes that were loaded."""
         length = ffi.new("size_t *")
         return content(lib.ociimg_image_manifest_json(self._ptr, length), length) or b""
 
     @property
     def config_json(self) -> bytes:
+        """The config; of an unchanged image the bytes that were loaded."""
         length = ffi.new("size_t *")
         return content(lib.ociimg_image_config_json(self._ptr, length), length) or b""
 
     @property
     def manifest_digest(self) -> str:
+        """The digest of the manifest, "sha256:..."."""
         return text(lib.ociimg_image_manifest_digest(self._ptr)) or ""
 
     @property
     def config_digest(self) -> str:
+        """The digest of the config, "sha256:..."."""
         return text(lib.ociimg_image_config_digest(self._ptr)) or ""
 
     def _set(self, setter: Callable[..., int], *values: Any) -> None:
@@ -207,8 +216,10 @@ class Image:
         media_type: Optional[str] = None,
         history: Optional[bool] = None,
     ) -> None:
-        """Adds a layer on top. history: True and False decide whether it gets a step of history;
-        None adds one where history fits the layers."""
+        """Adds a layer on top. created (RFC 3339), created_by, author and comment are those of its
+        step of history. history: True and False decide whether it gets one; None adds one if the
+        history fits the layers. media_type: by default that of the image's format for the layer's
+        compression."""
         options, _alive = _step(created, created_by, author, comment, media_type, history)
         self._set(lib.ociimg_image_append_layer, layer._ptr, options)
 
@@ -220,33 +231,40 @@ class Image:
         author: Optional[str] = None,
         comment: Optional[str] = None,
     ) -> None:
-        """Adds a step without a layer."""
+        """Adds a step of history that made no layer."""
         options, _alive = _step(created, created_by, author, comment, None, None)
         self._set(lib.ociimg_image_add_history, options)
 
     def replace_layer(self, i: int, layer: Layer) -> None:
+        """Replaces the layer at a place; the history stays."""
         self._set(lib.ociimg_image_replace_layer, i, layer._ptr)
 
     def remove_layer(self, i: int) -> None:
+        """Removes the layer at a place, and its step if the history fits the layers."""
         self._set(lib.ociimg_image_remove_layer, i)
 
     def set_platform(self, platform: Platform) -> None:
+        """Sets the platform in the config; parts that the platform lacks are removed."""
         self._set(lib.ociimg_image_set_platform, platform._handle())
 
     def set_created(self, value: Optional[str]) -> None:
-        """Sets the time of creation (RFC 3339)."""
+        """Sets the time of creation (RFC 3339: "2006-01-02T15:04:05Z")."""
         self._set(lib.ociimg_image_set_created, encode(value))
 
     def set_author(self, value: Optional[str]) -> None:
+        """Sets the author."""
         self._set(lib.ociimg_image_set_author, encode(value))
 
     def set_user(self, value: Optional[str]) -> None:
+        """Sets the user that the command runs as."""
         self._set(lib.ociimg_image_set_user, encode(value))
 
     def set_working_dir(self, value: Optional[str]) -> None:
+        """Sets the folder that the command starts in."""
         self._set(lib.ociimg_image_set_working_dir, encode(value))
 
     def set_stop_signal(self, value: Optional[str]) -> None:
+        """Sets the signal that stops a container."""
         self._set(lib.ociimg_image_set_stop_signal, encode(value))
 
     def set_entrypoint(self, words: Optional[Sequence[str]]) -> None:
@@ -260,18 +278,23 @@ class Image:
         self._set(lib.ociimg_image_set_cmd, items, len(words or ()))
 
     def set_env(self, name: str, value: Optional[str]) -> None:
+        """Sets a variable of the environment: in its place, or as the last."""
         self._set(lib.ociimg_image_set_env, encode(name), encode(value))
 
     def set_label(self, key: str, value: Optional[str]) -> None:
+        """Sets a label: in its place, or as the last."""
         self._set(lib.ociimg_image_set_label, encode(key), encode(value))
 
     def set_annotation(self, key: str, value: Optional[str]) -> None:
+        """Sets an annotation of the manifest: in its place, or as the last."""
         self._set(lib.ociimg_image_set_annotation, encode(key), encode(value))
 
     def set_exposed_port(self, port: str, present: bool = True) -> None:
+        """Adds or removes a port that a container exposes, for example "80/tcp"."""
         self._set(lib.ociimg_image_set_exposed_port, encode(port), present)
 
     def set_volume(self, path: str, present: bool = True) -> None:
+        """Adds or removes a folder at which a container mounts a volume."""
         self._set(lib.ociimg_image_set_volume, encode(path), present)
 
     def set_config_member(self, name: str, json: Optional[bytes]) -> None:
@@ -286,7 +309,8 @@ class Image:
         )
 
     def convert(self, format: Format) -> None:
-        """Changes the media types of manifest, config and layers. Touches no blob."""
+        """Changes the media types of manifest, config and layers, and nothing else. Reads no
+        layer."""
         self._set(lib.ociimg_image_convert, format)
 
 

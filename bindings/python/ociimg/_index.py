@@ -46,7 +46,7 @@ class Index:
         self._loading = loading
 
     def close(self) -> None:
-        """Frees the index. What came from it goes on."""
+        """Frees the index. Images and readers from it stay usable."""
         if self._ptr != ffi.NULL:
             ffi.release(self._ptr)
             self._ptr = ffi.NULL
@@ -82,7 +82,8 @@ class Index:
         return (self[i] for i in range(len(self)))
 
     def select(self, by: Any) -> "Index":
-        """The images that a Platform or Matcher takes, best first."""
+        """The images that a machine of a Platform can run, or that a Matcher matches; best first.
+        """
         matcher = Matcher.only(by) if isinstance(by, Platform) else by
         return Index(
             create(
@@ -94,7 +95,8 @@ class Index:
         )
 
     def image(self, i: int, *, context: Optional[Context] = None) -> Image:
-        """The image at a place."""
+        """Loads the image at a place. NotAnImageError where it is something else; the error of a
+        broken entry."""
         if i < 0:
             raise IndexError(i)
         return self._image(
@@ -104,7 +106,8 @@ class Index:
     def image_for(
         self, platform: Optional[Platform] = None, *, context: Optional[Context] = None
     ) -> Image:
-        """The image that a machine of the platform runs; None is this machine."""
+        """Loads the image that a machine of the platform runs; None is this machine. NotFoundError
+        where there is none."""
         handle = ffi.NULL if platform is None else platform._handle()
         return self._image(
             lambda ctx, out, err: lib.ociimg_index_image_for(self._ptr, handle, ctx, out, err),
@@ -123,7 +126,7 @@ class Index:
         )
 
     def manifest(self, i: int, *, context: Optional[Context] = None) -> Manifest:
-        """The manifest at a place, of whatever kind."""
+        """Loads the manifest at a place, of an image, an artifact or an attestation."""
         if i < 0:
             raise IndexError(i)
         own = context or Context()
@@ -139,6 +142,7 @@ class Index:
 
     @property
     def root_digest(self) -> str:
+        """The digest of the root as it was read, "sha256:..."."""
         return text(lib.ociimg_index_root_digest(self._ptr)) or ""
 
     @property
@@ -148,6 +152,7 @@ class Index:
 
     @property
     def root_json(self) -> bytes:
+        """The bytes of the root as they were read."""
         length = ffi.new("size_t *")
         return content(lib.ociimg_index_root_json(self._ptr, length), length) or b""
 
@@ -161,7 +166,8 @@ class Index:
         workers: int = 0,
         context: Optional[Context] = None,
     ) -> Reader:
-        """Opens any content of the same source: artifact layers, configs."""
+        """Opens any other content of the same source: layers of artifacts, configs. Its size and
+        digest are checked; there is no diff ID."""
         own = context or Context()
         options = reader_options(max_uncompressed_size, max_window_size, workers)
         handle = descriptor._handle()
@@ -186,7 +192,8 @@ class Index:
 
 
 class IndexBuilder:
-    """Makes an index. One thread uses it."""
+    """Makes an index of images and other indexes. One thread uses it. A change that fails leaves
+    it as it was."""
 
     def __init__(self, format: Format = Format.OCI) -> None:
         self._ptr = create(
@@ -211,32 +218,37 @@ class IndexBuilder:
 
     @property
     def descriptors(self) -> List[Optional[Descriptor]]:
+        """The descriptors of the entries; None for one that cannot be read."""
         return [
             Descriptor._take(lib.ociimg_index_builder_descriptor(self._ptr, i))
             for i in range(len(self))
         ]
 
     def add_image(self, image: Image, platform: Optional[Platform] = None) -> None:
-        """Adds an image as it is now. platform None is the image's own."""
+        """Adds an image as it is now, as the last entry. platform None is the image's own."""
         handle = ffi.NULL if platform is None else platform._handle()
         run(lambda err: lib.ociimg_index_builder_add_image(self._ptr, image._ptr, handle, err))
 
     def add_index(self, nested: Index) -> None:
+        """Adds an index, nested in this one, as the last entry."""
         run(lambda err: lib.ociimg_index_builder_add_index(self._ptr, nested._ptr, err))
         self._loading += nested._loading
 
     def replace_image(self, i: int, image: Image) -> None:
-        """Replaces an entry; attestations of the old image go with it."""
+        """Replaces the entry at a place with an image as it is now. Its annotations stay;
+        attestations of the old image are removed."""
         run(lambda err: lib.ociimg_index_builder_replace_image(self._ptr, i, image._ptr, err))
 
     def remove(self, i: int) -> None:
+        """Removes the entry at a place, and its attestations."""
         run(lambda err: lib.ociimg_index_builder_remove(self._ptr, i, err))
 
     def keep(self, matcher: Matcher) -> None:
-        """Drops images that the matcher does not take."""
+        """Removes the images that the matcher does not match, and their attestations."""
         run(lambda err: lib.ociimg_index_builder_keep(self._ptr, matcher._ptr, err))
 
     def set_annotation(self, key: str, value: Optional[str]) -> None:
+        """Sets an annotation of the index; None removes it."""
         run(
             lambda err: lib.ociimg_index_builder_set_annotation(
                 self._ptr, encode(key), encode(value), err
@@ -244,6 +256,7 @@ class IndexBuilder:
         )
 
     def set_entry_annotation(self, i: int, key: str, value: Optional[str]) -> None:
+        """Sets an annotation of the entry at a place; None removes it."""
         run(
             lambda err: lib.ociimg_index_builder_set_entry_annotation(
                 self._ptr, i, encode(key), encode(value), err
@@ -251,7 +264,8 @@ class IndexBuilder:
         )
 
     def finish(self, *, context: Optional[Context] = None) -> Index:
-        """Makes the index. It may read what kinds and platforms of entries need."""
+        """Makes an index, like a loaded one. May call loaders, for entries whose kind or platform
+        is not known yet. The builder can still be used."""
         own = context or Context()
         return Index(
             create(

@@ -41,6 +41,7 @@ class Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Reads into a buffer, and returns the number of bytes; 0 is the verified end."""
         if self.closed:
             raise ValueError("the reader is closed")
         view = ffi.from_buffer("uint8_t[]", buffer, require_writable=True)
@@ -53,7 +54,7 @@ class Reader(io.RawIOBase):
         return read
 
     def finish(self) -> None:
-        """Reads the rest, and verifies."""
+        """Reads and discards the rest, and raises unless everything was right."""
         if self.closed:
             raise ValueError("the reader is closed")
         run(lambda err: lib.ociimg_reader_finish(self._ptr, err), self._context)
@@ -77,6 +78,7 @@ class Reader(io.RawIOBase):
         return verified
 
     def close(self) -> None:
+        """Frees the reader. NotVerifiedError if the verified end was not reached."""
         if not self.closed and not self._release():
             raise NotVerifiedError("not read to its verified end; call finish() first")
 
@@ -124,29 +126,35 @@ class Layer:
 
     @property
     def descriptor(self) -> Descriptor:
+        """The descriptor as the manifest has it."""
         found = Descriptor._take(lib.ociimg_layer_descriptor(self._ptr))
         assert found is not None
         return found
 
     @property
     def digest(self) -> str:
+        """The digest of the stored blob, "sha256:..."."""
         return text(lib.ociimg_layer_digest(self._ptr)) or ""
 
     @property
     def size(self) -> int:
+        """The size of the stored blob in bytes."""
         size: int = lib.ociimg_layer_size(self._ptr)
         return size
 
     @property
     def diff_id(self) -> Optional[str]:
+        """The digest of the uncompressed tar stream; None where the config has none."""
         return text(lib.ociimg_layer_diff_id(self._ptr))
 
     @property
     def chain_id(self) -> Optional[str]:
+        """The digest that identifies this layer and all below it; None without a diff ID."""
         return text(lib.ociimg_layer_chain_id(self._ptr))
 
     @property
     def oci_media_type(self) -> str:
+        """OCI's name of the media type, also of a Docker layer."""
         return text(lib.ociimg_layer_oci_media_type(self._ptr)) or ""
 
     def open(
@@ -158,7 +166,9 @@ class Layer:
         workers: int = 0,
         context: Optional[Context] = None,
     ) -> Reader:
-        """Opens the layer: the tar stream, or with stored=True the blob as it is."""
+        """Opens the layer: the tar stream, or with stored=True the blob as it is stored. Limits
+        are in bytes; 0 is the default (no limit of the size, 128 MiB for a window). workers=1
+        allows the library a thread that hashes. The reader stops when context is cancelled."""
         context = context or Context()
         options = reader_options(max_uncompressed_size, max_window_size, workers)
         return Reader(
@@ -203,7 +213,10 @@ def layer_options(
 
 
 class LayerWriter(io.RawIOBase):
-    """Makes a layer of a tar stream that is written to it."""
+    """Makes a layer from a tar stream that is written to it. A failure is final: every later call
+    fails the same way. Defaults: gzip at level 6 (zstd: 3), sha256, TMPDIR or /tmp, 1 MiB in
+    memory before a temporary file is used, no limit of the size, no threads. is_compressed: the
+    input is compressed already, and kept as it is."""
 
     def __init__(
         self,
@@ -240,6 +253,7 @@ class LayerWriter(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
+        """Writes all bytes, or raises."""
         if self.closed:
             raise ValueError("the writer is closed")
         view = ffi.from_buffer("uint8_t[]", data)
@@ -251,7 +265,7 @@ class LayerWriter(io.RawIOBase):
         return len(view)
 
     def finish(self) -> Layer:
-        """Ends the stream, and returns the layer. It works once."""
+        """Ends the stream, and returns the layer; once. The layer does not need the writer."""
         return Layer(
             create(
                 "layer",
@@ -262,6 +276,7 @@ class LayerWriter(io.RawIOBase):
         )
 
     def close(self) -> None:
+        """Frees the writer. A layer that it made stays usable."""
         if not self.closed:
             super().close()
             ffi.release(self._ptr)
@@ -280,7 +295,8 @@ def layer_from_file(
     workers: int = 0,
     context: Optional[Context] = None,
 ) -> Layer:
-    """Makes a layer of a file: a tar is compressed, what is compressed stays where it is."""
+    """Makes a layer from a file. A tar archive is compressed; a compressed file is not copied, and
+    must stay unchanged while the layer is used."""
     context = context or Context()
     options, _alive = layer_options(
         compression, level, digest_algorithm, temp_dir, max_memory, max_size, workers, False

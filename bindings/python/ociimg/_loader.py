@@ -19,7 +19,7 @@ class Loader:
     """
 
     def root_digest(self) -> Optional[str]:
-        """The digest of the root manifest, where it is known."""
+        """The digest of the root manifest; None if it is not known."""
         return None
 
     def open_root_manifest(self) -> BinaryIO:
@@ -51,7 +51,9 @@ class Source:
         max_entries: int = 0,
         context: Optional[Context] = None,
     ) -> "Index":
-        """Loads the index. A limit that is 0 has its default."""
+        """Loads the root and all indexes below it. root_digest: the digest that the root must
+        have. Limits are bytes or counts; 0 is the default: 4 MiB, 32 MiB, 8 nested indexes, 16384
+        entries."""
         context = context or Context()
         digest = encode(root_digest)
         options = ffi.new(
@@ -76,7 +78,7 @@ class Source:
         )
 
     def close(self) -> None:
-        """Frees the source. What was loaded from it goes on."""
+        """Frees the source. What was loaded from it stays usable."""
         if self._ptr != ffi.NULL:
             ffi.release(self._ptr)
             self._ptr = ffi.NULL
@@ -97,7 +99,10 @@ def open(
     follow_links: bool = False,
     context: Optional[Context] = None,
 ) -> Source:
-    """Opens a layout folder or archive by its content, or a Loader."""
+    """Opens a layout folder or an archive, whichever the path has, or a Loader. ref_name: only the
+    images of this name. Limits are in bytes; 0 is the default (no limit of what a compressed
+    archive unpacks to, 4 MiB for a document). follow_links: links of a layout may lead out of it.
+    """
     if isinstance(source, Loader):
         return _open_loader(source)
     context = context or Context()

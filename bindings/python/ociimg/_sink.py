@@ -19,14 +19,17 @@ from ._types import Descriptor, strings
 
 
 class BlobWriter:
-    """Takes one blob. Exactly one of commit and abort is called."""
+    """Receives one blob. Exactly one of commit and abort is called, and nothing after it. An
+    exception from write is followed by abort. RestartError from write or commit asks for the blob
+    again, from its begin_blob on."""
 
     def write(self, data: bytes) -> None:
-        """Takes all bytes, or raises."""
+        """Writes all bytes, or raises."""
         raise NotImplementedError
 
     def commit(self) -> None:
-        """Makes the blob visible; its size and digest were right."""
+        """Makes the blob visible; its size and digest were right. ExistsError (another writer was
+        faster) counts as success."""
         raise NotImplementedError
 
     def abort(self) -> None:
@@ -34,30 +37,37 @@ class BlobWriter:
 
 
 class Sink:
-    """Where images go. Subclass it and override the methods. ExistsError from begin_blob says that
-    the blob is there."""
+    """Where images go. Subclass it and override the methods. They run on the threads that copy,
+    concurrently if there are several. What they raise comes out of copy() as itself; an
+    OciimgError is the __cause__ of the one that comes out."""
 
     def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the complete blob is there: then its source is not read."""
         return False
 
     def begin_blob(self, descriptor: Descriptor) -> Union[BlobWriter, Tuple[BlobWriter, int]]:
-        """Starts a blob: a writer, or a writer and how many bytes are there from before."""
+        """Begins a blob: returns a writer, or a writer and the number of bytes that are there from
+        an earlier attempt, which are not written again. ExistsError: the blob is there."""
         raise NotImplementedError
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
-        """Stores a manifest or index below the root, after all that it names."""
+        """Stores a manifest or index below a root, complete and verified, after all that it names.
+        """
         raise NotImplementedError
 
     def put_root(self, descriptor: Descriptor, content: bytes, name: Optional[str]) -> None:
-        """Stores the root, once for each name, or once with None."""
+        """Stores a root, after everything else: once for each name, or once with None. It replaces
+        what has the name."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Ends the writing."""
+        """Called once, by Target.finish."""
 
 
 class Target:
-    """An opened sink."""
+    """An opened sink; several copies may write to one at once. Made from a Sink, of which
+    max_streams blobs may be open at once (0 is any number), or by layout(), archive() and
+    archive_stream(). A with statement finishes it at its end, unless an exception ends it."""
 
     def __init__(self, sink: Sink, *, max_streams: int = 0) -> None:
         table = ffi.new(
@@ -103,7 +113,9 @@ class Target:
         verify_existing: bool = False,
         no_sync: bool = False,
     ) -> "Target":
-        """A layout folder, made where there is none."""
+        """Opens a layout folder, created if absent. must_be_new: ExistsError where something is
+        there. verify_existing: hash layers that are there, instead of comparing sizes. no_sync: do
+        not wait for the disk."""
         options = _options(must_be_new, verify_existing, no_sync, False, Compression.DEFAULT, 0)
         name = ffi.new("char[]", os.fsencode(path))
         return cls._open(lambda out, err: lib.ociimg_sink_open_layout(name, options, out, err))
@@ -119,7 +131,8 @@ class Target:
         compression: Compression = Compression.DEFAULT,
         level: int = 0,
     ) -> "Target":
-        """An archive file; it is there when finish() succeeded."""
+        """Opens an archive file, which appears when finish() succeeds. docker: write manifest.json
+        too, for docker load. compression, level: of the archive as a whole; the default is none."""
         options = _options(must_be_new, False, no_sync, docker, compression, level)
         name = ffi.new("char[]", os.fsencode(path))
         return cls._open(lambda out, err: lib.ociimg_sink_open_archive(name, options, out, err))
@@ -133,7 +146,7 @@ class Target:
         compression: Compression = Compression.DEFAULT,
         level: int = 0,
     ) -> "Target":
-        """An archive that is written to a file object."""
+        """Writes an archive to a file object that is open for bytes, such as a pipe."""
         options = _options(False, False, False, docker, compression, level)
         target = cls.__new__(cls)
         target._own(
@@ -145,12 +158,13 @@ class Target:
         return target
 
     def finish(self, *, context: Optional[Context] = None) -> None:
-        """Ends the writing."""
+        """Completes the sink, once, after all copies: an archive appears now."""
         own = context or Context()
         run(lambda err: lib.ociimg_sink_finish(self._ptr, own._ptr, err), own)
 
     def close(self) -> None:
-        """Frees the sink; without finish() before it, what is not visible is undone."""
+        """Frees the sink; without finish() before it, everything that is not visible is discarded.
+        """
         if self._ptr != ffi.NULL:
             ffi.release(self._ptr)
             self._ptr = ffi.NULL
@@ -193,7 +207,10 @@ def _options(
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a copy reports."""
+    """A report of a copy. event is one of the OCIIMG_COPY_ numbers: 1 bytes of a blob were copied,
+    2 a blob is done, 3 a blob was skipped, 4 a blob is written again, 5 a manifest was put, 6 a
+    root was put. Bytes and blobs count configs and layers, each digest once; skipped are those
+    that the target had already or that were left out. The totals grow while documents are read."""
 
     event: int
     descriptor: Optional[Descriptor]
@@ -220,7 +237,14 @@ def copy(
     progress: Optional[Callable[[Progress], None]] = None,
     context: Optional[Context] = None,
 ) -> None:
-    """Copies an index and all that is below it, or an image as it is now."""
+    """Copies an index with everything below it, or an image as it is now. Bytes and digests never
+    change, and all is verified on the way.
+
+    names: the names to put the root under; by default those that a layout or archive has for it.
+    sparse: of a selection, its root and the selected images alone. leave_out_missing: skip what
+    the source lacks. skip_foreign: no nondistributable layers. check_diff_ids: unpack layers and
+    check them. max_restarts: of one blob; 0 is 3. threads: how many copy at once, this one
+    included. progress: called during the copy, one call at a time. The target is not finished."""
     own = context or Context()
     items, _alive = strings(list(names))
     flags = (

@@ -121,23 +121,23 @@ class Matcher:
 
     @classmethod
     def only(cls, platform: Platform) -> "Matcher":
-        """Matches what a machine of the platform runs."""
+        """Matches what a machine of the platform can run, the nearest first."""
         return cls(lib.ociimg_matcher_only(platform._handle()))
 
     @classmethod
     def only_strict(cls, platform: Platform) -> "Matcher":
-        """Matches the platform itself."""
+        """Matches the platform alone, without older variants."""
         return cls(lib.ociimg_matcher_only_strict(platform._handle()))
 
     @classmethod
     def ordered(cls, platforms: Iterable[Platform]) -> "Matcher":
-        """Matches each of the platforms, the first best."""
+        """Matches each of the platforms, earlier ones preferred."""
         handles = [platform._handle() for platform in platforms]
         return cls(lib.ociimg_matcher_ordered(handles, len(handles)))
 
     @classmethod
     def any(cls, platforms: Iterable[Platform]) -> "Matcher":
-        """Matches each of the platforms, all alike."""
+        """Matches each of the platforms, without preference."""
         handles = [platform._handle() for platform in platforms]
         return cls(lib.ociimg_matcher_any(handles, len(handles)))
 
@@ -148,16 +148,18 @@ class Matcher:
 
     @classmethod
     def default(cls) -> "Matcher":
-        """Matches what this machine runs."""
+        """Matches what this machine runs by default."""
         return cls(lib.ociimg_matcher_default(ffi.NULL))
 
     def match(self, platform: Platform) -> bool:
+        """Whether a platform matches."""
         return bool(lib.ociimg_matcher_match(self._ptr, platform._handle()))
 
 
 @dataclasses.dataclass(frozen=True)
 class Descriptor:
-    """Names a piece of content by its digest."""
+    """Names a piece of content: its media type, digest and size in bytes, and more where the
+    document has it."""
 
     media_type: str
     digest: str

@@ -170,6 +170,20 @@ def test_what_a_callback_raises_comes_back_as_itself(method):
     assert caught.value is error
 
 
+@pytest.mark.parametrize("status", [99, -1, 1 << 40])
+def test_a_status_that_the_library_does_not_have(status):
+    memory = Memory()
+    error = ociimg.OciimgError("broken", status=status)
+
+    def fail(*_):
+        raise error
+
+    memory.open_blob = fail
+    with pytest.raises(ociimg.CallbackError) as caught:
+        image_of(memory)
+    assert caught.value.__cause__ is error
+
+
 @pytest.mark.parametrize(
     "read, error",
     [

@@ -278,8 +278,7 @@ ociimg_status ociimg_error_status(const ociimg_error *err);
 /**
  * Returns the message: one line of UTF-8 that names the value found and the value expected,
  * without control characters (text of documents and callbacks is escaped). Lives as long as
- * the error.
- * Never NULL: "" for a NULL error.
+ * the error. Never NULL: "" for a NULL error.
  */
 const char *ociimg_error_message(const ociimg_error *err);
 
@@ -501,9 +500,9 @@ typedef struct ociimg_source_options {
    * more is OCIIMG_STATUS_LIMIT_EXCEEDED. Default: 4 MiB.
    */
   uint64_t max_document_size;
-  /** OCIIMG_SOURCE_ values, or 0. */
+  /** OCIIMG_SOURCE_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED. */
   uint32_t flags;
-  /** 0. */
+  /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
   uint32_t reserved;
 } ociimg_source_options;
 
@@ -1724,7 +1723,9 @@ typedef struct ociimg_append_options {
    * manifest's family for the layer's compression.
    */
   const char *media_type;
-  /** One of the OCIIMG_HISTORY_ constants. */
+  /**
+   * One of the OCIIMG_HISTORY_ constants; another number is OCIIMG_STATUS_INVALID_ARGUMENT.
+   */
   int32_t history;
   /** 0; anything else is OCIIMG_STATUS_UNSUPPORTED. */
   uint32_t reserved;
@@ -1784,7 +1785,7 @@ ociimg_status ociimg_image_remove_layer(ociimg_image *image, size_t i, ociimg_er
 
 /**
  * Adds a step to the history that made no layer. step may be NULL; its media_type and history
- * are not used. Runs no callback.
+ * must be valid too, but have no effect. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (no image, a bad field), OCIIMG_STATUS_UNSUPPORTED (a
  * field that this version does not know) or OCIIMG_STATUS_BUSY (the image is in use on another
@@ -2167,8 +2168,9 @@ ociimg_status ociimg_layer_new(const ociimg_descriptor *descriptor, const char *
 typedef struct ociimg_index_builder ociimg_index_builder;
 
 /**
- * Makes a builder of an index without entries. Runs no callback. The caller frees *out with
- * ociimg_index_builder_free.
+ * Makes a builder of an index without entries: an OCI index, or a Docker manifest list, as
+ * format says (one of the OCIIMG_FORMAT_ constants). Runs no callback. The caller frees *out
+ * with ociimg_index_builder_free.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, no such format).
  */
@@ -2202,8 +2204,8 @@ ociimg_descriptor *ociimg_index_builder_descriptor(const ociimg_index_builder *b
                                                    size_t i);
 
 /**
- * Adds a snapshot of an image: later changes have no effect here. platform may be NULL for
- * the image's own. Its layers are read from their own sources. Runs no callback.
+ * Adds a snapshot of an image as the last entry: later changes have no effect here. platform
+ * may be NULL for the image's own. Its layers are read from their own sources. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, a platform without os or architecture),
  * OCIIMG_STATUS_UNSUPPORTED (an OCI image for a Docker manifest list) or OCIIMG_STATUS_BUSY
@@ -2216,7 +2218,7 @@ ociimg_status ociimg_index_builder_add_image(ociimg_index_builder *builder,
                                              ociimg_error **err);
 
 /**
- * Adds another index, to be nested in this one. Runs no callback.
+ * Adds another index as the last entry, nested in this one. Runs no callback.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an index whose root is a single manifest, or
  * the index.json of a layout or archive), OCIIMG_STATUS_UNSUPPORTED (an OCI index for a Docker
@@ -2420,7 +2422,8 @@ typedef struct ociimg_sink_vtable {
                           size_t len, ociimg_call *call);
   /**
    * Required. Stores a root, after everything else, once for each name; name is NULL
-   * where it has none. An existing name is replaced.
+   * where it has none. An existing name is replaced. A source that lists several roots
+   * under one name, such as one for each platform, puts each of them under it.
    */
   int32_t (*put_root)(void *state, const ociimg_descriptor *d, const uint8_t *buf,
                       size_t len, const char *name, ociimg_call *call);
@@ -2445,8 +2448,9 @@ typedef struct ociimg_sink_options {
   /** Compression of an archive as a whole. Default: none. */
   ociimg_compression compression;
   /**
-   * Level of that compression: 1 to 9 for gzip (default 6), up to 22 for zstd (default
-   * 3); another is OCIIMG_STATUS_INVALID_ARGUMENT.
+   * Level of that compression: 1 to 9 for gzip (default 6), 1 to 22 or a negative one for
+   * zstd (default 3). Another is OCIIMG_STATUS_INVALID_ARGUMENT. Without compression it is
+   * not used.
    */
   int32_t level;
   /** 0, else OCIIMG_STATUS_UNSUPPORTED. */
@@ -2474,10 +2478,13 @@ ociimg_status ociimg_sink_new(const ociimg_sink_vtable *vtable, void *state,
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, or finished already),
  * OCIIMG_STATUS_BUSY (a copy to the sink is running; from inside its callbacks too) and
- * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. A
- * sink of callbacks fails with the statuses of a callback; a layout or an archive with
- * OCIIMG_STATUS_IO, OCIIMG_STATUS_EXISTS (something is at the path of an archive that must
- * be new), or the status with which writing failed before.
+ * OCIIMG_STATUS_CANCELLED (before anything was done), which leave the sink unchanged. After
+ * any other failure it is finished all the same. A sink of callbacks, and an archive that is
+ * written to a callback, fail with the statuses of a callback; a layout or an archive with
+ * OCIIMG_STATUS_EXISTS (it must be new: something is at the path of the archive, or another
+ * program wrote to the layout), OCIIMG_STATUS_INVALID_ARGUMENT (a folder, link or device is
+ * at the path of the archive now), OCIIMG_STATUS_IO, or the status with which writing failed
+ * before.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_sink_finish(ociimg_sink *sink, const ociimg_context *ctx,
@@ -2549,11 +2556,13 @@ ociimg_status ociimg_sink_open_archive(const char *path, const ociimg_sink_optio
 
 /**
  * Opens an archive like ociimg_sink_open_archive, but passes its bytes to a callback: for
- * pipes, sockets and other streams. write takes all len (more than 0) bytes of buf or
- * fails, and runs on the threads that write to the sink, one call after the other; buf and
- * call are valid until it returns. It may call the library, but writing to the same sink
- * is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the sink
- * is gone. state is owned on success only. OCIIMG_SINK_MUST_BE_NEW,
+ * pipes, sockets and other streams. write takes all len (more than 0) bytes of buf and
+ * returns OCIIMG_STATUS_OK, or fails with another number, preferably through
+ * ociimg_call_fail. It runs on the threads that write to the sink, one call after the other;
+ * buf and call are valid until it returns. It may call the library, but writing to the same
+ * sink is OCIIMG_STATUS_BUSY. destroy may be NULL; it is called with state once, when the
+ * last handle that could use the sink is gone: the sink itself or a copy. state is owned on
+ * success only. OCIIMG_SINK_MUST_BE_NEW,
  * OCIIMG_SINK_VERIFY_EXISTING and OCIIMG_SINK_NO_SYNC have no effect here. opts may be
  * NULL. The caller frees *out with ociimg_sink_free. Runs no callback itself: the first
  * bytes are written with the first content.
@@ -2600,7 +2609,7 @@ enum ociimg_copy_event_values OCIIMG_INT32_ENUM {
   OCIIMG_COPY_RESTARTED = 4,
   /** A manifest or index below a root was put. */
   OCIIMG_COPY_MANIFEST = 5,
-  /** A root was put, under one of its names. */
+  /** A root was put, under one of its names: a layout lists it now. */
   OCIIMG_COPY_ROOT = 6
 };
 
@@ -2669,9 +2678,9 @@ typedef struct ociimg_copy_options {
   /** sizeof(ociimg_copy_options). */
   size_t struct_size;
   /**
-   * The names under which the root is put; copied. A layout or archive as the source must
-   * then list exactly one root. Default: the names that a layout or archive has for its
-   * roots; of other sources none.
+   * The names under which the root is put, none of them NULL or ""; copied. A layout or
+   * archive as the source must then list exactly one root. Default: the names that a layout
+   * or archive has for its roots; of other sources none.
    */
   const char *const *names;
   /** The number of names. */
@@ -2720,7 +2729,8 @@ ociimg_status ociimg_copy_new(const ociimg_index *index, const ociimg_sink *sink
  * As ociimg_copy_new, for a snapshot of a single image: later changes have no effect. Its
  * manifest is the root.
  *
- * Fails as ociimg_copy_new does.
+ * Fails as ociimg_copy_new does, and with OCIIMG_STATUS_BUSY (the image is being changed on
+ * another thread).
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_copy_new_image(const ociimg_image *image, const ociimg_sink *sink,
@@ -2773,7 +2783,7 @@ ociimg_status ociimg_index_write(const ociimg_index *index, const ociimg_sink *s
 /**
  * Copies a snapshot of an image on this thread and runs the callbacks of loader and sink:
  * ociimg_copy_new_image with this one name, ociimg_copy_run and ociimg_copy_free. name and ctx
- * may be NULL; "" counts as NULL. The sink is not finished: an archive is only there after
+ * may be NULL; "" counts as NULL. The sink is not finished: an archive appears only after
  * ociimg_sink_finish.
  *
  * Fails as ociimg_copy_new_image and ociimg_copy_run do.
