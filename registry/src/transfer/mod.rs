@@ -206,7 +206,12 @@ impl Transfer {
     fn step(&mut self) {
         self.unpause();
         let attached = self.attached();
-        if let Err(error) = attached.line.0.perform() {
+        let perform = || attached.line.0.perform();
+        let performed = match sys::is_connected(&attached.easy) {
+            true => perform(),
+            false => sys::without_signals(perform),
+        };
+        if let Err(error) = performed {
             self.outcome = Some(Err(Failure::Broken(error.to_string())));
             return;
         }

@@ -8,6 +8,7 @@ use curl::multi::{Easy2Handle, Multi};
 use libc::{c_int, c_long};
 use std::collections::HashSet;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +84,29 @@ pub fn set_raw_options(easy: &Easy2<Exchange>) {
     }
 }
 
+/// Runs a function with every signal blocked. libcurl looks names up on a thread of its own,
+/// which inherits that: the program's handlers must not run there.
+pub fn without_signals<R>(run: impl FnOnce() -> R) -> R {
+    struct Restored(libc::sigset_t);
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            // SAFETY: the mask that this thread had.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, null_mut()) };
+        }
+    }
+    // SAFETY: both sets are written before they are read.
+    let restored = unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        Restored(before)
+    };
+    let result = run();
+    drop(restored);
+    result
+}
+
 /// Whether the connection is up (with TLS) and the request is being sent.
 pub fn is_connected(easy: &Easy2Handle<Exchange>) -> bool {
     let mut seconds: f64 = 0.0;
@@ -156,4 +180,32 @@ pub fn is_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
     let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
     // SAFETY: one entry, and the descriptor is open.
     unsafe { libc::poll(&raw mut poll, 1, timeout) > 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocked() -> Vec<c_int> {
+        // SAFETY: asks for the mask of this thread.
+        let mask = unsafe {
+            let mut mask: libc::sigset_t = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &raw mut mask);
+            mask
+        };
+        // SAFETY: a set, and the numbers of signals.
+        (1..32)
+            .filter(|signal| unsafe { libc::sigismember(&raw const mask, *signal) } == 1)
+            .collect()
+    }
+
+    #[test]
+    fn no_signal_is_handled_on_a_thread_that_is_started_without_signals() {
+        let before = blocked();
+        let there = without_signals(|| std::thread::spawn(blocked).join().unwrap());
+        let all = (1..32).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal));
+        assert_eq!(there, all.collect::<Vec<_>>());
+        assert_eq!(blocked(), before);
+        assert_ne!(before, there);
+    }
 }
