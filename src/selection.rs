@@ -1,6 +1,7 @@
 //! Selection: the entries of an index that a platform can run, and the one that it runs.
 
 use crate::context::Context;
+use crate::digest::Digest;
 use crate::error::{Error, Result, Status};
 use crate::image::Image;
 use crate::index::Index;
@@ -70,29 +71,45 @@ impl Index {
         let matcher = Matcher::default_for(platform);
         let is_wanted = |entry: &Entry| matches!(entry.kind, EntryKind::Image | EntryKind::Broken);
         let ranked = self.ranked(&matcher, is_wanted);
-        let mut no_images = HashSet::new();
+        let mut no_images = NoImages::new();
         for (at, &i) in ranked.iter().enumerate() {
-            match self.image(i, ctx) {
-                Err(e) if e.status() == Status::NotAnImage => {
-                    no_images.insert(i);
-                }
-                Ok(image) => {
-                    self.expect_no_other(i, &ranked[at + 1..], &matcher, ctx)?;
-                    return Ok(image);
-                }
-                Err(e) => return Err(e),
+            if let Some(image) = self.image_if_one(i, &mut no_images, ctx)? {
+                self.expect_no_other(i, &ranked[at + 1..], &matcher, &mut no_images, ctx)?;
+                return Ok(image);
             }
         }
         Err(self.no_image_for(platform, &no_images))
     }
 
+    /// The image of entry `i`; `None` if it turns out to be none. A manifest that thousands
+    /// of entries name is read once.
+    fn image_if_one<'a>(
+        &'a self,
+        i: usize,
+        no_images: &mut NoImages<'a>,
+        ctx: &Context,
+    ) -> Result<Option<Image>> {
+        let manifest = manifest_of(&self.entries()[i]);
+        if manifest.is_some_and(|manifest| no_images.contains(&manifest)) {
+            return Ok(None);
+        }
+        match self.image(i, ctx) {
+            Err(e) if e.status() == Status::NotAnImage => {
+                no_images.extend(manifest);
+                Ok(None)
+            }
+            image => image.map(Some),
+        }
+    }
+
     /// INVALID_ARGUMENT if a layout or archive offers an image that fits as well as that of
     /// entry `chosen`. (Within one root descriptor the first counts, as for registries.)
-    fn expect_no_other(
-        &self,
+    fn expect_no_other<'a>(
+        &'a self,
         chosen: usize,
         behind: &[usize],
         matcher: &Matcher,
+        no_images: &mut NoImages<'a>,
         ctx: &Context,
     ) -> Result<()> {
         if !self.loader().root_is_index() {
@@ -116,15 +133,14 @@ impl Index {
                 && entry.way.root_child != first.way.root_child
                 && digest(entry) != digest(first)
         };
-        let is_no_image = |i: usize| {
-            let image = self.image(i, ctx);
-            image.is_err_and(|e| e.status() == Status::NotAnImage)
-        };
         let equal = behind.iter().filter(fits_equally).filter(is_other);
         let mut others: Vec<usize> = Vec::new();
         for &i in equal {
             ctx.check()?;
-            if others.len() < MAX_NAMED && !is_no_image(i) {
+            if others.len() == MAX_NAMED {
+                break;
+            }
+            if !matches!(self.image_if_one(i, no_images, ctx), Ok(None)) {
                 others.push(i);
             }
         }
@@ -149,11 +165,12 @@ impl Index {
     }
 
     /// NOT_FOUND, naming the available platforms.
-    fn no_image_for(&self, platform: &Platform, no_images: &HashSet<usize>) -> Error {
-        let images = self.entries().iter().enumerate();
-        let images = images.filter(|(i, e)| e.kind == EntryKind::Image && !no_images.contains(i));
+    fn no_image_for(&self, platform: &Platform, no_images: &NoImages<'_>) -> Error {
+        let is_no_image = |entry| manifest_of(entry).is_some_and(|m| no_images.contains(&m));
+        let images = self.entries().iter();
+        let images = images.filter(|e| e.kind == EntryKind::Image && !is_no_image(e));
         let platforms: BTreeSet<String> = images
-            .filter_map(|(_, entry)| entry.platform.as_ref())
+            .filter_map(|entry| entry.platform.as_ref())
             .map(|platform| Escaped(&platform.format_all()).to_string())
             .collect();
         let found = match platforms.is_empty() {
@@ -169,6 +186,15 @@ impl Index {
             Escaped(&platform.format_all())
         ))
     }
+}
+
+/// The manifests that turned out to be no image's: their digest, size and media type, which
+/// decide that.
+type NoImages<'a> = HashSet<(&'a Digest, u64, &'a str)>;
+
+fn manifest_of(entry: &Entry) -> Option<(&Digest, u64, &str)> {
+    let d = entry.descriptor.as_deref()?;
+    Some((&d.digest, d.size, &d.media_type))
 }
 
 /// The first few of some names.

@@ -6,6 +6,7 @@ use ociimg::context::Context;
 use ociimg::error::{Result, Status};
 use ociimg::image::Image;
 use ociimg::index::Index;
+use ociimg::load::LoadOptions;
 use ociimg::platform::{Matcher, Platform};
 use serde_json::{Value, json};
 use support::loader::*;
@@ -159,6 +160,35 @@ fn what_turns_out_to_be_no_image_is_passed_over() {
     let e = image_for(&index, "linux/arm64").err().unwrap();
     assert_eq!(e.status(), Status::NotFound, "{e}");
     assert!(!e.message().contains("found linux/arm64"), "{e}");
+}
+
+#[test]
+fn a_manifest_that_is_no_image_is_read_once_for_all_its_entries() {
+    for root_is_index in [false, true] {
+        let mut memory = MemoryLoader::default();
+        memory.root_is_index = root_is_index;
+        let config = memory.put("application/x-disk", "{}");
+        let disk = json!({"schemaVersion": 2, "config": config, "layers": []});
+        let disk = on(memory.put_json(MANIFEST, &disk), "linux", "amd64");
+        let image = on(amd64(&mut memory, "x"), "linux", "amd64");
+        let opened = format!("manifest {}", disk["digest"].as_str().unwrap());
+        let disks = vec![disk; 1000];
+        let root = index(&[&disks[..], &[image], &disks].concat()).to_string();
+        // The root uses up what may be kept.
+        let options = LoadOptions {
+            max_total_size: root.len() as u64,
+            ..LoadOptions::default()
+        };
+        let memory = memory.with_root(root);
+        let index = load_with(&memory, &options).unwrap();
+        image_for(&index, AMD64).unwrap();
+        let opened = memory
+            .asked()
+            .iter()
+            .filter(|asked| **asked == opened)
+            .count();
+        assert_eq!(opened, 1);
+    }
 }
 
 #[test]
