@@ -418,6 +418,8 @@ mod tests {
             ),
             // A name that the annotation alone gives is left to it.
             (named("docker.io/example/other:1"), None),
+            // An empty one is none.
+            (named(""), Some("example/a:1")),
         ] {
             let index = index(&[descriptor_of(MANIFEST_TYPE, &manifest, &annotations)]);
             let items = [item(&a, r#"["example/a:1","example/a:2"]"#)];

@@ -17,14 +17,17 @@ pub struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// One that cannot be read has no name.
+    /// One that cannot be read has no name; an empty name is none.
     fn read(descriptor: Value<'a>) -> Self {
         let annotations = descriptor
             .object(&["annotations"])
             .and_then(|object| object.map("annotations", Value::item))
             .map(TextMap::from_iter)
             .unwrap_or_default();
-        let annotation = |key| annotations.find(key).and_then(|text| Text::new(&text));
+        let annotation = |key| {
+            let name = annotations.find(key).filter(|name| !name.is_empty())?;
+            Text::new(&name)
+        };
         Self {
             raw: descriptor.raw(),
             containerd_name: annotation(CONTAINERD_NAME),
