@@ -1,18 +1,18 @@
 /*
- * ociimg_registry: images out of and into registries (OCI distribution specification 1.1,
- * Docker Registry HTTP API V2), as a loader and a sink of libociimg, over libcurl.
+ * ociimg_registry: pulls images from registries and pushes them (OCI distribution
+ * specification 1.1, Docker Registry HTTP API V2), as a loader and a sink of libociimg, over
+ * libcurl.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The rules of ociimg.h hold: ownership, text, errors, struct_size, threads. A loader from
- * ociimg_registry_loader goes to ociimg_index_load, a sink from ociimg_registry_sink to
- * ociimg_copy_new. All calls look at their context at least ten times a second while they
- * wait. The library starts no thread of its own, and raises and handles no signal; it starts
- * no process but credential helpers. (While the name of a host is looked up, libcurl may run
- * a thread.)
+ * The rules of ociimg.h apply: ownership, text, errors, struct_size, threads. Pass a loader
+ * from ociimg_registry_loader to ociimg_index_load, and a sink from ociimg_registry_sink to
+ * ociimg_copy_new. A call that waits checks its context at least ten times a second. The
+ * library starts no threads (libcurl may run one while it looks up the name of a host) and no
+ * processes except credential helpers; it neither raises nor handles signals.
  *
- * The program must not be in the first use of libcurl on another thread while it calls
- * ociimg_registry_new for the first time, if its libcurl is older than 7.84.
+ * With a libcurl older than 7.84, no other thread may use libcurl for the first time while
+ * the program calls ociimg_registry_new for the first time.
  */
 
 #ifndef OCIIMG_REGISTRY_H
@@ -24,7 +24,7 @@
 #include "ociimg.h"
 
 /**
- * Bits of `flags` in ociimg_registry_options.
+ * The bits of flags in ociimg_registry_options.
  */
 enum ociimg_registry_flags
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -32,24 +32,24 @@ enum ociimg_registry_flags
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * http and never https. Without it http is asked on loopback alone (localhost,
-   * 127.0.0.0/8, ::1), where https was refused or answered by something that is not TLS.
+   * Use http, never https. By default http is used on loopback alone (localhost,
+   * 127.0.0.0/8, ::1), if https is refused or answered by something that is not TLS.
    */
   OCIIMG_REGISTRY_PLAIN_HTTP = 1,
   /**
-   * Certificates are not checked.
+   * Do not check certificates.
    */
   OCIIMG_REGISTRY_INSECURE_TLS = 2,
   /**
-   * The default files with logins are not read; `auth_file` is, where it is given.
+   * Do not read the default files with logins; auth_file is read if it is set.
    */
   OCIIMG_REGISTRY_NO_AUTH_FILES = 4,
   /**
-   * No docker-credential-* program is started.
+   * Start no docker-credential-* program.
    */
   OCIIMG_REGISTRY_NO_CREDENTIAL_HELPERS = 8,
   /**
-   * No proxy, neither `proxy` nor the environment's.
+   * Use no proxy, neither the option's nor the environment's.
    */
   OCIIMG_REGISTRY_NO_PROXY = 16,
 };
@@ -62,15 +62,15 @@ typedef int32_t ociimg_registry_flags;
 #endif // __cplusplus
 
 /**
- * Connections, logins and tokens, shared by all loaders and sinks that come from it, which
- * keep what they need of it: it may be freed before them. Any number of threads may use
- * one at once.
+ * Connections, logins and tokens, shared by all loaders and sinks that are made from it. Any
+ * number of threads may use one at once. Freed with ociimg_registry_free, at any time: loaders
+ * and sinks keep what they need.
  */
 typedef struct ociimg_registry ociimg_registry;
 
 /**
- * How ociimg_registry_new makes a handle. Zero it and set struct_size: a field that is 0,
- * NULL or "" has its default.
+ * Options of ociimg_registry_new. Zero it and set struct_size: a field that is 0, NULL or ""
+ * has its default. Texts are copied; paths are bytes.
  */
 typedef struct ociimg_registry_options {
   /**
@@ -78,73 +78,74 @@ typedef struct ociimg_registry_options {
    */
   size_t struct_size;
   /**
-   * For the registry of a reference, never for a mirror. Default: what the auth files
-   * have.
+   * The login for the registry of a reference; never sent to a mirror. Default: the login
+   * in the auth files.
    */
   const char *username;
   /**
-   * Goes with `username`.
+   * The password for username.
    */
   const char *password;
   /**
-   * A bearer token for the registry, in place of both.
+   * A bearer token for the registry, instead of username and password.
    */
   const char *token;
   /**
-   * The one file with logins. Default: REGISTRY_AUTH_FILE,
+   * The only file to read logins from. Default: REGISTRY_AUTH_FILE,
    * XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json,
-   * DOCKER_CONFIG/config.json and ~/.docker/config.json, in this order until one has a
-   * login.
+   * DOCKER_CONFIG/config.json and ~/.docker/config.json; the first that has a login for
+   * the registry counts.
    */
   const char *auth_file;
   /**
-   * Certificate authorities in PEM, trusted beside the system's and beside those of
-   * certs.d (~/.config/containers, /etc/containers, /etc/docker).
+   * A file of certificate authorities in PEM. They are trusted in addition to those of the
+   * system and of certs.d (~/.config/containers, /etc/containers, /etc/docker).
    */
   const char *ca_file;
   /**
-   * A certificate of the client's in PEM, for the registry alone. Default: certs.d.
+   * A file with a client certificate in PEM, for the registry alone. Default: certs.d.
    */
   const char *client_cert;
   /**
-   * Its key in PEM; default: in the same file.
+   * A file with its key in PEM. Default: client_cert. Invalid without client_cert.
    */
   const char *client_key;
   /**
-   * "http://host:port", for every host. Default: https_proxy, http_proxy, all_proxy and
-   * no_proxy, as libcurl reads them.
+   * A proxy for every host, "http://host:port". Default: https_proxy, http_proxy, all_proxy
+   * and no_proxy of the environment, as libcurl reads them.
    */
   const char *proxy;
   /**
-   * Default: "ociimg-registry/" and the version.
+   * The User-Agent of requests. Default: "ociimg-registry/" and the version.
    */
   const char *user_agent;
   /**
-   * "host[:port][/prefix]", asked first for blobs, and for manifests by digest.
+   * Mirrors, "host[:port][/prefix]" each, in their order. They are asked for blobs, and for
+   * manifests by digest, before the registry. Default: none.
    */
   const char *const *mirrors;
   /**
-   * How many there are.
+   * The number of mirrors.
    */
   size_t mirror_count;
   /**
-   * Bytes of a manifest or index; default 4 MiB.
+   * The most bytes of a manifest or index. Default: 4 MiB.
    */
   uint64_t max_manifest_size;
   /**
-   * OCIIMG_REGISTRY_ bits.
+   * OCIIMG_REGISTRY_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED.
    */
   uint32_t flags;
   /**
-   * Default 30,000.
+   * Milliseconds that connecting may take. Default: 30,000.
    */
   uint32_t connect_timeout_ms;
   /**
-   * How long a server or credential helper may be silent; default 60,000.
+   * Milliseconds that a server or credential helper may be silent. Default: 60,000.
    */
   uint32_t stall_timeout_ms;
   /**
-   * Tries after the first, without progress between them; default 5.
+   * Attempts after the first, as long as there is no progress between them. Default: 5.
    */
   uint32_t max_retries;
 } ociimg_registry_options;
@@ -159,41 +160,40 @@ extern "C" {
 const char *ociimg_registry_version(void);
 
 /**
- * Makes a handle; nobody is asked anything yet. `opts` may be NULL. Texts are copied. Free
- * it with ociimg_registry_free. Runs no callback.
+ * Makes a handle, without any request. opts may be NULL. Runs no callback. The caller frees
+ * *out with ociimg_registry_free.
  *
- * OCIIMG_STATUS_INVALID_ARGUMENT: `out` is NULL, an option can't be right, or `ca_file`
- * can't be read or has no certificate. OCIIMG_STATUS_UNSUPPORTED: an unknown flag, or a
- * field of a newer library.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (out is NULL, an option is invalid, ca_file cannot
+ * be read or has no certificate) or OCIIMG_STATUS_UNSUPPORTED (a flag or field that this
+ * version does not know).
  */
 ociimg_status ociimg_registry_new(const struct ociimg_registry_options *opts,
                                   struct ociimg_registry **out,
                                   ociimg_error **err);
 
 /**
- * Frees a handle; NULL does nothing. Loaders and sinks that came from it go on. Any thread.
+ * Frees a handle; NULL does nothing. Loaders and sinks made from it stay usable. Any thread,
+ * callbacks too.
  */
 void ociimg_registry_free(struct ociimg_registry *registry);
 
 /**
- * A loader of an image in a registry. `reference` is a name as Docker reads it: "busybox",
- * "quay.io/a/b:tag", "localhost:5000/a@sha256:..."; with a tag beside a digest the digest
- * counts.
+ * Makes a loader of an image in a registry. reference is a name by Docker's rules: "busybox",
+ * "quay.io/a/b:tag", "localhost:5000/a@sha256:..."; of a tag and a digest the digest counts.
  *
- * A tag is resolved here, once, by a GET whose bytes are the root that the loader gives; of
- * a digest nobody is asked yet, and the loader knows its root digest. `ctx` is for this call
- * and not kept; it may be NULL. Free the loader with ociimg_loader_free. It may be used on
- * several threads at once. Runs no callback of the program's.
+ * A tag is resolved here, once: the manifest that the registry returns for it is the root of
+ * the loader. With a digest, no request is made yet, and the loader knows the digest of its
+ * root. ctx may be NULL; it applies to this call alone. Several threads may use the loader at
+ * once. Runs no callback of the program. The caller frees *out with ociimg_loader_free.
  *
- * Nothing is sent to the registry that shows who you are before it asks for a login. No
- * error contains a login, a token or a password.
+ * No login is sent before the registry asks for one. No error contains a password or token.
  *
- * OCIIMG_STATUS_INVALID_ARGUMENT: NULL, or no image name. OCIIMG_STATUS_NOT_FOUND: there is
- * no such tag or repository. OCIIMG_STATUS_DENIED: not logged in, or not allowed.
- * OCIIMG_STATUS_UNAVAILABLE: the network or the registry failed, after retries.
- * OCIIMG_STATUS_LIMIT_EXCEEDED: the manifest is larger than `max_manifest_size`.
- * OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_CALLBACK: the registry refused with another HTTP
- * status, which ociimg_error_callback_code gives.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid name), OCIIMG_STATUS_NOT_FOUND
+ * (no such tag or repository), OCIIMG_STATUS_DENIED (not logged in, or not allowed),
+ * OCIIMG_STATUS_UNAVAILABLE (the network or the registry failed, after retries),
+ * OCIIMG_STATUS_LIMIT_EXCEEDED (max_manifest_size), OCIIMG_STATUS_CANCELLED or
+ * OCIIMG_STATUS_CALLBACK (the registry refused with another HTTP status, which is
+ * ociimg_error_callback_code). Reading from the loader fails with the same statuses.
  */
 ociimg_status ociimg_registry_loader(const struct ociimg_registry *registry,
                                      const char *reference,
@@ -202,16 +202,19 @@ ociimg_status ociimg_registry_loader(const struct ociimg_registry *registry,
                                      ociimg_error **err);
 
 /**
- * A sink that writes into a repository, "localhost:5000/a/b". The names that are given to a
- * copy are tags, anything else is OCIIMG_STATUS_INVALID_ARGUMENT there; without a name the
- * root is put by its digest. Nobody is asked anything yet. Free it with ociimg_sink_free.
- * It may be written on several threads at once. Runs no callback of the program's.
+ * Makes a sink that pushes into a repository, "localhost:5000/a/b". The names of a copy must
+ * be tags (else OCIIMG_STATUS_INVALID_ARGUMENT, when the root is put); without a name the root
+ * is put by its digest. No request is made yet. Several threads may copy to the sink at once.
+ * Runs no callback of the program. The caller frees *out with ociimg_sink_free.
  *
- * What the registry has already is not sent again, and what this handle has seen in another
- * repository of it is mounted from there. Uploads that are given up are deleted, for which
- * a second is taken at most.
+ * Content that the registry has already is not sent again; blobs that this handle has seen in
+ * another repository of the registry are mounted from there. An aborted upload is deleted from
+ * the registry, which takes a second at most.
  *
- * OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
+ * digest). Writing to the sink fails with OCIIMG_STATUS_DENIED, OCIIMG_STATUS_NOT_FOUND,
+ * OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK, as
+ * ociimg_registry_loader does.
  */
 ociimg_status ociimg_registry_sink(const struct ociimg_registry *registry,
                                    const char *repository,
@@ -219,19 +222,19 @@ ociimg_status ociimg_registry_sink(const struct ociimg_registry *registry,
                                    ociimg_error **err);
 
 /**
- * Gives each tag of a repository to `visit`, page after page, on this thread, in the
- * registry's order. The tag is valid until `visit` returns. `visit` returns OCIIMG_STATUS_OK,
- * or another number, which ends it: OCIIMG_STATUS_CALLBACK, with that number as
- * callback_code. `visit` may call the library and free `registry`, and must not unwind.
- * `ctx` may be NULL.
+ * Calls visit with state and each tag of a repository ("localhost:5000/a/b"), in the order of
+ * the registry, page after page, on this thread. tag is valid until visit returns. visit
+ * returns OCIIMG_STATUS_OK to continue; any other number ends the call with
+ * OCIIMG_STATUS_CALLBACK, and is its ociimg_error_callback_code. visit may call the library and
+ * free registry; it must not unwind. state is never dereferenced. ctx may be NULL.
  *
- * OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
- * OCIIMG_STATUS_NOT_FOUND: there is no such repository; of one without tags registries say
- * so, too, or give none. OCIIMG_STATUS_DENIED: not logged in, or not allowed.
- * OCIIMG_STATUS_MALFORMED: the answer is no list of tags. OCIIMG_STATUS_LIMIT_EXCEEDED: a
- * page is larger than 4 MiB. OCIIMG_STATUS_UNAVAILABLE: the network or the registry failed,
- * after retries, or its pages don't end. OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_CALLBACK:
- * as above, or the registry refused with another HTTP status.
+ * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
+ * digest), OCIIMG_STATUS_NOT_FOUND (no such repository; some registries also say so of one
+ * without tags), OCIIMG_STATUS_DENIED (not logged in, or not allowed),
+ * OCIIMG_STATUS_MALFORMED (the answer is no list of tags), OCIIMG_STATUS_LIMIT_EXCEEDED (a page
+ * of more than 4 MiB), OCIIMG_STATUS_UNAVAILABLE (the network or the registry failed, after
+ * retries, or its pages do not end), OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK (visit;
+ * or the registry refused with another HTTP status, which is ociimg_error_callback_code).
  */
 ociimg_status ociimg_registry_list_tags(const struct ociimg_registry *registry,
                                         const char *repository,

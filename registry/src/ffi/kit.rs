@@ -7,7 +7,7 @@ use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs what a function does. No panic gets past it: unwinding into C is undefined.
+/// Runs the work of a function. A panic ends here: unwinding into C is undefined.
 pub fn guard<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let message = panic_message(&*panic);
@@ -21,7 +21,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("a panic without a message")
 }
 
-/// What a function returns; its error goes to `err`.
+/// The status of a function; its error is stored in `err`.
 ///
 /// # Safety
 /// `err` is NULL or can be written.
@@ -39,8 +39,8 @@ pub unsafe fn returned(result: Result<()>, err: *mut *mut ociimg_error) -> ociim
     status
 }
 
-/// What an error of libociimg's says; it is freed. INVALID_ARGUMENT, as all that is asked of
-/// libociimg here is about arguments.
+/// Turns an error of libociimg into one of this library, and frees it. It is INVALID_ARGUMENT,
+/// since libociimg only checks arguments here.
 ///
 /// # Safety
 /// `err` is an error that the caller owns.
@@ -73,7 +73,7 @@ pub fn c_text(text: &str) -> CString {
     CString::new(bytes).expect("it has no NUL")
 }
 
-/// A text that may be absent; an empty one is.
+/// A text that may be absent; "" counts as absent.
 ///
 /// # Safety
 /// `text` is NULL or a text, which lives during `'a`.
@@ -135,7 +135,7 @@ impl Cancel for Call {
     }
 }
 
-/// Runs what a callback of ours does, and gives what it returns.
+/// Runs a callback that libociimg called, and returns its status.
 pub fn serve(call: *mut ociimg_call, run: impl FnOnce(&Call) -> Result<()>) -> i32 {
     let call = Call(call);
     let error = match guard(|| run(&call)) {
@@ -147,12 +147,12 @@ pub fn serve(call: *mut ociimg_call, run: impl FnOnce(&Call) -> Result<()>) -> i
     unsafe { ociimg_call_fail(call.0, code(error.status()), error.code(), message.as_ptr()) }
 }
 
-/// Gives up a value to C.
+/// Passes the ownership of a value to C.
 pub fn give<T>(value: T) -> *mut c_void {
     Box::into_raw(Box::new(value)).cast()
 }
 
-/// Takes back what [`give`] gave; a panic on the way goes nowhere.
+/// Drops a value that [`give`] passed; a panic meanwhile ends here.
 ///
 /// # Safety
 /// `value` came from `give::<T>` and is given back once.

@@ -6,24 +6,22 @@ use crate::loader::{Loader, Stream};
 use crate::ociimg_sys::*;
 use std::ffi::{CStr, c_char, c_void};
 
-/// A loader of an image in a registry. `reference` is a name as Docker reads it: "busybox",
-/// "quay.io/a/b:tag", "localhost:5000/a@sha256:..."; with a tag beside a digest the digest
-/// counts.
+/// Makes a loader of an image in a registry. reference is a name by Docker's rules: "busybox",
+/// "quay.io/a/b:tag", "localhost:5000/a@sha256:..."; of a tag and a digest the digest counts.
 ///
-/// A tag is resolved here, once, by a GET whose bytes are the root that the loader gives; of
-/// a digest nobody is asked yet, and the loader knows its root digest. `ctx` is for this call
-/// and not kept; it may be NULL. Free the loader with ociimg_loader_free. It may be used on
-/// several threads at once. Runs no callback of the program's.
+/// A tag is resolved here, once: the manifest that the registry returns for it is the root of
+/// the loader. With a digest, no request is made yet, and the loader knows the digest of its
+/// root. ctx may be NULL; it applies to this call alone. Several threads may use the loader at
+/// once. Runs no callback of the program. The caller frees *out with ociimg_loader_free.
 ///
-/// Nothing is sent to the registry that shows who you are before it asks for a login. No
-/// error contains a login, a token or a password.
+/// No login is sent before the registry asks for one. No error contains a password or token.
 ///
-/// OCIIMG_STATUS_INVALID_ARGUMENT: NULL, or no image name. OCIIMG_STATUS_NOT_FOUND: there is
-/// no such tag or repository. OCIIMG_STATUS_DENIED: not logged in, or not allowed.
-/// OCIIMG_STATUS_UNAVAILABLE: the network or the registry failed, after retries.
-/// OCIIMG_STATUS_LIMIT_EXCEEDED: the manifest is larger than `max_manifest_size`.
-/// OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_CALLBACK: the registry refused with another HTTP
-/// status, which ociimg_error_callback_code gives.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid name), OCIIMG_STATUS_NOT_FOUND
+/// (no such tag or repository), OCIIMG_STATUS_DENIED (not logged in, or not allowed),
+/// OCIIMG_STATUS_UNAVAILABLE (the network or the registry failed, after retries),
+/// OCIIMG_STATUS_LIMIT_EXCEEDED (max_manifest_size), OCIIMG_STATUS_CANCELLED or
+/// OCIIMG_STATUS_CALLBACK (the registry refused with another HTTP status, which is
+/// ociimg_error_callback_code). Reading from the loader fails with the same statuses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_loader(
     registry: *const ociimg_registry,
@@ -79,7 +77,7 @@ unsafe fn new_loader(
     }
 }
 
-/// The media types that libociimg understands, for an Accept field.
+/// The media types that libociimg supports, for an Accept field.
 fn media_types() -> String {
     let list = |at: unsafe extern "C" fn(usize) -> *const c_char| {
         // SAFETY: any number may be asked for; what comes is a static text or NULL.
@@ -127,7 +125,7 @@ unsafe extern "C" fn root_digest(
     })
 }
 
-/// Opens a stream and hands it over.
+/// Opens a stream for libociimg.
 fn opened(
     stream: *mut *mut c_void,
     call: *mut ociimg_call,

@@ -11,69 +11,70 @@ use std::time::Duration;
 
 /// cbindgen:prefix-with-name=false
 /// cbindgen:rename-all=None
-/// Bits of `flags` in ociimg_registry_options.
+/// The bits of flags in ociimg_registry_options.
 #[repr(i32)]
 #[derive(Clone, Copy)]
 pub enum ociimg_registry_flags {
-    /// http and never https. Without it http is asked on loopback alone (localhost,
-    /// 127.0.0.0/8, ::1), where https was refused or answered by something that is not TLS.
+    /// Use http, never https. By default http is used on loopback alone (localhost,
+    /// 127.0.0.0/8, ::1), if https is refused or answered by something that is not TLS.
     OCIIMG_REGISTRY_PLAIN_HTTP = 1,
-    /// Certificates are not checked.
+    /// Do not check certificates.
     OCIIMG_REGISTRY_INSECURE_TLS = 2,
-    /// The default files with logins are not read; `auth_file` is, where it is given.
+    /// Do not read the default files with logins; auth_file is read if it is set.
     OCIIMG_REGISTRY_NO_AUTH_FILES = 4,
-    /// No docker-credential-* program is started.
+    /// Start no docker-credential-* program.
     OCIIMG_REGISTRY_NO_CREDENTIAL_HELPERS = 8,
-    /// No proxy, neither `proxy` nor the environment's.
+    /// Use no proxy, neither the option's nor the environment's.
     OCIIMG_REGISTRY_NO_PROXY = 16,
 }
 
 use ociimg_registry_flags::*;
 
-/// How ociimg_registry_new makes a handle. Zero it and set struct_size: a field that is 0,
-/// NULL or "" has its default.
+/// Options of ociimg_registry_new. Zero it and set struct_size: a field that is 0, NULL or ""
+/// has its default. Texts are copied; paths are bytes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ociimg_registry_options {
     /// sizeof(ociimg_registry_options), as your program knows it.
     pub struct_size: usize,
-    /// For the registry of a reference, never for a mirror. Default: what the auth files
-    /// have.
+    /// The login for the registry of a reference; never sent to a mirror. Default: the login
+    /// in the auth files.
     pub username: *const c_char,
-    /// Goes with `username`.
+    /// The password for username.
     pub password: *const c_char,
-    /// A bearer token for the registry, in place of both.
+    /// A bearer token for the registry, instead of username and password.
     pub token: *const c_char,
-    /// The one file with logins. Default: REGISTRY_AUTH_FILE,
+    /// The only file to read logins from. Default: REGISTRY_AUTH_FILE,
     /// XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json,
-    /// DOCKER_CONFIG/config.json and ~/.docker/config.json, in this order until one has a
-    /// login.
+    /// DOCKER_CONFIG/config.json and ~/.docker/config.json; the first that has a login for
+    /// the registry counts.
     pub auth_file: *const c_char,
-    /// Certificate authorities in PEM, trusted beside the system's and beside those of
-    /// certs.d (~/.config/containers, /etc/containers, /etc/docker).
+    /// A file of certificate authorities in PEM. They are trusted in addition to those of the
+    /// system and of certs.d (~/.config/containers, /etc/containers, /etc/docker).
     pub ca_file: *const c_char,
-    /// A certificate of the client's in PEM, for the registry alone. Default: certs.d.
+    /// A file with a client certificate in PEM, for the registry alone. Default: certs.d.
     pub client_cert: *const c_char,
-    /// Its key in PEM; default: in the same file.
+    /// A file with its key in PEM. Default: client_cert. Invalid without client_cert.
     pub client_key: *const c_char,
-    /// "http://host:port", for every host. Default: https_proxy, http_proxy, all_proxy and
-    /// no_proxy, as libcurl reads them.
+    /// A proxy for every host, "http://host:port". Default: https_proxy, http_proxy, all_proxy
+    /// and no_proxy of the environment, as libcurl reads them.
     pub proxy: *const c_char,
-    /// Default: "ociimg-registry/" and the version.
+    /// The User-Agent of requests. Default: "ociimg-registry/" and the version.
     pub user_agent: *const c_char,
-    /// "host[:port][/prefix]", asked first for blobs, and for manifests by digest.
+    /// Mirrors, "host[:port][/prefix]" each, in their order. They are asked for blobs, and for
+    /// manifests by digest, before the registry. Default: none.
     pub mirrors: *const *const c_char,
-    /// How many there are.
+    /// The number of mirrors.
     pub mirror_count: usize,
-    /// Bytes of a manifest or index; default 4 MiB.
+    /// The most bytes of a manifest or index. Default: 4 MiB.
     pub max_manifest_size: u64,
-    /// OCIIMG_REGISTRY_ bits.
+    /// OCIIMG_REGISTRY_ bits. An unknown one is OCIIMG_STATUS_UNSUPPORTED.
     pub flags: u32,
-    /// Default 30,000.
+    /// Milliseconds that connecting may take. Default: 30,000.
     pub connect_timeout_ms: u32,
-    /// How long a server or credential helper may be silent; default 60,000.
+    /// Milliseconds that a server or credential helper may be silent. Default: 60,000.
     pub stall_timeout_ms: u32,
-    /// Tries after the first, without progress between them; default 5.
+    /// Attempts after the first, as long as there is no progress between them. Default: 5.
     pub max_retries: u32,
 }
 

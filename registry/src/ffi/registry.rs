@@ -17,17 +17,17 @@ pub extern "C" fn ociimg_registry_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Connections, logins and tokens, shared by all loaders and sinks that come from it, which
-/// keep what they need of it: it may be freed before them. Any number of threads may use
-/// one at once.
+/// Connections, logins and tokens, shared by all loaders and sinks that are made from it. Any
+/// number of threads may use one at once. Freed with ociimg_registry_free, at any time: loaders
+/// and sinks keep what they need.
 pub struct ociimg_registry(pub(super) Arc<Client>);
 
-/// Makes a handle; nobody is asked anything yet. `opts` may be NULL. Texts are copied. Free
-/// it with ociimg_registry_free. Runs no callback.
+/// Makes a handle, without any request. opts may be NULL. Runs no callback. The caller frees
+/// *out with ociimg_registry_free.
 ///
-/// OCIIMG_STATUS_INVALID_ARGUMENT: `out` is NULL, an option can't be right, or `ca_file`
-/// can't be read or has no certificate. OCIIMG_STATUS_UNSUPPORTED: an unknown flag, or a
-/// field of a newer library.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (out is NULL, an option is invalid, ca_file cannot
+/// be read or has no certificate) or OCIIMG_STATUS_UNSUPPORTED (a flag or field that this
+/// version does not know).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_new(
     opts: *const ociimg_registry_options,
@@ -49,7 +49,8 @@ pub unsafe extern "C" fn ociimg_registry_new(
     }
 }
 
-/// Frees a handle; NULL does nothing. Loaders and sinks that came from it go on. Any thread.
+/// Frees a handle; NULL does nothing. Loaders and sinks made from it stay usable. Any thread,
+/// callbacks too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_free(registry: *mut ociimg_registry) {
     if !registry.is_null() {

@@ -6,16 +6,19 @@ use crate::ociimg_sys::*;
 use crate::sink::{Begin, BlobName, Sink, Stream};
 use std::ffi::{c_char, c_void};
 
-/// A sink that writes into a repository, "localhost:5000/a/b". The names that are given to a
-/// copy are tags, anything else is OCIIMG_STATUS_INVALID_ARGUMENT there; without a name the
-/// root is put by its digest. Nobody is asked anything yet. Free it with ociimg_sink_free.
-/// It may be written on several threads at once. Runs no callback of the program's.
+/// Makes a sink that pushes into a repository, "localhost:5000/a/b". The names of a copy must
+/// be tags (else OCIIMG_STATUS_INVALID_ARGUMENT, when the root is put); without a name the root
+/// is put by its digest. No request is made yet. Several threads may copy to the sink at once.
+/// Runs no callback of the program. The caller frees *out with ociimg_sink_free.
 ///
-/// What the registry has already is not sent again, and what this handle has seen in another
-/// repository of it is mounted from there. Uploads that are given up are deleted, for which
-/// a second is taken at most.
+/// Content that the registry has already is not sent again; blobs that this handle has seen in
+/// another repository of the registry are mounted from there. An aborted upload is deleted from
+/// the registry, which takes a second at most.
 ///
-/// OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
+/// digest). Writing to the sink fails with OCIIMG_STATUS_DENIED, OCIIMG_STATUS_NOT_FOUND,
+/// OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK, as
+/// ociimg_registry_loader does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_sink(
     registry: *const ociimg_registry,

@@ -7,19 +7,19 @@ use crate::ociimg_sys::*;
 use crate::tags;
 use std::ffi::{c_char, c_void};
 
-/// Gives each tag of a repository to `visit`, page after page, on this thread, in the
-/// registry's order. The tag is valid until `visit` returns. `visit` returns OCIIMG_STATUS_OK,
-/// or another number, which ends it: OCIIMG_STATUS_CALLBACK, with that number as
-/// callback_code. `visit` may call the library and free `registry`, and must not unwind.
-/// `ctx` may be NULL.
+/// Calls visit with state and each tag of a repository ("localhost:5000/a/b"), in the order of
+/// the registry, page after page, on this thread. tag is valid until visit returns. visit
+/// returns OCIIMG_STATUS_OK to continue; any other number ends the call with
+/// OCIIMG_STATUS_CALLBACK, and is its ociimg_error_callback_code. visit may call the library and
+/// free registry; it must not unwind. state is never dereferenced. ctx may be NULL.
 ///
-/// OCIIMG_STATUS_INVALID_ARGUMENT: NULL, no repository, or one with a tag or digest.
-/// OCIIMG_STATUS_NOT_FOUND: there is no such repository; of one without tags registries say
-/// so, too, or give none. OCIIMG_STATUS_DENIED: not logged in, or not allowed.
-/// OCIIMG_STATUS_MALFORMED: the answer is no list of tags. OCIIMG_STATUS_LIMIT_EXCEEDED: a
-/// page is larger than 4 MiB. OCIIMG_STATUS_UNAVAILABLE: the network or the registry failed,
-/// after retries, or its pages don't end. OCIIMG_STATUS_CANCELLED. OCIIMG_STATUS_CALLBACK:
-/// as above, or the registry refused with another HTTP status.
+/// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
+/// digest), OCIIMG_STATUS_NOT_FOUND (no such repository; some registries also say so of one
+/// without tags), OCIIMG_STATUS_DENIED (not logged in, or not allowed),
+/// OCIIMG_STATUS_MALFORMED (the answer is no list of tags), OCIIMG_STATUS_LIMIT_EXCEEDED (a page
+/// of more than 4 MiB), OCIIMG_STATUS_UNAVAILABLE (the network or the registry failed, after
+/// retries, or its pages do not end), OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK (visit;
+/// or the registry refused with another HTTP status, which is ociimg_error_callback_code).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_list_tags(
     registry: *const ociimg_registry,
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn ociimg_registry_list_tags(
     }
 }
 
-/// Runs a function of the program's. What unwinds out of it ends the program here.
+/// Runs a callback of the program. Unwinding out of it ends the program here.
 fn call_out<R>(callback: impl FnOnce() -> R) -> R {
     struct Unwinding;
     impl Drop for Unwinding {
