@@ -193,14 +193,16 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_OK = 0,
   /**
    * NULL where it must not be, an index beyond the end, a text that is not UTF-8, an
-   * invalid platform or digest, an impossible struct_size.
+   * invalid platform or digest, an impossible struct_size, a call after the end of a writer
+   * or sink.
    */
   OCIIMG_STATUS_INVALID_ARGUMENT = 1,
   /** The source has no such file, blob or manifest. */
   OCIIMG_STATUS_NOT_FOUND = 2,
   /**
-   * A media type, digest algorithm, layout version or compression that this library
-   * doesn't know, a Docker schema 1 manifest, or an option of a newer library.
+   * A media type, digest algorithm, layout version or compression that this library does
+   * not know, a Docker schema 1 manifest, an edit that the format of the image has no form
+   * for, or an option of a newer library.
    */
   OCIIMG_STATUS_UNSUPPORTED = 3,
   /** JSON, an archive or compressed data breaks its format. */
@@ -211,8 +213,8 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_SIZE_MISMATCH = 6,
   /**
    * A limit of the options (size of a document or of all, index depth, entries, unpacked
-   * and uncompressed size, window), or one of those that ociimg_loader_open_archive
-   * names.
+   * and uncompressed size, window, size of a layer), or one of those that
+   * ociimg_loader_open_archive, ociimg_sink_open_layout and ociimg_copy_run name.
    */
   OCIIMG_STATUS_LIMIT_EXCEEDED = 7,
   /** The context was cancelled, or a callback reported that. */
@@ -227,7 +229,10 @@ enum ociimg_status_values OCIIMG_INT32_ENUM {
   OCIIMG_STATUS_IO = 11,
   /** The entry is an artifact, an attestation or unknown content. */
   OCIIMG_STATUS_NOT_AN_IMAGE = 12,
-  /** The handle is in use by the call that runs this callback. */
+  /**
+   * The handle is in use: by the call that runs this callback, by a change on another
+   * thread or, for a sink to be finished, by a copy.
+   */
   OCIIMG_STATUS_BUSY = 13,
   /**
    * A bug in the library, contained: the handle concerned can no longer be used, all
