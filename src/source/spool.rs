@@ -187,6 +187,29 @@ mod tests {
         assert!(unpack(&tar, 1).is_ok());
     }
 
+    /// A small file may unpack to any size: all of it need not be unpacked to find out.
+    #[test]
+    fn what_is_no_archive_ends_after_its_first_block() {
+        type Pack = fn(&[u8]) -> Vec<u8>;
+        let text = vec![b'x'; 16 << 20];
+        let tar = archive(&[file("x", text.clone())]);
+        let packers: [Pack; 4] = [zstd, gzip, bzip2, xz];
+        for pack in packers {
+            let packed = pack(&text);
+            assert!(packed.len() < text.len() / 64);
+            // Less than what is unpacked at once.
+            let limit = 128 << 10;
+            assert_eq!(unpack(&packed, limit), Err(Status::Unsupported));
+            assert_eq!(unpack(&pack(&tar), limit), Err(Status::LimitExceeded));
+            // Nothing behind it is read: it is cut off, or followed by anything.
+            let other = [&packed[..packed.len() - 1], b"other"].concat();
+            assert_eq!(unpack(&other, None), Err(Status::Unsupported));
+            // The block may come in pieces.
+            let pieces: Vec<_> = text[..2048].chunks(100).flat_map(pack).collect();
+            assert_eq!(unpack(&pieces, 1024), Err(Status::Unsupported));
+        }
+    }
+
     #[test]
     fn damage_is_malformed() {
         let tar = archive(&[file("a", "a")]);
