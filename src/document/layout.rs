@@ -2,6 +2,7 @@
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::json::{self, Value};
 use crate::text::Escaped;
@@ -34,6 +35,12 @@ pub fn check_version(marker: &[u8]) -> Result<()> {
         "found image layout version \"{}\", expected {VERSION}",
         Escaped(&version)
     )))
+}
+
+/// The path of a blob.
+pub fn blob_path(digest: &Digest) -> String {
+    let (algorithm, encoded) = digest.parts();
+    format!("blobs/{algorithm}/{encoded}")
 }
 
 /// The index that lists these descriptors as they are written.

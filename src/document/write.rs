@@ -2,11 +2,12 @@
 //! documents are never rewritten here.
 
 use crate::descriptor::{Annotations, Descriptor};
+use crate::json::scan::quoted;
 use crate::platform::Platform;
 use crate::text::Text;
-use crate::text_list::TextList;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::ops::Deref;
 
 /// A JSON object that keeps its members in the order of writing.
 #[derive(Default)]
@@ -40,18 +41,15 @@ impl ObjectWriter {
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("text can be written as JSON")
-}
-
 fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let items: Vec<_> = items.into_iter().collect();
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     format!("[{}]", items.join(","))
 }
 
-fn texts(texts: &TextList) -> String {
-    list(texts.iter().map(|text| quoted(&text)))
+/// An array of strings.
+pub fn texts<T: Deref<Target = str>>(texts: impl IntoIterator<Item = T>) -> String {
+    list(texts.into_iter().map(|text| quoted(&text)))
 }
 
 fn annotations(annotations: &Annotations) -> String {
@@ -69,7 +67,7 @@ pub fn descriptor(d: &Descriptor) -> String {
     object.text("digest", d.digest.text());
     object.raw("size", &d.size.to_string());
     if !d.urls().is_empty() {
-        object.raw("urls", &texts(d.urls()));
+        object.raw("urls", &texts(d.urls().iter()));
     }
     if !d.annotations().is_empty() {
         object.raw("annotations", &annotations(d.annotations()));
@@ -92,29 +90,9 @@ pub fn platform(object: &mut ObjectWriter, platform: &Platform) {
     object.optional_text("os", platform.os.as_ref());
     object.optional_text("os.version", platform.os_version.as_ref());
     if !platform.os_features.is_empty() {
-        let features = platform.os_features.iter();
-        object.raw(
-            "os.features",
-            &list(features.map(|feature| quoted(&feature))),
-        );
+        object.raw("os.features", &texts(platform.os_features.iter()));
     }
     object.optional_text("variant", platform.variant.as_ref());
-}
-
-/// An index of this type that lists descriptors, each of which is JSON already.
-pub fn index(
-    media_type: &str,
-    descriptors: impl IntoIterator<Item = impl AsRef<str>>,
-    of_index: &Annotations,
-) -> Vec<u8> {
-    let mut object = ObjectWriter::default();
-    object.raw("schemaVersion", "2");
-    object.text("mediaType", media_type);
-    object.raw("manifests", &list(descriptors));
-    if !of_index.is_empty() {
-        object.raw("annotations", &annotations(of_index));
-    }
-    object.finish().into_bytes()
 }
 
 /// A manifest of this type.
@@ -146,6 +124,7 @@ mod tests {
     use crate::config::Config;
     use crate::digest::{Algorithm, Digest};
     use crate::document::Document;
+    use crate::document::layout::index_of;
     use std::sync::Arc;
 
     fn text(text: &str) -> Text {
@@ -175,12 +154,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let index = index(
-            "application/vnd.oci.image.index.v1+json",
-            [descriptor(&full())],
-            &Annotations::default(),
-        );
-        let Document::Index(read) = Document::parse(&index, 1).unwrap() else {
+        let index = index_of([descriptor(&full())]);
+        let Document::Index(read) = Document::parse(index.as_bytes(), 1).unwrap() else {
             panic!("no index");
         };
         assert_eq!(**read.children[0].as_ref().unwrap(), full());

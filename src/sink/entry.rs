@@ -1,25 +1,22 @@
 //! The entry of a root in index.json: its descriptor with a name.
 
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Annotations, Descriptor};
 use crate::document::layout::{CONTAINERD_NAME, REF_NAME};
-use crate::platform::Platform;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use std::fmt::Write;
-use std::ops::Deref;
+use crate::document::write;
+use crate::text::Text;
 
 /// The annotations that give an entry its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryName {
-    pub ref_name: Option<String>,
-    pub containerd_name: Option<String>,
+    pub ref_name: Option<Text>,
+    pub containerd_name: Option<Text>,
 }
 
 impl EntryName {
     /// The name as given, in the annotation that every reader knows.
-    pub fn plain(name: Option<&str>) -> Self {
+    pub fn plain(name: Option<&Text>) -> Self {
         Self {
-            ref_name: name.map(str::to_owned),
+            ref_name: name.cloned(),
             containerd_name: None,
         }
     }
@@ -27,113 +24,29 @@ impl EntryName {
 
 /// The descriptor as JSON, unchanged except for its name.
 pub fn entry(d: &Descriptor, name: &EntryName) -> String {
-    let mut json = JsonObject::default();
-    json.text("mediaType", &d.media_type);
-    json.text("digest", d.digest.text());
-    json.raw("size", &d.size.to_string());
-    if !d.urls().is_empty() {
-        json.raw("urls", &list(d.urls().iter()));
-    }
-    if let Some(annotations) = annotations(d, name) {
-        json.raw("annotations", &annotations);
-    }
-    if let Some(data) = d.data() {
-        json.text("data", &STANDARD.encode(data));
-    }
-    if let Some(platform) = d.platform() {
-        json.raw("platform", &platform_object(platform));
-    }
-    if let Some(artifact_type) = d.artifact_type() {
-        json.text("artifactType", artifact_type);
-    }
-    json.finish()
+    let annotations = renamed(d.annotations(), name);
+    write::descriptor(&d.clone().with_annotations(annotations))
 }
 
 /// The annotations in their order; names are replaced where they are, new ones go last.
-fn annotations(d: &Descriptor, name: &EntryName) -> Option<String> {
-    let mut json = JsonObject::default();
+fn renamed(annotations: &Annotations, name: &EntryName) -> Annotations {
     let mut names = [
-        (REF_NAME, name.ref_name.as_deref()),
-        (CONTAINERD_NAME, name.containerd_name.as_deref()),
+        (REF_NAME, name.ref_name.as_ref()),
+        (CONTAINERD_NAME, name.containerd_name.as_ref()),
     ];
-    for (key, value) in d.annotations().iter() {
-        match names.iter_mut().find(|(name, _)| *name == &*key) {
-            None => json.text(&key, &value),
-            Some((_, name)) => {
-                if let Some(name) = name.take() {
-                    json.text(&key, name);
-                }
-            }
-        }
+    let mut renamed: Vec<(Text, Text)> = Vec::new();
+    for (key, value) in annotations.iter() {
+        let value = match names.iter_mut().find(|(name, _)| *name == &*key) {
+            None => Some(value.to_text()),
+            Some((_, name)) => name.take().cloned(),
+        };
+        renamed.extend(value.map(|value| (key.to_text(), value)));
     }
     for (key, value) in names {
-        if let Some(value) = value {
-            json.text(key, value);
-        }
+        let key = Text::new(key).expect("it has no NUL");
+        renamed.extend(value.map(|value| (key, value.clone())));
     }
-    (!json.is_empty()).then(|| json.finish())
-}
-
-fn platform_object(platform: &Platform) -> String {
-    let mut json = JsonObject::default();
-    for (key, value) in [
-        ("architecture", &platform.architecture),
-        ("os", &platform.os),
-        ("os.version", &platform.os_version),
-    ] {
-        if let Some(value) = value {
-            json.text(key, value);
-        }
-    }
-    if !platform.os_features.is_empty() {
-        let features = platform
-            .os_features
-            .iter()
-            .map(|feature| feature.to_string());
-        json.raw("os.features", &list(features));
-    }
-    if let Some(variant) = &platform.variant {
-        json.text("variant", variant);
-    }
-    json.finish()
-}
-
-/// A JSON object whose members stay in the order in which they are added.
-#[derive(Default)]
-struct JsonObject(String);
-
-impl JsonObject {
-    fn text(&mut self, key: &str, value: &str) {
-        self.raw(key, &quoted(value));
-    }
-
-    fn raw(&mut self, key: &str, json: &str) {
-        let separator = if self.0.is_empty() { '{' } else { ',' };
-        let _ = write!(self.0, "{separator}{}:{json}", quoted(key));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn finish(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push('{');
-        }
-        self.0.push('}');
-        self.0
-    }
-}
-
-/// An array of strings.
-pub fn list(texts: impl Iterator<Item = impl Deref<Target = str>>) -> String {
-    let texts: Vec<_> = texts.map(|text| quoted(&text)).collect();
-    format!("[{}]", texts.join(","))
-}
-
-/// A JSON string.
-pub fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a string is JSON")
+    renamed.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -164,8 +77,8 @@ mod tests {
             concat!(
                 r#"{{"mediaType":"a/b","digest":"{}","size":3,"urls":["http://x/\"y"],"#,
                 r#""annotations":{{"k":"\u0001","e":""}},"data":"eHl6","#,
-                r#""platform":{{"architecture":"arm","os":"linux","os.version":"1","#,
-                r#""os.features":["f"],"variant":"v7"}},"artifactType":"c/d"}}"#
+                r#""artifactType":"c/d","platform":{{"architecture":"arm","os":"linux","#,
+                r#""os.version":"1","os.features":["f"],"variant":"v7"}}}}"#
             ),
             "sha256:3608bca1e44ea6c4d268eb6db02260269892c0b42b86bbf1e77a6fa16c3c9282"
         );
@@ -180,7 +93,7 @@ mod tests {
         let old = named(&format!(
             r#""a":"b","{CONTAINERD_NAME}":"old:1","c":"d","{REF_NAME}":"1","e":"f""#
         ));
-        let plain = EntryName::plain(Some("new"));
+        let plain = EntryName::plain(Text::new("new").as_ref());
         let expected = named(&format!(r#""a":"b","c":"d","{REF_NAME}":"new","e":"f""#));
         assert_eq!(written(&old, &plain), expected);
         let expected = named(r#""a":"b","c":"d","e":"f""#);

@@ -7,7 +7,7 @@
 use super::archive::Archive;
 use super::docker_save::{self, MANIFEST, descriptor};
 use super::files::Files;
-use super::layout::{self, blob_path};
+use super::layout;
 use super::listing::Listed;
 use super::options::Options;
 use super::ref_name::RefName;
@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
 use crate::document::Document;
-use crate::document::layout::{INDEX, index_of};
+use crate::document::layout::{INDEX, blob_path, index_of};
 use crate::error::{Error, Result, Status};
 use crate::loader::{Loader, Stream};
 use crate::text::Text;

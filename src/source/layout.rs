@@ -7,7 +7,7 @@ use super::listing::{Listed, listed};
 use super::options::Options;
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::document::layout::{self, INDEX, MARKER, index_of};
+use crate::document::layout::{self, INDEX, MARKER, blob_path, index_of};
 use crate::error::Result;
 use crate::loader::{Loader, Stream};
 use std::io::Cursor;
@@ -70,12 +70,6 @@ impl<F: Files> Loader for Layout<F> {
     fn open_blob(&self, digest: &Digest, _ctx: &Context) -> Result<Box<dyn Stream>> {
         open_blob(&self.files, digest)
     }
-}
-
-/// The name of a blob in a layout.
-pub fn blob_path(digest: &Digest) -> String {
-    let (algorithm, encoded) = digest.parts();
-    format!("blobs/{algorithm}/{encoded}")
 }
 
 pub fn open_blob(files: &impl Files, digest: &Digest) -> Result<Box<dyn Stream>> {

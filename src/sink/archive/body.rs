@@ -1,11 +1,11 @@
 //! The entries of an archive, in the order in which they are written.
 
-use super::docker::{DockerManifest, MANIFEST, blob_path, docker_name, entry_name};
+use super::docker::{DockerManifest, MANIFEST, docker_name, entry_name};
 use super::output::Output;
 use crate::context::Context;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::layout::{INDEX, MARKER, MARKER_CONTENT, index_of};
+use crate::document::layout::{INDEX, MARKER, MARKER_CONTENT, blob_path, index_of};
 use crate::error::Result;
 use crate::sink::entry::{EntryName, entry};
 use crate::sink::layout_format::is_document;
@@ -87,11 +87,11 @@ impl Body {
     /// Lists a root in index.json.
     pub fn list(&mut self, root: &Root) -> Result<()> {
         let d = &root.descriptor;
-        let name = root.name.as_deref().filter(|name| !name.is_empty());
+        let name = root.name.as_ref().filter(|name| !name.is_empty());
         let entry_name = match &mut self.docker {
             None => EntryName::plain(name),
             Some(docker) => {
-                let name = name.map(docker_name).transpose()?;
+                let name = name.map(|name| docker_name(name)).transpose()?;
                 docker.add(&d.digest, name.as_ref(), root.keeps_name);
                 entry_name(name.as_ref())
             }
@@ -99,7 +99,7 @@ impl Body {
         // In full, where it has a tag beside it.
         let full = entry_name.containerd_name.as_ref();
         let name = full.or(entry_name.ref_name.as_ref());
-        let name = name.map(String::as_str);
+        let name = name.map(|name| &**name);
         let slot = self.listing.add(d.digest.text(), name, root.keeps_name);
         if let Some(slot) = slot {
             self.entries.resize(self.listing.len(), String::new());

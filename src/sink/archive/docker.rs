@@ -2,15 +2,17 @@
 //!
 //! <https://github.com/moby/moby/blob/v27.3.1/image/tarexport/load.go>
 
+use crate::config::Config;
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
+use crate::document::layout::blob_path;
+use crate::document::write::{self, ObjectWriter};
 use crate::document::{Document, Manifest};
 use crate::error::{Error, Result};
 use crate::media_type;
 use crate::reference::Reference;
-use crate::sink::entry::{EntryName, list, quoted};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use crate::sink::entry::EntryName;
+use crate::text::Text;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,9 +26,10 @@ pub fn docker_name(name: &str) -> Result<Reference> {
 
 /// The name as docker writes it into index.json.
 pub fn entry_name(name: Option<&Reference>) -> EntryName {
+    let tag = name.and_then(|name| name.tag.as_deref());
     EntryName {
-        ref_name: name.and_then(|name| name.tag.clone()),
-        containerd_name: name.map(Reference::to_string),
+        ref_name: tag.and_then(Text::new),
+        containerd_name: name.and_then(|name| Text::new(&name.to_string())),
     }
 }
 
@@ -91,16 +94,8 @@ impl DockerManifest {
 
     /// Notes a document that may be the config of an image.
     pub fn note_config(&mut self, d: &Descriptor, bytes: &[u8]) {
-        #[derive(Deserialize)]
-        struct Config {
-            rootfs: RootFs,
-        }
-        #[derive(Deserialize)]
-        struct RootFs {
-            diff_ids: Vec<IgnoredAny>,
-        }
-        if let Ok(config) = serde_json::from_slice::<Config>(bytes) {
-            let count = config.rootfs.diff_ids.len();
+        if let Ok(config) = Config::parse(bytes) {
+            let count = config.diff_ids.len();
             self.diff_ids.insert(d.digest.clone(), count);
         }
     }
@@ -194,14 +189,16 @@ impl Item {
     fn json(&self) -> String {
         let tags = match &*self.tags {
             [] => "null".to_owned(),
-            tags => list(tags.iter().map(String::as_str)),
+            tags => write::texts(tags.iter().map(String::as_str)),
         };
-        let layers: Vec<_> = self.image.layers.iter().map(blob_path).collect();
-        format!(
-            "{{\"Config\":{},\"RepoTags\":{tags},\"Layers\":{}}}",
-            quoted(&blob_path(&self.image.config)),
-            list(layers.iter().map(String::as_str)),
-        )
+        let mut item = ObjectWriter::default();
+        item.text("Config", &blob_path(&self.image.config));
+        item.raw("RepoTags", &tags);
+        item.raw(
+            "Layers",
+            &write::texts(self.image.layers.iter().map(blob_path)),
+        );
+        item.finish()
     }
 }
 
@@ -217,10 +214,4 @@ fn may_be_image(d: &Descriptor) -> bool {
         .artifact_type()
         .is_some_and(|kind| !media_type::is_image_config(kind, &d.media_type));
     has_platform || !(is_attestation || is_artifact)
-}
-
-/// The path of a blob in an archive or layout.
-pub fn blob_path(digest: &Digest) -> String {
-    let (algorithm, encoded) = digest.parts();
-    format!("blobs/{algorithm}/{encoded}")
 }

@@ -7,6 +7,7 @@ use crate::json::edit::{Tree, ValueMut};
 use crate::sink::entry::{EntryName, entry};
 use crate::sink::listing::{Entry, Listing};
 use crate::sink::roots::Root;
+use crate::text::Text;
 use std::sync::Arc;
 
 /// index.json with the roots in it; `None` if all are there already. All other bytes are
@@ -36,7 +37,7 @@ pub fn merge(index: &[u8], roots: &[Root]) -> Result<Option<String>> {
     // The root in each slot that has a new one.
     let mut new: Vec<Option<&Root>> = vec![None; before];
     for root in roots {
-        let name = name(root);
+        let name = name(root).map(|name| &**name);
         let digest = root.descriptor.digest.text();
         if let Some(slot) = listing.add(digest, name, root.keeps_name) {
             new.resize(listing.len(), None);
@@ -70,8 +71,8 @@ pub fn merge(index: &[u8], roots: &[Root]) -> Result<Option<String>> {
 }
 
 /// An empty name is none.
-fn name(root: &Root) -> Option<&str> {
-    root.name.as_deref().filter(|name| !name.is_empty())
+fn name(root: &Root) -> Option<&Text> {
+    root.name.as_ref().filter(|name| !name.is_empty())
 }
 
 /// The digest and the names of an entry.
@@ -133,7 +134,10 @@ mod tests {
 
     /// The entry as it is written.
     fn written(id: &str, name: Option<&str>) -> String {
-        entry(&descriptor(id), &EntryName::plain(name))
+        entry(
+            &descriptor(id),
+            &EntryName::plain(name.and_then(Text::new).as_ref()),
+        )
     }
 
     /// An entry that another writer made.
