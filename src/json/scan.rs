@@ -3,6 +3,7 @@
 //! All functions expect text that was parsed strictly before. Other text gives wrong spans,
 //! but never a panic or an endless loop.
 
+use super::string;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -144,7 +145,8 @@ fn scalar_end(bytes: &[u8], start: usize) -> usize {
 pub fn unquoted(string: &str) -> Cow<'_, str> {
     match string.get(1..string.len().saturating_sub(1)) {
         Some(text) if !text.contains('\\') => Cow::Borrowed(text),
-        _ => serde_json::from_str(string).map_or_else(|_| Cow::default(), Cow::Owned),
+        Some(_) if string.starts_with('"') => string::at(string, 0),
+        _ => Cow::default(),
     }
 }
 
