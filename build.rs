@@ -22,7 +22,38 @@ fn main() {
     // Not rustc-cdylib-link-arg: that goes on to the shared libraries of crates that depend
     // on this one (https://github.com/rust-lang/cargo/issues/9562), and would name them too.
     println!("cargo::rustc-link-arg=-Wl,-soname,{soname}");
+    leave_out_dictionaries();
     link_beside_library(&soname);
+}
+
+/// Leaves libzstd's compressors with a dictionary out of what is linked: 130 KiB. Nothing here
+/// gives libzstd a dictionary, without which it never takes them from the table that alone
+/// refers to them. There they become NULL.
+fn leave_out_dictionaries() {
+    const STRATEGIES: [&str; 8] = [
+        "fast",
+        "doubleFast",
+        "greedy",
+        "lazy",
+        "lazy2",
+        "btlazy2",
+        "btopt",
+        "btultra",
+    ];
+    const WITH_ROWS: [&str; 3] = ["greedy", "lazy", "lazy2"];
+
+    let of_all = STRATEGIES.map(|strategy| format!("{strategy}_dictMatchState"));
+    let of_some = WITH_ROWS.into_iter().flat_map(|strategy| {
+        [
+            "dictMatchState_row",
+            "dedicatedDictSearch",
+            "dedicatedDictSearch_row",
+        ]
+        .map(|kind| format!("{strategy}_{kind}"))
+    });
+    for name in of_all.into_iter().chain(of_some) {
+        println!("cargo::rustc-link-arg=-Wl,--defsym=ZSTD_compressBlock_{name}=0");
+    }
 }
 
 /// Links the SONAME to the library in cargo's output folders, so that programs run from
