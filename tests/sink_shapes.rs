@@ -332,6 +332,23 @@ fn every_form_gives_every_other_and_itself_again() {
     }
 }
 
+#[test]
+fn an_image_without_a_platform_gets_none_by_a_copy() {
+    for platform in [json!({"architecture": "amd64"}), json!({})] {
+        let mut memory = MemoryLoader::default();
+        memory.root_is_index = true;
+        let mut image = memory.image(json!({"os": "linux", "architecture": "amd64"}));
+        image["platform"] = platform;
+        let written = Written::new(memory.with_index(&[image]));
+        for form in FORMS {
+            let loader = open(&written.at(form));
+            let index = Index::load(loader, &LoadOptions::default(), &Context::default()).unwrap();
+            let platforms: Vec<_> = index.entries().iter().map(|e| &e.platform).collect();
+            assert_eq!(platforms, [&None], "{form}");
+        }
+    }
+}
+
 fn digest(descriptor: &Value) -> &str {
     descriptor["digest"].as_str().unwrap()
 }

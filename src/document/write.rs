@@ -76,10 +76,15 @@ pub fn descriptor(d: &Descriptor) -> String {
         object.text("data", &STANDARD.encode(data));
     }
     object.optional_text("artifactType", d.artifact_type());
-    if let Some(p) = d.platform() {
-        let mut inner = ObjectWriter::default();
-        platform(&mut inner, p);
-        object.raw("platform", &inner.finish());
+    match d.platform() {
+        Some(p) => {
+            let mut inner = ObjectWriter::default();
+            platform(&mut inner, p);
+            object.raw("platform", &inner.finish());
+        }
+        // Without it, readers would take the platform from the config.
+        None if d.has_incomplete_platform() => object.raw("platform", "{}"),
+        None => {}
     }
     object.finish()
 }
@@ -179,6 +184,12 @@ mod tests {
         assert_eq!(
             descriptor(&plain),
             r#"{"mediaType":"a/b","digest":"x:y","size":7}"#
+        );
+        let mut incomplete = plain;
+        incomplete.set_incomplete_platform();
+        assert_eq!(
+            descriptor(&incomplete),
+            r#"{"mediaType":"a/b","digest":"x:y","size":7,"platform":{}}"#
         );
         assert_eq!(descriptor(&full()), descriptor(&full()));
         assert_eq!(ObjectWriter::default().finish(), "{}");

@@ -88,6 +88,19 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_platform_stays_one() {
+        for platform in [
+            r#"{"architecture":"amd64"}"#,
+            r#"{"os":"","variant":"v8"}"#,
+            "{}",
+        ] {
+            let d = descriptor(&format!(r#","platform":{platform}"#));
+            let expected = descriptor(r#","platform":{}"#);
+            assert_eq!(written(&d, &EntryName::default()), expected, "{platform}");
+        }
+    }
+
+    #[test]
     fn the_name_alone_changes() {
         let named = |pairs: &str| descriptor(&format!(r#","annotations":{{{pairs}}}"#));
         let old = named(&format!(
