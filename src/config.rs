@@ -135,7 +135,12 @@ pub struct History {
     steps: Box<str>,
     /// The end of each step in `steps`.
     ends: Box<[u32]>,
+    /// The number of layers that the steps before each [`STRIDE`]th one made, and that of all.
+    layers_before: Box<[u32]>,
 }
+
+/// A program that asks each of a million steps for its layer must not count a million each time.
+const STRIDE: usize = 64;
 
 const EMPTY_LAYER: u8 = 1 << 4;
 
@@ -176,11 +181,12 @@ impl History {
     /// The layer of `layers` that step `i` made; `None` if it made none, or if the steps that
     /// make layers are more or fewer.
     pub fn layer(&self, i: usize, layers: usize) -> Option<usize> {
-        let made = |step: &HistoryStep<'_>| !step.empty_layer;
-        if !made(&self.get(i)?) || self.iter().filter(made).count() != layers {
+        let made = |i: &usize| self.get(*i).is_some_and(|step| !step.empty_layer);
+        if !made(&i) || self.layers_before.last().map(|all| *all as usize) != Some(layers) {
             return None;
         }
-        Some(self.iter().take(i).filter(made).count())
+        let before = self.layers_before[i / STRIDE] as usize;
+        Some(before + (i / STRIDE * STRIDE..i).filter(made).count())
     }
 }
 
@@ -189,11 +195,17 @@ impl History {
 pub struct HistoryBuilder {
     steps: String,
     ends: Vec<u32>,
+    layers_before: Vec<u32>,
+    layers: u32,
 }
 
 impl HistoryBuilder {
     /// Appends a step: created, created_by, author and comment, and whether it made no layer.
     pub fn push(&mut self, texts: [Option<&Text>; 4], empty_layer: bool) {
+        if self.ends.len().is_multiple_of(STRIDE) {
+            self.layers_before.push(self.layers);
+        }
+        self.layers += u32::from(!empty_layer);
         let mut flags = if empty_layer { EMPTY_LAYER } else { 0 };
         for (i, text) in texts.iter().enumerate() {
             flags |= u8::from(text.is_some()) << i;
@@ -209,10 +221,12 @@ impl HistoryBuilder {
         self.ends.push(end);
     }
 
-    pub fn finish(self) -> History {
+    pub fn finish(mut self) -> History {
+        self.layers_before.push(self.layers);
         History {
             steps: self.steps.into(),
             ends: self.ends.into(),
+            layers_before: self.layers_before.into(),
         }
     }
 }
@@ -246,16 +260,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_step_has_its_layer_where_the_history_fits() {
-        let mut builder = HistoryBuilder::default();
-        for empty in [false, true, false] {
-            builder.push([None; 4], empty);
+    proptest! {
+        #[test]
+        fn a_step_has_its_layer_where_the_history_fits(
+            empty in prop::collection::vec(any::<bool>(), 0..200),
+        ) {
+            let mut builder = HistoryBuilder::default();
+            empty.iter().for_each(|empty| builder.push([None; 4], *empty));
+            let history = builder.finish();
+            let mut next = 0;
+            let expected: Vec<_> = empty
+                .iter()
+                .map(|empty| {
+                    next += usize::from(!empty);
+                    (!empty).then(|| next - 1)
+                })
+                .collect();
+            for count in [next, next + 1] {
+                let found: Vec<_> = (0..empty.len()).map(|i| history.layer(i, count)).collect();
+                let fits = count == next;
+                prop_assert_eq!(found, expected.iter().map(|layer| layer.filter(|_| fits)).collect::<Vec<_>>());
+            }
+            prop_assert_eq!(history.layer(empty.len(), next), None);
         }
+    }
+
+    /// A million took hours.
+    #[test]
+    fn many_steps_have_their_layers() {
+        let mut builder = HistoryBuilder::default();
+        (0..100_000).for_each(|_| builder.push([None; 4], false));
         let history = builder.finish();
-        let layers = |count| [0, 1, 2, 3].map(|i| history.layer(i, count));
-        assert_eq!(layers(2), [Some(0), None, Some(1), None]);
-        assert_eq!(layers(1), [None; 4]);
-        assert_eq!(layers(3), [None; 4]);
+        assert!((0..100_000).all(|i| history.layer(i, 100_000) == Some(i)));
+        assert!((0..100_000).all(|i| history.layer(i, 3).is_none()));
     }
 }
