@@ -8,8 +8,9 @@
  * The rules of ociimg.h apply: ownership, text, errors, struct_size, threads. Pass a loader
  * from ociimg_registry_loader to ociimg_index_load, and a sink from ociimg_registry_sink to
  * ociimg_copy_new. A call that waits checks its context at least ten times a second. The
- * library starts no threads (libcurl may run one while it looks up the name of a host) and no
- * processes except credential helpers; it neither raises nor handles signals.
+ * library starts no threads (libcurl may run one, with all signals blocked, while it looks up
+ * the name of a host) and no processes except credential helpers; it neither raises nor
+ * handles signals.
  *
  * With a libcurl older than 7.84, no other thread may use libcurl for the first time while
  * the program calls ociimg_registry_new for the first time.

@@ -317,7 +317,11 @@ fn prepared(
                     bytes.len() as u64
                 }
                 Body::Stream { size, is_alone } => {
-                    easy.fresh_connect(is_alone)?;
+                    if is_alone {
+                        easy.fresh_connect(true)?;
+                        // libcurl can lose an early answer of HTTP/2, which says why.
+                        easy.http_version(HttpVersion::V11)?;
+                    }
                     size
                 }
             };
