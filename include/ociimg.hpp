@@ -4,16 +4,16 @@
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Header only, over ociimg.h, whose rules hold here too. Each handle of C is a class that
- * owns it and can be moved; `get()` is the handle of C. A moved-from or empty object is the
- * NULL handle: its getters give nothing.
+ * Header only, over ociimg.h, whose rules apply here too: on threads, callbacks and statuses.
+ * Each handle of C is a class that owns it and can be moved; `get()` is the handle of C. A
+ * moved-from or empty object is the NULL handle: its getters return empty values.
  *
- * - Text that comes out is a std::string_view; it lives as long as the object that it was
- *   asked of is neither destroyed nor changed. Absent text is an empty view; where "" and
- *   absent differ, it is an std::optional. Sequences (`entries()`, `env()`, ...) and what
- *   iterates over them keep their object alive.
+ * - Returned text is a std::string_view; it lives until the object that returned it is
+ *   destroyed or changed. Absent text is an empty view; where "" and absent differ, it is a
+ *   std::optional. Sequences (`entries()`, `env()`, ...) and their iterators keep their object
+ *   alive.
  * - Functions that fail throw ociimg::error. Exceptions of your own loaders and sinks come
- *   back as they were: out of the function that ran the callback, on the same thread.
+ *   back unchanged: out of the function that ran the callback, on the same thread.
  * - With OCIIMG_NO_EXCEPTIONS (or -fno-exceptions) the same functions return
  *   ociimg::result<T> instead, and so do the virtual functions of loaders and sinks.
  */
@@ -47,7 +47,7 @@ namespace ociimg {
 
 /* ---- statuses and errors ---------------------------------------------------------------- */
 
-/** The statuses of C; unknown numbers are failures, too. */
+/** The statuses of C. Treat an unknown number as a failure. */
 enum class status : std::int32_t {
     ok = OCIIMG_STATUS_OK,
     invalid_argument = OCIIMG_STATUS_INVALID_ARGUMENT,
@@ -162,7 +162,7 @@ class text {
     const char *z_ = nullptr;
 };
 
-/** Why a call failed: what is thrown. Copies share one error. */
+/** Why a call failed; this is thrown. Copies share one error. */
 class error : public std::exception {
   public:
     /** An error of the program's own, for loaders and sinks. */
@@ -179,7 +179,7 @@ class error : public std::exception {
     }
     const char *what() const noexcept override { return ociimg_error_message(get()); }
     std::string_view message() const noexcept { return what(); }
-    /** Of the content concerned, or empty. */
+    /** The digest of the content concerned, or empty. */
     std::string_view digest() const noexcept { return detail::view(ociimg_error_digest(get())); }
     /** The code that a callback gave, else 0. */
     std::int64_t callback_code() const noexcept { return ociimg_error_callback_code(get()); }
@@ -192,20 +192,20 @@ class error : public std::exception {
     std::shared_ptr<ociimg_error> shared_;
 };
 
-/** A value, or the error that there is in its place. */
+/** A value, or the error of the call that should return it. */
 template <class T> class result {
   public:
     result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
     result(ociimg::error e) noexcept : held_(std::in_place_index<1>, std::move(e)) {}
 
     explicit operator bool() const noexcept { return held_.index() == 0; }
-    /** Ends the program where there is none. */
+    /** The value; ends the program if there is none. */
     T &value() &noexcept { return checked(); }
     T &&value() &&noexcept { return std::move(checked()); }
     T &operator*() &noexcept { return checked(); }
     T &&operator*() &&noexcept { return std::move(checked()); }
     T *operator->() noexcept { return &checked(); }
-    /** Ends the program where there is a value. */
+    /** The error; ends the program if there is a value. */
     const ociimg::error &error() const noexcept
     {
         const auto *e = std::get_if<1>(&held_);
@@ -249,10 +249,10 @@ template <> class result<void> {
 };
 
 #ifdef OCIIMG_NO_EXCEPTIONS
-/** What a function that can fail returns. */
+/** The return type of a function that can fail. */
 template <class T> using returns = result<T>;
 #else
-/** What a function that can fail returns: T, or it throws. */
+/** The return type of a function that can fail: T, or it throws. */
 template <class T> using returns = T;
 #endif
 
@@ -498,9 +498,9 @@ class context : public detail::handle<ociimg_context, ociimg_context_free> {
     {
     }
 
-    /** The same context once more: for the one who cancels. */
+    /** Another handle of the same context, for the code that cancels. */
     context clone() const { return context(ociimg_context_clone(get()), adopt()); }
-    /** Also from a signal handler. */
+    /** Cancels everything under the context. Any thread, signal handlers too. */
     void cancel() const noexcept { ociimg_context_cancel(get()); }
     bool is_cancelled() const noexcept { return ociimg_context_is_cancelled(get()) != 0; }
 
@@ -583,7 +583,7 @@ class platform : public detail::handle<ociimg_platform, ociimg_platform_free> {
   public:
     using handle::handle;
 
-    /** Parses "linux/arm64/v8"; what is left out is of `host`, or of this machine. */
+    /** Parses "linux/arm64/v8"; parts that are left out are those of `host`, or of this machine. */
     static returns<platform> parse(const text &specifier, const platform *host = nullptr)
     {
         return detail::make<platform, ociimg_platform *>(
@@ -592,7 +592,7 @@ class platform : public detail::handle<ociimg_platform, ociimg_platform_free> {
                                              host != nullptr ? host->get() : nullptr, out, err);
             });
     }
-    /** Of these texts; nullptr and "" are absent. */
+    /** Makes a platform from these texts; nullptr and "" are absent. */
     static returns<platform> make(const text &os, const text &architecture,
                                   const text &variant = nullptr, const text &os_version = nullptr,
                                   const std::vector<std::string> &os_features = {})
@@ -607,7 +607,7 @@ class platform : public detail::handle<ociimg_platform, ociimg_platform_free> {
                                            out, err);
             });
     }
-    /** Of this machine. */
+    /** The platform of this machine. */
     static platform host() { return platform(ociimg_platform_host()); }
 
     platform normalize() const { return platform(ociimg_platform_normalize(get())); }
@@ -657,7 +657,7 @@ class matcher : public detail::handle<ociimg_matcher, ociimg_matcher_free> {
         return matcher(of(ps, ociimg_matcher_any));
     }
     static matcher all() { return matcher(ociimg_matcher_all()); }
-    /** What a machine runs by default: of `host`'s platform, or this one. */
+    /** Matches what a machine of platform `host` runs by default, or this machine. */
     static matcher default_for(const platform *host = nullptr)
     {
         return matcher(ociimg_matcher_default(host != nullptr ? host->get() : nullptr));
@@ -756,7 +756,7 @@ class descriptor : public detail::handle<ociimg_descriptor, ociimg_descriptor_fr
     }
 };
 
-/** A descriptor that a callback is given; valid until the callback returns. */
+/** The descriptor that a callback gets; valid until the callback returns. */
 class descriptor_ref : public detail::descriptor_getters<descriptor_ref> {
     friend class detail::descriptor_getters<descriptor_ref>;
 
@@ -787,14 +787,15 @@ class reader : public detail::handle<ociimg_reader, ociimg_reader_free> {
   public:
     using handle::handle;
 
-    /** Up to `cap` bytes; 0 is the end, and says that everything was verified. */
+    /** Reads up to `cap` bytes and returns their number; 0 is the end, and means that everything
+        was verified. */
     returns<std::size_t> read(void *buf, std::size_t cap)
     {
         return detail::make<std::size_t, std::size_t>([&](std::size_t *n, ociimg_error **err) {
             return ociimg_reader_read(get(), static_cast<std::uint8_t *>(buf), cap, n, err);
         });
     }
-    /** Reads the rest, hands it to nobody, and verifies. */
+    /** Reads and discards the rest, and fails unless everything was right. */
     returns<void> finish()
     {
         return detail::check([&](ociimg_error **err) { return ociimg_reader_finish(get(), err); });
@@ -804,7 +805,7 @@ class reader : public detail::handle<ociimg_reader, ociimg_reader_free> {
     std::uint64_t stored_read() const noexcept { return ociimg_reader_stored_read(get()); }
 };
 
-/** A reader as the buffer of a stream. */
+/** A reader as a std::streambuf. */
 class reader_streambuf : public std::streambuf {
   public:
     explicit reader_streambuf(reader r, std::size_t size = 64 * 1024)
@@ -812,14 +813,14 @@ class reader_streambuf : public std::streambuf {
     {
     }
 
-    /** Reads the rest and verifies: needed where the last byte was not read. */
+    /** Reads and discards the rest, and fails unless everything was right. */
     returns<void> finish()
     {
         setg(nullptr, nullptr, nullptr);
         return reader_.finish();
     }
     bool is_verified() const noexcept { return reader_.is_verified(); }
-    /** Why reading failed, where it did. */
+    /** Why reading failed, if it did. */
     const std::optional<error> &failure() const noexcept { return failure_; }
     const reader &source() const noexcept { return reader_; }
 
@@ -850,7 +851,7 @@ class reader_streambuf : public std::streambuf {
 };
 
 /** A reader as std::istream. A failure makes it bad(), and failure() says why; with
-    exceptions(std::ios::badbit) it throws. The end of the stream says that all was verified. */
+    exceptions(std::ios::badbit) it throws. The end of the stream means that all was verified. */
 class reader_istream : public std::istream {
   public:
     explicit reader_istream(reader r) : std::istream(nullptr), buf_(std::move(r)) { rdbuf(&buf_); }
@@ -869,7 +870,7 @@ class reader_istream : public std::istream {
 class stream_base {
   public:
     virtual ~stream_base() = default;
-    /** Up to `cap` (> 0) bytes into `buf`, and their number; 0 is the end. */
+    /** Writes up to `cap` (> 0) bytes into `buf` and returns their number; 0 is the end. */
     virtual returns<std::size_t> read(std::uint8_t *buf, std::size_t cap, const call &c) = 0;
 };
 
@@ -899,7 +900,7 @@ class loader_base {
     using stream = std::unique_ptr<stream_base>;
 
     virtual ~loader_base() = default;
-    /** The digest that the root must have, where it is known. */
+    /** The digest that the root must have, if it is known. */
     virtual returns<std::optional<std::string>> root_digest(const call &)
     {
         return std::optional<std::string>();
@@ -1007,7 +1008,7 @@ class loader : public detail::handle<ociimg_loader, ociimg_loader_free> {
             return s;
         });
     }
-    /** A layout folder or an archive file, by what is at the path. */
+    /** Opens a layout folder or an archive file, whichever is at the path. */
     static returns<loader> open(const text &path, const source_options &opts = {},
                                 context_ref ctx = {})
     {
@@ -1040,14 +1041,15 @@ class layer : public detail::handle<ociimg_layer, ociimg_layer_free> {
   public:
     using handle::handle;
 
-    /** A layer of known descriptor and diff ID, read from a loader when it is opened. */
+    /** Makes a layer with a known descriptor and diff ID, read from a loader when it is opened. */
     static returns<layer> make(const descriptor &d, const text &diff_id, const loader &from)
     {
         return detail::make<layer, ociimg_layer *>([&](ociimg_layer **out, ociimg_error **err) {
             return ociimg_layer_new(d.get(), diff_id.c_str(), from.get(), out, err);
         });
     }
-    /** A file as a layer: tar is compressed, what is compressed already stays where it is. */
+    /** Makes a layer from a file. A tar archive is compressed; a compressed file is not copied,
+        and must stay unchanged while the layer is used. */
     static returns<layer> from_file(const text &path, const layer_options &opts = {},
                                     context_ref ctx = {})
     {
@@ -1303,7 +1305,7 @@ class image : public detail::handle<ociimg_image, ociimg_image_free> {
         return detail::check(
             [&](ociimg_error **err) { return ociimg_image_remove_layer(get(), i, err); });
     }
-    /** A step without a layer. */
+    /** Adds a step of history that made no layer. */
     returns<void> add_history(const append_options &step)
     {
         return detail::check(
@@ -1362,7 +1364,7 @@ class image : public detail::handle<ociimg_image, ociimg_image_free> {
             return ociimg_image_set_volume(get(), path.c_str(), present, err);
         });
     }
-    /** One member of the config's "config" object; std::nullopt removes it. */
+    /** Sets one member of the config's "config" object; std::nullopt removes it. */
     returns<void> set_config_member(const text &name, std::optional<std::string_view> json)
     {
         return detail::check([&](ociimg_error **err) {
@@ -1506,7 +1508,7 @@ class index : public detail::handle<ociimg_index, ociimg_index_free> {
         return detail::sequence(ociimg_index_entry_count(get()),
                                 [of = shared()](std::size_t i) { return entry(of, i); });
     }
-    /** Compatible images, best first. */
+    /** The images that a machine of this platform can run, best first. */
     returns<index> select(const platform &p) const
     {
         return detail::make<index, ociimg_index *>([&](ociimg_index **out, ociimg_error **err) {
@@ -1578,7 +1580,7 @@ class index_builder : public detail::handle<ociimg_index_builder, ociimg_index_b
                 return ociimg_index_builder_new(static_cast<ociimg_format>(f), out, err);
             });
     }
-    /** The root's own entries as written. */
+    /** A builder with the entries of the index's root, as written. */
     static returns<index_builder> from(const index &i)
     {
         return detail::make<index_builder, ociimg_index_builder *>(
@@ -1592,7 +1594,7 @@ class index_builder : public detail::handle<ociimg_index_builder, ociimg_index_b
         return detail::handles<descriptor, ociimg_index_builder>(
             shared(), ociimg_index_builder_count, ociimg_index_builder_descriptor);
     }
-    /** The image as it is now, under its own platform or this one. */
+    /** Adds the image as it is now, under its own platform or this one. */
     returns<void> add_image(const image &i, const platform *p = nullptr)
     {
         return detail::check([&](ociimg_error **err) {
@@ -1643,7 +1645,7 @@ class index_builder : public detail::handle<ociimg_index_builder, ociimg_index_b
     }
 };
 
-/** A tar stream in, a layer out. */
+/** Makes a layer from a tar stream that is written to it. */
 class layer_writer : public detail::handle<ociimg_layer_writer, ociimg_layer_writer_free> {
   public:
     using handle::handle;
@@ -1663,7 +1665,7 @@ class layer_writer : public detail::handle<ociimg_layer_writer, ociimg_layer_wri
         });
     }
     returns<void> write(std::string_view bytes) { return write(bytes.data(), bytes.size()); }
-    /** Once. */
+    /** Ends the stream and returns the layer; once. */
     returns<layer> finish()
     {
         return detail::make<layer, ociimg_layer *>([&](ociimg_layer **out, ociimg_error **err) {
@@ -1674,44 +1676,48 @@ class layer_writer : public detail::handle<ociimg_layer_writer, ociimg_layer_wri
 
 /* ---- sinks ------------------------------------------------------------------------------ */
 
-/** A blob on its way into a sink. The destructor ends it: without commit() before, what was
-    written must not be seen. */
+/** A blob that is written to a sink. The destructor ends it: without commit() before, nothing
+    may become visible. */
 class blob_writer_base {
   public:
     virtual ~blob_writer_base() = default;
-    /** Takes all of it. An ociimg::error of status restart has the blob written again. */
+    /** Writes all bytes, or fails. An ociimg::error of status restart asks for the blob again. */
     virtual returns<void> write(const std::uint8_t *bytes, std::size_t size, const call &c) = 0;
-    /** Size and digest were right: make it visible. */
+    /** Makes the blob visible: its size and digest were right. */
     virtual returns<void> commit(const call &c) = 0;
 };
 
-/** A sink of the program's own; the rules of loader_base hold. An ociimg::error of status
-    invalid_argument, limit_exceeded, exists, restart or conflict keeps its meaning, too. */
+/** A sink of the program's own; the rules of loader_base apply. An ociimg::error of status
+    invalid_argument, limit_exceeded, exists, restart or conflict keeps its meaning, too.
+    Descriptors, JSON and names are valid until the function returns. */
 class sink_base {
   public:
     using blob_writer = std::unique_ptr<blob_writer_base>;
 
     virtual ~sink_base() = default;
-    /** Blobs that may be open at once; 0 is any. */
+    /** The number of blobs that may be open at once; 0 is any number. */
     virtual std::uint32_t max_streams() const noexcept { return 0; }
-    /** Whether the blob is there, whole. */
+    /** Whether the complete blob is there: then its source is not read. */
     virtual returns<bool> has_blob(const descriptor_ref &, const call &) { return false; }
-    /** nullptr says that the blob is there already. `offset` is 0: set it to the number of bytes
-        that are there from before. */
+    /** Begins a blob; nullptr means that it is there already. `offset` is 0 on entry: set it to
+        the number of bytes that are there from an earlier attempt. */
     virtual returns<blob_writer> begin_blob(const descriptor_ref &d, std::uint64_t &offset,
                                             const call &c) = 0;
+    /** Stores a manifest or index below a root, after everything that it names. */
     virtual returns<void> put_manifest(const descriptor_ref &d, std::string_view json,
                                        const call &c) = 0;
+    /** Stores a root, after everything else, once for each name. An existing name is replaced. */
     virtual returns<void> put_root(const descriptor_ref &d, std::string_view json,
                                    std::optional<std::string_view> name, const call &c) = 0;
+    /** Called once, by ociimg::sink::finish. */
     virtual returns<void> finish(const call &) { return returns<void>(); }
 };
 
-/** Takes the bytes of an archive in order: for pipes, sockets, and whatever else is written. */
+/** Receives the bytes of an archive, in order: for pipes, sockets and other streams. */
 class archive_output_base {
   public:
     virtual ~archive_output_base() = default;
-    /** Takes all of it. */
+    /** Writes all bytes, or fails. */
     virtual returns<void> write(const std::uint8_t *bytes, std::size_t size, const call &c) = 0;
 };
 
@@ -1861,21 +1867,21 @@ class sink : public detail::handle<ociimg_sink, ociimg_sink_free> {
             return s;
         });
     }
-    /** A layout folder, made where there is none. */
+    /** Opens a layout folder, created if absent. */
     static returns<sink> open_layout(const text &path, const sink_options &opts = {})
     {
         return detail::make<sink, ociimg_sink *>([&](ociimg_sink **out, ociimg_error **err) {
             return ociimg_sink_open_layout(path.c_str(), &opts, out, err);
         });
     }
-    /** An archive file; it is at its path when finish() succeeded. */
+    /** Opens an archive file, which appears at its path when finish() succeeds. */
     static returns<sink> open_archive(const text &path, const sink_options &opts = {})
     {
         return detail::make<sink, ociimg_sink *>([&](ociimg_sink **out, ociimg_error **err) {
             return ociimg_sink_open_archive(path.c_str(), &opts, out, err);
         });
     }
-    /** An archive whose bytes go to an output of the program's own: destroyed when nothing needs
+    /** Writes an archive to an output of the program's own, which is destroyed when nothing needs
         it any more. */
     static returns<sink> open_archive_stream(std::unique_ptr<archive_output_base> own,
                                              const sink_options &opts = {})
@@ -1891,18 +1897,19 @@ class sink : public detail::handle<ociimg_sink, ociimg_sink_free> {
             return s;
         });
     }
-    /** An archive that is written to a std::ostream, which must outlive the sink. */
+    /** Writes an archive to a std::ostream, which must outlive the sink and its copies. */
     static returns<sink> open_archive_stream(std::ostream &to, const sink_options &opts = {})
     {
         return open_archive_stream(std::make_unique<ostream_output>(to), opts);
     }
 
+    /** Completes the sink, once, after all copies to it. */
     returns<void> finish(context_ref ctx = {})
     {
         return detail::check(
             [&](ociimg_error **err) { return ociimg_sink_finish(get(), ctx.get(), err); });
     }
-    /** Copies all of an index, and puts its root under a name. */
+    /** Copies an index with everything below it, and puts its root under a name. */
     returns<void> write(const index &i, const text &name = nullptr, context_ref ctx = {}) const
     {
         return detail::check([&](ociimg_error **err) {
@@ -1917,7 +1924,8 @@ class sink : public detail::handle<ociimg_sink, ociimg_sink_free> {
     }
 };
 
-/** A copy into a sink; run() works on as many threads as call it. */
+/** A copy into a sink. run() may be called on any number of threads: each works until everything
+    is copied. */
 class copy : public detail::handle<ociimg_copy, ociimg_copy_free> {
   public:
     using handle::handle;
