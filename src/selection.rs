@@ -28,17 +28,10 @@ impl Index {
     fn ranked(&self, matcher: &Matcher, is_wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
         let mut known = HashMap::new();
         let mut is_reached = |entry: &Entry| {
-            let mut index = entry.way.platforms.as_deref();
-            while let Some(nested) = index {
-                let matches = known
-                    .entry(&raw const *nested.platform)
-                    .or_insert_with(|| matcher.matches(&nested.platform));
-                if !*matches {
-                    return false;
-                }
-                index = nested.outer.as_deref();
-            }
-            true
+            entry.way.is_open(|platform| {
+                let matches = known.entry(&raw const *platform);
+                *matches.or_insert_with(|| matcher.matches(platform))
+            })
         };
         let mut ranked = Vec::new();
         for precedence in [2, 1, 0] {

@@ -90,6 +90,14 @@ fn an_image_with_a_platform_in_the_root_comes_first() {
             }),
             false,
         ),
+        (
+            "in an index of half a platform",
+            Box::new(|m, d| {
+                let nested = m.put_json(INDEX, &index(&[on(d, "linux", "amd64")]));
+                with(nested, "platform", json!({"os": "linux"}))
+            }),
+            false,
+        ),
     ];
     for (rule, shape, comes_first) in shapes {
         let mut memory = MemoryLoader::default();
@@ -118,6 +126,21 @@ fn nothing_is_taken_below_an_index_of_another_platform() {
     // A selection can be selected from again.
     let all = index.select(&Matcher::all());
     assert_eq!(selected(&all, AMD64), [c["digest"].as_str().unwrap()]);
+}
+
+#[test]
+fn nothing_is_taken_below_an_index_with_an_incomplete_platform() {
+    for platform in [json!({}), json!({"os": "", "architecture": "amd64"})] {
+        let mut memory = MemoryLoader::default();
+        let image = on(amd64(&mut memory, "x"), "linux", "amd64");
+        let nested = memory.put_json(INDEX, &index(&[image]));
+        let nested = with(nested, "platform", platform);
+        let index = load(&memory.with_index(&[nested])).unwrap();
+        assert!(index.image(0, &Context::default()).is_ok());
+        assert!(selected(&index, AMD64).is_empty());
+        let e = image_for(&index, AMD64).err().unwrap();
+        assert_eq!(e.status(), Status::NotFound, "{e}");
+    }
 }
 
 #[test]

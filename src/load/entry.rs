@@ -44,14 +44,15 @@ pub struct Way {
     /// index.json only lists roots that a registry would offer separately.
     pub goes_on_with_platform: bool,
     /// The platforms that nested indexes on the way have themselves, the innermost first.
-    pub platforms: Option<Arc<WayPlatform>>,
+    pub(super) platforms: Option<Arc<WayPlatform>>,
 }
 
 /// The platform of a nested index, and those of the indexes that it is nested in.
 #[derive(Debug)]
 pub struct WayPlatform {
-    pub platform: Arc<Platform>,
-    pub outer: Option<Arc<WayPlatform>>,
+    /// `None` for one without os or architecture, which matches nothing.
+    platform: Option<Arc<Platform>>,
+    outer: Option<Arc<WayPlatform>>,
 }
 
 impl Way {
@@ -67,12 +68,25 @@ impl Way {
     /// The way continued through a nested index.
     pub fn through(&self, index: &Descriptor) -> Self {
         let mut way = self.clone();
-        if let Some(platform) = index.platform() {
+        let platform = index.platform();
+        if platform.is_some() || index.has_incomplete_platform() {
             way.platforms = Some(Arc::new(WayPlatform {
-                platform: platform.clone(),
+                platform: platform.cloned(),
                 outer: way.platforms.take(),
             }));
         }
         way
+    }
+
+    /// Whether every nested index on the way that has a platform has one that matches.
+    pub fn is_open(&self, mut matches: impl FnMut(&Platform) -> bool) -> bool {
+        let mut next = self.platforms.as_deref();
+        while let Some(nested) = next {
+            if !nested.platform.as_deref().is_some_and(&mut matches) {
+                return false;
+            }
+            next = nested.outer.as_deref();
+        }
+        true
     }
 }

@@ -60,7 +60,7 @@ impl Child {
                     let platform = entry.platform.as_deref();
                     entry.kind == EntryKind::Image
                         && platform.is_some_and(|platform| matcher.matches(platform))
-                        && is_way_kept_by(&entry.way, matcher)
+                        && entry.way.is_open(|platform| matcher.matches(platform))
                 }),
             };
         }
@@ -78,18 +78,6 @@ fn same_digest(entry: &Entry, d: Option<&Descriptor>) -> bool {
         (Some(found), Some(d)) => found.digest == d.digest,
         _ => false,
     }
-}
-
-/// Whether every nested index on the way that has a platform has one that matches.
-fn is_way_kept_by(way: &Way, matcher: &Matcher) -> bool {
-    let mut next = way.platforms.as_ref();
-    while let Some(nested) = next {
-        if !matcher.matches(&nested.platform) {
-            return false;
-        }
-        next = nested.outer.as_ref();
-    }
-    true
 }
 
 /// A child made from a snapshot of an image.
