@@ -128,7 +128,7 @@ pub unsafe extern "C" fn ociimg_descriptor_data(
 }
 
 /// Makes a descriptor, for ociimg_index_open_blob. The texts are copied; size is in bytes.
-/// The caller frees *out with ociimg_descriptor_free.
+/// The caller frees *out with ociimg_descriptor_free. Any thread; runs no callbacks.
 ///
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
 /// algorithm:encoded, a size above 2^63 - 1.

@@ -49,7 +49,8 @@ pub(super) fn host_or_this(host: Option<&ociimg_platform>) -> &Platform {
 /// Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
 /// "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host is
 /// the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
-/// is this machine. The caller frees *out with ociimg_platform_free.
+/// is this machine. The caller frees *out with ociimg_platform_free. Any thread; runs no
+/// callbacks.
 ///
 /// Fails with the statuses of arguments, also for an invalid specifier; the message names the
 /// invalid part and what is allowed there.
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn ociimg_platform_parse(
 
 /// Makes a platform from these texts, each unchanged; every one may be NULL or "" for
 /// absent, os_features may be NULL if os_feature_count is 0, its items may be "". The texts
-/// are copied. The caller frees *out with ociimg_platform_free.
+/// are copied. The caller frees *out with ociimg_platform_free. Any thread; runs no callbacks.
 ///
 /// Fails with the statuses of arguments.
 #[unsafe(no_mangle)]

@@ -708,7 +708,8 @@ typedef struct ociimg_platform ociimg_platform;
  * Parses "os", "arch", "os/arch" or "os/arch/variant", where os may be
  * "os(version+feature+...)": "linux/arm64/v8", "windows(10.0.17763)/amd64". host is
  * the machine whose fields complete the specifier ("arm64" alone has the host's os); NULL
- * is this machine. The caller frees *out with ociimg_platform_free.
+ * is this machine. The caller frees *out with ociimg_platform_free. Any thread; runs no
+ * callbacks.
  *
  * Fails with the statuses of arguments, also for an invalid specifier; the message names the
  * invalid part and what is allowed there.
@@ -720,7 +721,7 @@ ociimg_status ociimg_platform_parse(const char *specifier, const ociimg_platform
 /**
  * Makes a platform from these texts, each unchanged; every one may be NULL or "" for
  * absent, os_features may be NULL if os_feature_count is 0, its items may be "". The texts
- * are copied. The caller frees *out with ociimg_platform_free.
+ * are copied. The caller frees *out with ociimg_platform_free. Any thread; runs no callbacks.
  *
  * Fails with the statuses of arguments.
  */
@@ -943,7 +944,7 @@ const uint8_t *ociimg_descriptor_data(const ociimg_descriptor *descriptor, size_
 
 /**
  * Makes a descriptor, for ociimg_index_open_blob. The texts are copied; size is in bytes.
- * The caller frees *out with ociimg_descriptor_free.
+ * The caller frees *out with ociimg_descriptor_free. Any thread; runs no callbacks.
  *
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT: NULL or "", a digest that is not
  * algorithm:encoded, a size above 2^63 - 1.
