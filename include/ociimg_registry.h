@@ -215,7 +215,8 @@ ociimg_status ociimg_registry_loader(const struct ociimg_registry *registry,
  * Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
  * digest). Writing to the sink fails with OCIIMG_STATUS_DENIED, OCIIMG_STATUS_NOT_FOUND,
  * OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK, as
- * ociimg_registry_loader does.
+ * ociimg_registry_loader does, and with OCIIMG_STATUS_LIMIT_EXCEEDED where the registry finds
+ * a blob or manifest too large (HTTP 413).
  */
 ociimg_status ociimg_registry_sink(const struct ociimg_registry *registry,
                                    const char *repository,

@@ -37,7 +37,8 @@ fn is_invisible(c: char) -> bool {
 #[derive(Default)]
 pub struct Secrets(Mutex<Vec<String>>);
 
-/// Tokens are renewed now and then: the oldest ones are forgotten.
+/// Tokens are renewed now and then: those that were not added for the longest time are
+/// forgotten.
 const MAX_SECRETS: usize = 256;
 
 impl Secrets {
@@ -46,9 +47,7 @@ impl Secrets {
             return;
         }
         let mut secrets = self.0.lock().expect("no panic while it is held");
-        if secrets.iter().any(|known| known == secret) {
-            return;
-        }
+        secrets.retain(|known| known != secret);
         if secrets.len() >= MAX_SECRETS {
             secrets.remove(0);
         }
@@ -105,6 +104,16 @@ mod tests {
         secrets.add("secret");
         secrets.add("secret-and-more");
         assert_eq!(secrets.redact("x secret-and-more y secret"), "x *** y ***");
+    }
+
+    #[test]
+    fn a_password_outlives_any_number_of_tokens() {
+        let secrets = Secrets::default();
+        for i in 0..2 * MAX_SECRETS {
+            secrets.add("password");
+            secrets.add(&format!("token {i}"));
+            assert_eq!(secrets.redact("password"), "***", "{i}");
+        }
     }
 
     #[test]

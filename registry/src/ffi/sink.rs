@@ -18,7 +18,8 @@ use std::ffi::{c_char, c_void};
 /// Fails with OCIIMG_STATUS_INVALID_ARGUMENT (NULL, an invalid repository, a name with a tag or
 /// digest). Writing to the sink fails with OCIIMG_STATUS_DENIED, OCIIMG_STATUS_NOT_FOUND,
 /// OCIIMG_STATUS_UNAVAILABLE, OCIIMG_STATUS_CANCELLED or OCIIMG_STATUS_CALLBACK, as
-/// ociimg_registry_loader does.
+/// ociimg_registry_loader does, and with OCIIMG_STATUS_LIMIT_EXCEEDED where the registry finds
+/// a blob or manifest too large (HTTP 413).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_registry_sink(
     registry: *const ociimg_registry,
