@@ -556,6 +556,28 @@ fn a_connection_that_is_closed_while_it_is_kept_breaks_no_upload() {
     assert_there(&store);
 }
 
+/// libcurl itself repeats a request on a kept connection that dies before an answer.
+#[test]
+fn an_upload_that_breaks_off_is_repeated_only_from_where_it_stands() {
+    let count = AtomicUsize::new(0);
+    let (server, store) = server(move |request, body, store| {
+        let is_put = request.method == "PUT" && request.header("content-length") == Some("5");
+        (is_put && count.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
+            let upload = request.path().rsplit_once('/').unwrap().1;
+            let bytes = body.read(3);
+            let mut uploads = store.uploads.lock().unwrap();
+            uploads.get_mut(upload).unwrap().extend(bytes);
+            Reply::raw("")
+        })
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    let seen = server.seen();
+    let patches: Vec<&Request> = seen.iter().filter(|r| r.method == "PATCH").collect();
+    assert_eq!(patches.len(), 1);
+    assert_eq!(patches[0].header("content-range"), Some("3-4"));
+}
+
 #[test]
 fn the_rest_of_an_answer_is_not_waited_for() {
     let (server, store) = server(|request, body, store| {

@@ -27,7 +27,7 @@ impl Failure {
             | curl_sys::CURLE_SSL_CERTPROBLEM
             | curl_sys::CURLE_SSL_CACERT_BADFILE
             | curl_sys::CURLE_SSL_ISSUER_ERROR => Self::Certificate(text),
-            // What was sent on it is not kept, so libcurl can't send it again itself.
+            // libcurl would have sent it again itself, which an upload must not.
             curl_sys::CURLE_SEND_FAIL_REWIND => {
                 Self::Broken("the server closed a connection that was kept".into())
             }

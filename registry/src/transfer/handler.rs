@@ -51,6 +51,9 @@ pub struct Sending {
     sent: usize,
     /// Where in the body `bytes` begins.
     start: u64,
+    /// Whether what was sent counts, even if its connection breaks: then nobody but the sender
+    /// may send it again.
+    pub is_upload: bool,
     pub is_paused: bool,
 }
 
@@ -113,6 +116,9 @@ impl Handler for Exchange {
         let SeekFrom::Start(to) = to else {
             return SeekResult::Fail;
         };
+        if sending.is_upload && sending.taken() > 0 {
+            return SeekResult::Fail;
+        }
         match to.checked_sub(sending.start) {
             Some(at) if at <= sending.bytes.len() as u64 => {
                 sending.sent = at as usize;

@@ -317,6 +317,7 @@ fn prepared(
                     bytes.len() as u64
                 }
                 Body::Stream { size, is_alone } => {
+                    easy.get_mut().sending.is_upload = true;
                     if is_alone {
                         easy.fresh_connect(true)?;
                         // libcurl can lose an early answer of HTTP/2, which says why.
