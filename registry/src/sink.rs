@@ -78,6 +78,9 @@ impl Sink {
         let broken = self.broken().remove(&blob.digest);
         let is_again = broken.is_some();
         let new_logins = broken.as_ref().map_or(0, |broken| broken.new_logins);
+        let was_sent = broken
+            .as_ref()
+            .is_some_and(|broken| broken.sent >= blob.size);
         let mut target = None;
         let resumed = match broken {
             Some(Broken {
@@ -93,6 +96,10 @@ impl Sink {
         };
         let (location, offset) = match resumed {
             Some(resumed) => resumed,
+            // The registry may have taken it, and only its answer was lost.
+            None if was_sent && matches!(self.has_blob(&blob, ctx), Ok(true)) => {
+                return Ok(Begin::Exists);
+            }
             None => match self.begin_anew(&blob.digest, ctx)? {
                 Some(location) => (location, 0),
                 None => return Ok(Begin::Exists),

@@ -579,6 +579,21 @@ fn an_upload_that_breaks_off_is_repeated_only_from_where_it_stands() {
 }
 
 #[test]
+fn an_upload_whose_answer_is_lost_is_not_sent_again() {
+    let count = AtomicUsize::new(0);
+    let (server, store) = server(move |request, body, store| {
+        is_first_put(request, &count).then(|| {
+            store.answer(request, body);
+            Reply::raw("")
+        })
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    let blobs = image().blobs().count();
+    assert_eq!(server.count("PUT", "/blobs/uploads/"), blobs);
+}
+
+#[test]
 fn the_rest_of_an_answer_is_not_waited_for() {
     let (server, store) = server(|request, body, store| {
         let mut reply = store.answer(request, body);
