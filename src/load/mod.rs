@@ -15,7 +15,7 @@ mod walk;
 
 pub use entry::{Entry, EntryKind, Way};
 pub use findings::{Findings, Known};
-pub use kind::{is_image, other_kind, schema1};
+pub use kind::{is_image, is_unknown, marked_kind, other_kind, schema1};
 pub use options::LoadOptions;
 pub use root::place as root_place;
 pub use store::Store;

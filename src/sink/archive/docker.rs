@@ -9,6 +9,7 @@ use crate::document::layout::blob_path;
 use crate::document::write::{self, ObjectWriter};
 use crate::document::{Document, Manifest};
 use crate::error::{Error, Result};
+use crate::load;
 use crate::media_type;
 use crate::reference::Reference;
 use crate::sink::entry::EntryName;
@@ -204,14 +205,6 @@ impl Item {
 
 /// Whether an index lists this as an image, and not as an attestation or artifact.
 fn may_be_image(d: &Descriptor) -> bool {
-    let has_platform = d.platform().is_some_and(|platform| {
-        let is_known = |text: Option<&str>| text.is_some_and(|text| text != "unknown");
-        is_known(platform.os.as_deref()) || is_known(platform.architecture.as_deref())
-    });
-    let reference = d.annotation("vnd.docker.reference.type");
-    let is_attestation = reference.is_some_and(|kind| &*kind == "attestation-manifest");
-    let is_artifact = d
-        .artifact_type()
-        .is_some_and(|kind| !media_type::is_image_config(kind, &d.media_type));
-    has_platform || !(is_attestation || is_artifact)
+    let has_platform = d.platform().is_some_and(|p| !load::is_unknown(p));
+    has_platform || load::marked_kind(d).is_none()
 }
