@@ -2134,7 +2134,8 @@ void ociimg_layer_writer_free(ociimg_layer_writer *writer);
  *
  * Fails as ociimg_layer_writer_new, _write and _finish do, and with
  * OCIIMG_STATUS_INVALID_ARGUMENT (path is NULL or ""), OCIIMG_STATUS_NOT_FOUND,
- * OCIIMG_STATUS_MALFORMED (no regular file) or OCIIMG_STATUS_IO.
+ * OCIIMG_STATUS_MALFORMED (no regular file), OCIIMG_STATUS_SIZE_MISMATCH (the file changes
+ * meanwhile) or OCIIMG_STATUS_IO.
  */
 OCIIMG_MUST_USE
 ociimg_status ociimg_layer_from_file(const char *path, const ociimg_layer_options *opts,

@@ -255,7 +255,8 @@ pub unsafe extern "C" fn ociimg_layer_writer_free(writer: *mut ociimg_layer_writ
 ///
 /// Fails as ociimg_layer_writer_new, _write and _finish do, and with
 /// OCIIMG_STATUS_INVALID_ARGUMENT (path is NULL or ""), OCIIMG_STATUS_NOT_FOUND,
-/// OCIIMG_STATUS_MALFORMED (no regular file) or OCIIMG_STATUS_IO.
+/// OCIIMG_STATUS_MALFORMED (no regular file), OCIIMG_STATUS_SIZE_MISMATCH (the file changes
+/// meanwhile) or OCIIMG_STATUS_IO.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ociimg_layer_from_file(
     path: *const c_char,

@@ -20,10 +20,13 @@ mod saved_images;
 mod spool;
 pub mod system_error;
 mod tags;
+mod temp_dir;
 #[cfg(test)]
 mod testing;
 
+pub use extent::Extent;
 pub use options::Options;
+pub use temp_dir::temp_dir;
 
 use crate::context::Context;
 use crate::document::layout::{INDEX, MARKER};
@@ -32,7 +35,6 @@ use crate::loader::Loader;
 use crate::tar::{self, End, Flaw};
 use archive::Archive;
 use docker_save::DockerSave;
-use extent::Extent;
 use files::Files;
 use folder::Folder;
 use hybrid::Hybrid;

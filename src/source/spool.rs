@@ -3,11 +3,11 @@
 use super::extent::Extent;
 use super::foreign_format;
 use super::system_error::{escaped, os_message};
+use super::temp_dir::temp_dir;
 use crate::compression::{Compression, DEFAULT_MAX_WINDOW_SIZE};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::tar;
-use std::env;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
@@ -85,7 +85,7 @@ struct Spool {
 
 impl Spool {
     fn new(max_size: Option<u64>) -> Result<Self> {
-        let folder = or_tmp(env::temp_dir());
+        let folder = temp_dir();
         Ok(Self {
             file: tempfile::tempfile_in(&folder).map_err(|e| spool_error(&folder, &e))?,
             folder,
@@ -104,14 +104,6 @@ impl Spool {
         self.file
             .write_all(bytes)
             .map_err(|e| spool_error(&self.folder, &e))
-    }
-}
-
-/// `folder` from TMPDIR; an empty value counts as unset.
-fn or_tmp(folder: PathBuf) -> PathBuf {
-    match folder.as_os_str().is_empty() {
-        true => PathBuf::from("/tmp"),
-        false => folder,
     }
 }
 
@@ -255,12 +247,6 @@ mod tests {
         let file = Extent::of_file(packed.reopen().unwrap(), "a.tar").unwrap();
         let e = unpacked(file, None, &ctx).map(drop).unwrap_err();
         assert_eq!(e.status(), Status::Cancelled);
-    }
-
-    #[test]
-    fn an_empty_folder_for_temporary_files_is_tmp() {
-        assert_eq!(or_tmp("".into()), PathBuf::from("/tmp"));
-        assert_eq!(or_tmp("/var/tmp".into()), PathBuf::from("/var/tmp"));
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub fn from_file(path: &Path, options: &LayerOptions, ctx: Arc<Context>) -> Resu
             return Ok(file.keep(options, &ctx)?.into_layer());
         }
         let mut writer = LayerWriter::new(options, ctx.clone())?;
-        file.read(&ctx, |bytes| writer.write(bytes).map(|()| true))?;
+        file.read(&ctx, |bytes| writer.write(bytes))?;
         writer.finish()
     };
     make().map_err(|e: Error| match e.message().starts_with(&name) {

@@ -2,7 +2,7 @@
 
 use crate::compression::Method;
 use crate::digest::Algorithm;
-use std::env;
+use crate::source::temp_dir;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug)]
@@ -28,19 +28,11 @@ impl Default for LayerOptions {
         Self {
             method: Method::Gzip(Method::DEFAULT_GZIP_LEVEL),
             algorithm: Algorithm::Sha256,
-            temp_dir: default_temp_dir(),
+            temp_dir: temp_dir(),
             max_memory: 1 << 20,
             max_size: None,
             workers: 0,
             is_compressed: false,
         }
-    }
-}
-
-/// The folder that TMPDIR names; an empty one names none.
-fn default_temp_dir() -> PathBuf {
-    match env::temp_dir() {
-        folder if folder.as_os_str().is_empty() => PathBuf::from("/tmp"),
-        folder => folder,
     }
 }

@@ -2,12 +2,12 @@
 
 use super::blob::Content;
 use crate::error::{Error, Result};
+use crate::source::Extent;
 use crate::source::system_error::{escaped, os_message};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Memory for a short layer, an unnamed file for a longer one.
 pub struct Spool {
@@ -55,7 +55,7 @@ impl Spool {
         };
         let name = format!("temporary file in {}", place(&self.temp_dir));
         match file.into_inner() {
-            Ok(file) => Ok(Content::File(Arc::new(file), name.into())),
+            Ok(file) => Ok(Content::File(Extent::of_file(file, &name)?)),
             Err(e) => Err(system_error(&self.temp_dir, e.error())),
         }
     }
