@@ -184,11 +184,11 @@ impl Table {
     ) -> Result<u64, Flaw> {
         let size = data_size(header, at)?;
         let size = extensions.size.unwrap_or(size);
-        let path = match &extensions.name {
+        let plain = match &extensions.name {
             Some(path) => Cow::Borrowed(&**path),
             None => path(header),
         };
-        let name = extensions.sparse_name.as_deref().unwrap_or(&path);
+        let name = extensions.sparse_name.as_deref().unwrap_or(&plain);
         let kind = header.entry_type();
         let start = match kind {
             EntryType::GNUSparse => behind_map(header, at + BLOCK as u64, blocks)?,
@@ -205,16 +205,19 @@ impl Table {
         };
         let end = blocks.end_of_data(start, size)?;
 
+        let path = normalized(name);
         // Readers differ on which of the names of a sparse file counts, on whether a label is a
         // file, and on whether a path can lead out.
-        let read_as = normalized_at_root(name);
-        let placeholder = normalized_at_root(&path).filter(|path| read_as.as_ref() != Some(path));
+        let read_as = path.clone().or_else(|| normalized_at_root(name));
+        let placeholder = extensions.sparse_name.as_ref();
+        let placeholder = placeholder.and_then(|_| normalized_at_root(&plain));
+        let placeholder = placeholder.filter(|path| read_as.as_ref() != Some(path));
         for path in read_as.iter().chain(&placeholder) {
             once.meet(path, at)?;
         }
         // The label of an archive is not a file, whatever its name.
         let is_label = kind.as_byte() == b'V';
-        let path = normalized(name).filter(|path| !path.is_empty() && !is_label);
+        let path = path.filter(|path| !path.is_empty() && !is_label);
         let Some(path) = path else {
             return Ok(end);
         };
