@@ -1,24 +1,38 @@
 //! The entries of index.json, while roots are added to them.
 
+use crate::text::Text;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// The digests and names of entries, each in a slot. A slot keeps its number when others
 /// become empty: adding a root takes the same time however many entries there are.
 #[derive(Default)]
 pub struct Listing {
     slots: Vec<Option<Entry>>,
-    /// The slots of each digest below each name. A slot that lost the name may still be there.
-    by_name: HashMap<Arc<str>, HashMap<Arc<str>, Vec<usize>>>,
-    /// The number of entries of each digest.
-    by_digest: HashMap<Arc<str>, usize>,
+    /// The slots of each digest, of each name, and of both together. A slot that has them no
+    /// longer may still be there.
+    places: HashMap<Key, Vec<usize>>,
 }
 
-/// An entry that cannot be read has no names, and the digest "".
+/// An entry that cannot be read may have neither.
 #[derive(Default)]
 pub struct Entry {
-    pub digest: Arc<str>,
-    pub names: Vec<Arc<str>>,
+    pub digest: Option<Text>,
+    pub names: Vec<Text>,
+}
+
+/// What entries have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    digest: Option<Text>,
+    name: Option<Text>,
+}
+
+impl Key {
+    fn fits(&self, entry: &Entry) -> bool {
+        let is_digest = self.digest.is_none() || self.digest == entry.digest;
+        let mut name = self.name.iter();
+        is_digest && name.all(|name| entry.names.contains(name))
+    }
 }
 
 impl Listing {
@@ -35,20 +49,27 @@ impl Listing {
     /// A root with a name takes the first slot that has the name; the others that have it
     /// become empty. With `keeps_name` only slots of the same digest count. A root without a
     /// name is added unless its digest is listed.
-    pub fn add(&mut self, digest: &str, name: Option<&str>, keeps_name: bool) -> Option<usize> {
-        let entry = Entry {
-            digest: digest.into(),
-            names: name.into_iter().map(Arc::from).collect(),
+    pub fn add(&mut self, digest: &Text, name: Option<&Text>, keeps_name: bool) -> Option<usize> {
+        let key = Key {
+            digest: (keeps_name || name.is_none()).then(|| digest.clone()),
+            name: name.cloned(),
         };
-        let Some(name) = name else {
-            let is_listed = self.by_digest.get(digest).is_some_and(|count| *count > 0);
-            return (!is_listed).then(|| self.push(entry));
-        };
-        let same = self.take(digest, name, keeps_name);
-        for slot in &same {
-            self.clear(*slot);
+        let mut same = self.places.remove(&key).unwrap_or_default();
+        same.dedup();
+        same.retain(|slot| self.slots[*slot].as_ref().is_some_and(|e| key.fits(e)));
+        let first = same.iter().min().copied();
+        if name.is_none() && first.is_some() {
+            self.places.insert(key, same);
+            return None;
         }
-        match same.into_iter().min() {
+        for slot in same {
+            self.slots[slot] = None;
+        }
+        let entry = Entry {
+            digest: Some(digest.clone()),
+            names: name.into_iter().cloned().collect(),
+        };
+        match first {
             None => Some(self.push(entry)),
             Some(first) => {
                 self.fill(first, entry);
@@ -66,38 +87,20 @@ impl Listing {
         self.slots[slot].is_some()
     }
 
-    /// The slots that have the name and, with `keeps_name`, the digest. They are no longer
-    /// found by them.
-    fn take(&mut self, digest: &str, name: &str, keeps_name: bool) -> Vec<usize> {
-        let Some(of_name) = self.by_name.get_mut(name) else {
-            return Vec::new();
-        };
-        let mut slots: Vec<_> = match keeps_name {
-            true => of_name.remove(digest).unwrap_or_default(),
-            false => of_name.drain().flat_map(|(_, slots)| slots).collect(),
-        };
-        slots.retain(|slot| {
-            let entry = self.slots[*slot].as_ref();
-            entry.is_some_and(|entry| entry.names.iter().any(|own| **own == *name))
-        });
-        slots
-    }
-
     fn fill(&mut self, slot: usize, entry: Entry) {
+        let mut note = |digest: &Option<Text>, name: Option<&Text>| {
+            let key = Key {
+                digest: digest.clone(),
+                name: name.cloned(),
+            };
+            self.places.entry(key).or_default().push(slot);
+        };
+        note(&entry.digest, None);
         for name in &entry.names {
-            let of_name = self.by_name.entry(name.clone()).or_default();
-            of_name.entry(entry.digest.clone()).or_default().push(slot);
+            note(&entry.digest, Some(name));
+            note(&None, Some(name));
         }
-        *self.by_digest.entry(entry.digest.clone()).or_default() += 1;
         self.slots[slot] = Some(entry);
-    }
-
-    fn clear(&mut self, slot: usize) {
-        if let Some(entry) = self.slots[slot].take()
-            && let Some(count) = self.by_digest.get_mut(&entry.digest)
-        {
-            *count -= 1;
-        }
     }
 }
 
@@ -154,18 +157,20 @@ mod tests {
                     names.iter().map(|name| (*name).to_owned()).collect(),
                 ));
                 listing.push(Entry {
-                    digest: digest.into(),
-                    names: names.into_iter().map(Arc::from).collect(),
+                    digest: Text::new(digest),
+                    names: names.into_iter().filter_map(Text::new).collect(),
                 });
             }
             for (digest, name, keeps_name) in added {
                 model.add(digest, name, keeps_name);
-                let slot = listing.add(digest, name, keeps_name);
+                let name = name.and_then(Text::new);
+                let digest = Text::new(digest).unwrap();
+                let slot = listing.add(&digest, name.as_ref(), keeps_name);
                 prop_assert!(slot.is_none_or(|slot| listing.is_filled(slot)));
             }
             let entries: Vec<_> = listing.slots.iter().flatten().map(|entry| {
                 let names = entry.names.iter().map(|name| name.to_string()).collect();
-                (entry.digest.to_string(), names)
+                (entry.digest.as_ref().unwrap().to_string(), names)
             }).collect();
             prop_assert_eq!(entries, model.0);
         }

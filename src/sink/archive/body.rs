@@ -99,11 +99,12 @@ impl Body {
         // In full, where it has a tag beside it.
         let full = entry_name.containerd_name.as_ref();
         let name = full.or(entry_name.ref_name.as_ref());
-        let name = name.map(|name| &**name);
-        let slot = self.listing.add(d.digest.text(), name, root.keeps_name);
-        if let Some(slot) = slot {
-            self.entries.resize(self.listing.len(), String::new());
-            self.entries[slot] = entry(d, &entry_name);
+        if let Some(slot) = self.listing.add(d.digest.text(), name, root.keeps_name) {
+            let json = entry(d, &entry_name);
+            match self.entries.get_mut(slot) {
+                Some(replaced) => *replaced = json,
+                None => self.entries.push(json),
+            }
         }
         Ok(())
     }

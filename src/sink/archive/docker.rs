@@ -46,7 +46,7 @@ pub struct DockerManifest {
     /// The place of the listed item of each root.
     listed: HashMap<Digest, usize>,
     /// The place of the item that has each tag.
-    tagged: HashMap<String, usize>,
+    tagged: HashMap<Reference, usize>,
 }
 
 struct Image {
@@ -125,7 +125,7 @@ impl DockerManifest {
             let mut tagged = name.clone();
             // Docker's tags have no digest.
             tagged.digest = None;
-            tagged.familiar()
+            tagged
         });
         if let Some(wanted) = &tag {
             match self.tagged.get(wanted) {
@@ -150,18 +150,19 @@ impl DockerManifest {
         match tag {
             None => item.is_listed_untagged = true,
             Some(tag) => {
-                self.tagged.insert(tag.clone(), at);
-                item.tags.push(tag);
+                item.tags.push(tag.familiar());
+                self.tagged.insert(tag, at);
             }
         }
     }
 
     /// Takes a tag from an item, and the item from the list if it has no other reason to be
     /// there.
-    fn untag(&mut self, at: usize, tag: &str) {
+    fn untag(&mut self, at: usize, tag: &Reference) {
         self.tagged.remove(tag);
+        let tag = tag.familiar();
         let item = &mut self.items[at];
-        item.tags.retain(|other| other != tag);
+        item.tags.retain(|other| *other != tag);
         if !item.is_listed() {
             self.listed.remove(&item.root);
         }

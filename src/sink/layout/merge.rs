@@ -8,7 +8,6 @@ use crate::sink::entry::{EntryName, entry};
 use crate::sink::listing::{Entry, Listing};
 use crate::sink::roots::Root;
 use crate::text::Text;
-use std::sync::Arc;
 
 /// index.json with the roots in it; `None` if all are there already. All other bytes are
 /// unchanged.
@@ -37,9 +36,8 @@ pub fn merge(index: &[u8], roots: &[Root]) -> Result<Option<String>> {
     // The root in each slot that has a new one.
     let mut new: Vec<Option<&Root>> = vec![None; before];
     for root in roots {
-        let name = name(root).map(|name| &**name);
         let digest = root.descriptor.digest.text();
-        if let Some(slot) = listing.add(digest, name, root.keeps_name) {
+        if let Some(slot) = listing.add(digest, name(root), root.keeps_name) {
             new.resize(listing.len(), None);
             new[slot] = Some(root);
         }
@@ -80,19 +78,16 @@ fn found(entry: ValueMut<'_>) -> Entry {
     let Some(mut entry) = entry.object() else {
         return Entry::default();
     };
-    let digest = entry.reborrow().get("digest");
-    let digest = digest.and_then(|digest| Some(Arc::from(digest.text()?)));
+    let text = |value: Option<ValueMut<'_>>| Text::new(&value?.text()?);
+    let digest = text(entry.reborrow().get("digest"));
     let annotations = entry.get("annotations").and_then(ValueMut::object);
     let names = annotations.map(|mut annotations| {
         let names = [REF_NAME, CONTAINERD_NAME].into_iter();
-        let names = names.filter_map(|key| {
-            let name = annotations.reborrow().get(key)?;
-            Some(Arc::from(name.text()?))
-        });
+        let names = names.filter_map(|key| text(annotations.reborrow().get(key)));
         names.collect()
     });
     Entry {
-        digest: digest.unwrap_or_default(),
+        digest,
         names: names.unwrap_or_default(),
     }
 }
@@ -117,6 +112,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
+    use std::sync::Arc;
 
     /// A descriptor of content that differs by `id`.
     fn descriptor(id: &str) -> Arc<Descriptor> {
