@@ -589,8 +589,9 @@ ociimg_status ociimg_loader_open_layout(const char *path, const ociimg_source_op
  * once into an unnamed temporary file in the folder that TMPDIR names, else /tmp. Sparse
  * entries are read with their holes as zeros.
  *
- * Of several entries of one name the last counts, as for tar; a second oci-layout,
- * index.json or manifest.json is OCIIMG_STATUS_MALFORMED. The archive ends at its first
+ * Of several entries of one name the last counts, as for tar. A second oci-layout,
+ * index.json or manifest.json (by whatever spelling of its path) and an entry below a link
+ * are OCIIMG_STATUS_MALFORMED: readers differ on them. The archive ends at its first
  * block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly after an
  * entry and its index.json has entries, or nothing that its manifest.json names is
  * missing.
