@@ -14,9 +14,8 @@
 //! - An entry whose name leads out of the archive, or is longer than a path can be
 //!   (PATH_MAX), is ignored.
 //! - Links resolve as if the archive were unpacked, except that folders need no entry, so
-//!   `..` also works in an unlisted one.
-//! - An entry below a link is an error: a reader that unpacks the archive writes it to
-//!   another place than its name says.
+//!   `..` also works in an unlisted one. An entry with exactly the requested name wins over
+//!   links along its path.
 //!
 //! The tar crate's own readers are not used. `Header::entry_size` reads the last 8 bytes of
 //! a size alone, so that 2^64 + 4 counts as 4, and accepts a sign. `PaxExtensions` splits

@@ -113,7 +113,7 @@ impl Table {
         for _ in 0..limits.headers {
             if at == blocks.size() && at > 0 && !extensions.are_pending() {
                 table.end = End::Bare;
-                table.expect_nothing_below_links(&replaced_links)?;
+                table.expect_none_below_links(&once, &replaced_links)?;
                 return Ok(table);
             }
             let block = blocks.get(at, BLOCK as u64)?;
@@ -122,7 +122,7 @@ impl Table {
                 if extensions.are_pending() {
                     return Err(Flaw::NoEntry { at });
                 }
-                table.expect_nothing_below_links(&replaced_links)?;
+                table.expect_none_below_links(&once, &replaced_links)?;
                 return Ok(table);
             }
             if !is_tar(&block) {
@@ -256,18 +256,23 @@ impl Table {
         Ok(end)
     }
 
-    /// Fails if an entry has a name below that of a link, even of a link that another entry
-    /// replaced. A reader that unpacks the archive writes such an entry to another file than
-    /// its name says.
-    fn expect_nothing_below_links(&self, replaced_links: &[Box<[u8]>]) -> Result<(), Flaw> {
+    /// Fails if a file below a link, even of a link that another entry replaced, may be a
+    /// second one of the names in `once`: a reader that unpacks the archive writes an entry
+    /// below a link to another file than its name says.
+    fn expect_none_below_links(
+        &self,
+        once: &Once<'_>,
+        replaced_links: &[Box<[u8]>],
+    ) -> Result<(), Flaw> {
+        let may_be_one = |name: &&[u8]| {
+            let last = name.rsplit(|b| *b == b'/').next();
+            once.names.iter().any(|name| Some(name.as_bytes()) == last)
+        };
         let links = self.nodes.iter().filter(|(_, node)| node.is_link());
         let links = links.map(|(name, _)| name).chain(replaced_links);
-        let mut sorted: Vec<&[u8]> = Vec::new();
+        let mut sorted: Vec<&[u8]> = self.names().filter(may_be_one).collect();
+        sorted.sort_unstable();
         for link in links {
-            if sorted.is_empty() {
-                sorted.extend(self.names());
-                sorted.sort_unstable();
-            }
             let folder = [link, &b"/"[..]].concat();
             let first = sorted.partition_point(|name| *name < &*folder);
             if let Some(name) = sorted.get(first).filter(|name| name.starts_with(&folder)) {
@@ -783,8 +788,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_below_a_link_is_refused() {
-        let through = |link: Vec<u8>| vec![file("a", "1"), link, file("l/a", "2")];
+    fn an_entry_below_a_link_may_be_no_second_one() {
+        let through = |link: Vec<u8>| vec![file("a", "1"), link, file("l/once", "2")];
         let rows = [
             ("a link", through(symbolic_link("l", "."))),
             ("an absolute link", through(symbolic_link("l", "/"))),
@@ -794,7 +799,7 @@ mod tests {
                 vec![
                     symbolic_link("m", "."),
                     hard_link("l", "m"),
-                    file("l/a", "2"),
+                    file("l/once", "2"),
                 ],
             ),
             (
@@ -807,11 +812,11 @@ mod tests {
             ),
             (
                 "a link behind it",
-                vec![file("l/a", "2"), symbolic_link("l", ".")],
+                vec![file("l/once", "2"), symbolic_link("l", ".")],
             ),
             (
                 "far above",
-                vec![symbolic_link("l", "."), file("l/b/c/a", "2")],
+                vec![symbolic_link("l", "."), file("l/b/c/once", "2")],
             ),
         ];
         for (row, entries) in rows {
@@ -819,8 +824,15 @@ mod tests {
             assert_eq!(e.status(), Status::Malformed, "{row}");
             assert!(e.message().contains("below the link \"l\""), "{row}: {e}");
         }
-        let beside = [symbolic_link("l", "."), file("l.a", "2"), file("la/b", "3")];
+        let beside = [
+            symbolic_link("l", "."),
+            file("l.a/once", "2"),
+            file("la/b", "3"),
+        ];
         assert_eq!(content(&archive(&beside), "l/la/b").unwrap(), "3");
+        // Of other names the exact one counts before links on the way to it.
+        let exact = [symbolic_link("l", "."), file("a", "1"), file("l/a", "2")];
+        assert_eq!(content(&archive(&exact), "l/a").unwrap(), "2");
     }
 
     #[test]
