@@ -260,7 +260,7 @@ impl Sink {
                     drain(&mut answer.transfer, ctx);
                     Ok(None)
                 }
-                200 | 202 | 204 => self.location(&mut answer, ctx).map(Some),
+                202 => self.location(&mut answer, ctx).map(Some),
                 _ => Err(self.unexpected(answer, ctx)),
             })
     }
