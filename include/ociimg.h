@@ -590,8 +590,8 @@ ociimg_status ociimg_loader_open_layout(const char *path, const ociimg_source_op
  * entries are read with their holes as zeros.
  *
  * Of several entries of one name the last counts, as for tar. A second oci-layout,
- * index.json or manifest.json (by whatever spelling of its path) and an entry below a link
- * are OCIIMG_STATUS_MALFORMED: readers differ on them. The archive ends at its first
+ * index.json or manifest.json (by whatever spelling of its path, or below a link) is
+ * OCIIMG_STATUS_MALFORMED: readers differ on which counts. The archive ends at its first
  * block of zeros. One without is OCIIMG_STATUS_MALFORMED, unless it ends exactly after an
  * entry and its index.json has entries, or nothing that its manifest.json names is
  * missing.
