@@ -9,6 +9,8 @@ use crate::retry::{Retries, Trouble};
 use crate::transfer::{Body, Failure, Method};
 use crate::web::Answer;
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::io::Read;
 use std::sync::Arc;
 
 pub struct Blob {
@@ -16,6 +18,8 @@ pub struct Blob {
     /// The servers that may have it, the registry last; the first one is in use.
     endpoints: Vec<Endpoint>,
     digest: String,
+    /// Bytes that were read and not returned yet.
+    beginning: VecDeque<u8>,
     answer: Answer,
     /// Bytes returned so far.
     offset: u64,
@@ -43,14 +47,18 @@ impl Blob {
                 Err(trouble) => turn_to_next(&mut endpoints, &mut retries, trouble, ctx)?,
             }
         };
-        Ok(Self::of_answer(client, endpoints, digest, answer))
+        let beginning = Vec::new();
+        Ok(Self::of_answer(
+            client, endpoints, digest, beginning, answer,
+        ))
     }
 
-    /// Goes on with an answer of the first endpoint.
+    /// Goes on with an answer of the first endpoint, whose beginning was read.
     pub fn of_answer(
         client: &Arc<Client>,
         endpoints: Vec<Endpoint>,
         digest: &str,
+        beginning: Vec<u8>,
         answer: Answer,
     ) -> Self {
         let is_compared = endpoints[0].is_mirror && digest.starts_with("sha256:");
@@ -61,6 +69,7 @@ impl Blob {
             is_over: false,
             digest: digest.to_owned(),
             total: answer.head.content_length(),
+            beginning: beginning.into(),
             answer,
             offset: 0,
             retries: client.retries(),
@@ -86,7 +95,11 @@ impl Blob {
 
     fn read_on(&mut self, buf: &mut [u8], ctx: &dyn Cancel) -> Result<usize> {
         loop {
-            let trouble = match self.answer.transfer.read(buf, ctx) {
+            let read = match self.beginning.read(buf) {
+                Ok(0) | Err(_) => self.answer.transfer.read(buf, ctx),
+                Ok(n) => Ok(n),
+            };
+            let trouble = match read {
                 Ok(n) if n > 0 => {
                     if let Some(hash) = &mut self.hash {
                         hash.update(&buf[..n]);

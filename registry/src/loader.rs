@@ -125,8 +125,8 @@ impl Loader {
                         read: 0,
                     });
                 }
-                mirror::Found::Large(answer) => {
-                    let blob = Blob::of_answer(&self.client, endpoints, digest, answer);
+                mirror::Found::Large(beginning, answer) => {
+                    let blob = Blob::of_answer(&self.client, endpoints, digest, beginning, answer);
                     return Ok(Stream::Blob(Box::new(blob)));
                 }
                 mirror::Found::Nothing => drop(endpoints.remove(0)),

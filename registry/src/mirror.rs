@@ -15,8 +15,9 @@ const MAX_WHOLE: u64 = 1024 * 1024;
 
 pub enum Found {
     Whole(Vec<u8>),
-    /// It is there, and too large to be held in memory.
-    Large(Answer),
+    /// It is there, and too large to be held in memory: its beginning, as far as it was read,
+    /// and the rest.
+    Large(Vec<u8>, Answer),
     Nothing,
 }
 
@@ -51,18 +52,23 @@ pub fn blob(client: &Client, endpoint: &Endpoint, digest: &str, ctx: &dyn Cancel
         Ok(_) => return Ok(Found::Nothing),
         Err(trouble) => return passed_over(trouble.into_error()).map(|()| Found::Nothing),
     };
-    if answer
-        .head
-        .content_length()
-        .is_none_or(|length| length > MAX_WHOLE)
-    {
-        return Ok(Found::Large(answer));
+    let length = answer.head.content_length();
+    if length.is_some_and(|length| length > MAX_WHOLE) {
+        return Ok(Found::Large(Vec::new(), answer));
     }
-    match answer.read_to_end(MAX_WHOLE, ctx) {
-        Ok(bytes) if fits(&bytes, digest) => Ok(Found::Whole(bytes)),
-        _ if ctx.is_cancelled() => Err(Error::cancelled()),
-        _ => Ok(Found::Nothing),
+    // Without a length it may turn out to be large.
+    let mut bytes = Vec::new();
+    let mut buf = vec![0; 16 * 1024];
+    while bytes.len() as u64 <= MAX_WHOLE {
+        match answer.transfer.read(&mut buf, ctx) {
+            Ok(0) if fits(&bytes, digest) => return Ok(Found::Whole(bytes)),
+            Ok(0) => return Ok(Found::Nothing),
+            Ok(n) => bytes.extend_from_slice(&buf[..n]),
+            Err(_) if ctx.is_cancelled() => return Err(Error::cancelled()),
+            Err(_) => return Ok(Found::Nothing),
+        }
     }
+    Ok(Found::Large(bytes, answer))
 }
 
 fn passed_over(error: Error) -> Result<()> {

@@ -39,6 +39,28 @@ fn pull(registry: &Server, mirrors: &[&str]) {
     }
 }
 
+fn in_one_chunk(bytes: &[u8]) -> Reply {
+    let size = format!("{:x}\r\n", bytes.len());
+    let body = [size.as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
+    Reply::new(200)
+        .header("Transfer-Encoding", "chunked")
+        .body(body)
+}
+
+#[test]
+fn a_mirror_need_not_say_how_long_a_blob_is() {
+    let mirror = server(|request| {
+        let image = image();
+        let blob = image
+            .blobs()
+            .find(|blob| request.path().ends_with(&digest(blob)));
+        blob.map(|blob| in_one_chunk(blob))
+    });
+    let registry = server(|_| None);
+    pull(&registry, &[&mirror.host]);
+    assert_eq!(registry.count("GET", "/blobs/"), 0);
+}
+
 #[test]
 fn what_has_a_digest_comes_from_a_mirror() {
     let (mirror, registry) = (server(|_| None), server(|_| None));
@@ -63,6 +85,8 @@ fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
     let busy = server(|_| Some(Reply::new(503).header("Retry-After", "30")));
     let login = server(|_| Some(Reply::new(401).header("WWW-Authenticate", "Basic realm=\"x\"")));
     let wrong = server(|_| Some(Reply::new(200).body("other bytes")));
+    // Small blobs are compared even where nobody says how long they are.
+    let chunked = server(|_| Some(in_one_chunk(b"other bytes")));
     let cut = server(|request| {
         let layer = &image().layers[0];
         request
@@ -77,7 +101,7 @@ fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
     });
     let registry = server(|_| None);
     pull(&registry, &[&short.host]);
-    let hosts: Vec<&str> = [&absent, &broken, &busy, &login, &wrong, &cut]
+    let hosts: Vec<&str> = [&absent, &broken, &busy, &login, &wrong, &chunked, &cut]
         .map(|server| &*server.host)
         .into();
     pull(&registry, &hosts);
@@ -91,7 +115,7 @@ fn whatever_is_wrong_with_a_mirror_the_next_is_asked() {
     let (first, second) = (Some("bytes=1200000-"), Some("bytes=1500000-"));
     assert_eq!(ranges, [first, first, second, second]);
     // The name and the password are the registry's.
-    for mirror in [&absent, &broken, &busy, &login, &wrong, &cut] {
+    for mirror in [&absent, &broken, &busy, &login, &wrong, &chunked, &cut] {
         assert!(
             mirror
                 .seen()
