@@ -39,10 +39,17 @@ pub fn is_archive(head: &[u8]) -> bool {
 
 /// The path in a header, without regard to extension headers.
 pub(super) fn path(header: &Header) -> Cow<'_, [u8]> {
-    match misplaced_prefix(header) {
-        Some(prefix) => Cow::Owned(joined(prefix, &header.path_bytes())),
+    let name = &header.as_old().name;
+    match star_prefix(header).or_else(|| misplaced_prefix(header)) {
+        Some(prefix) => Cow::Owned(joined(prefix, until_nul(name))),
         None => header.path_bytes(),
     }
+}
+
+/// The prefix in a header of star, which has two times at the end of POSIX's.
+fn star_prefix(header: &Header) -> Option<&[u8]> {
+    let is_star = header.as_ustar().is_some() && header.as_bytes().ends_with(b"tar\0");
+    is_star.then(|| until_nul(&header.as_bytes()[345..476]))
 }
 
 /// POSIX's prefix in a header of GNU's format, which has two times in its place. Go wrote
@@ -56,8 +63,12 @@ fn misplaced_prefix(header: &Header) -> Option<&[u8]> {
     if times.all(|time| time[0] == 0 || number(time).is_some()) {
         return None;
     }
-    let prefix = field.split(|b| *b == 0).next()?;
+    let prefix = until_nul(field);
     (!prefix.is_empty() && prefix.is_ascii()).then_some(prefix)
+}
+
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|b| *b == 0).next().unwrap_or_default()
 }
 
 /// The size that a header declares.

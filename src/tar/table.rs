@@ -439,6 +439,22 @@ mod tests {
                 "p/q/b",
             ),
             (
+                "star's prefix, which is shorter",
+                vec![entry(
+                    with_field(
+                        with_field(
+                            header(b'0', "b", "", 4),
+                            345,
+                            format!("p/{}q/q", "./".repeat(64)).as_bytes(),
+                        ),
+                        508,
+                        b"tar\0",
+                    ),
+                    b"data",
+                )],
+                "p/q/b",
+            ),
+            (
                 "GNU long name",
                 vec![
                     extension(b'L', format!("{long}\0").as_bytes()),
