@@ -44,11 +44,13 @@ pub struct Table {
 struct Once<'a> {
     names: &'a [&'a str],
     met: Vec<&'a str>,
+    /// Whether one of them is a link, so that the content may have any name.
+    is_link: bool,
 }
 
 impl<'a> Once<'a> {
     /// Notes an entry that some readers take for one of the names.
-    fn meet(&mut self, path: &[u8], at: u64) -> Result<(), Flaw> {
+    fn meet(&mut self, path: &[u8], kind: EntryType, at: u64) -> Result<(), Flaw> {
         let Some(name) = self.names.iter().find(|name| name.as_bytes() == path) else {
             return Ok(());
         };
@@ -57,6 +59,7 @@ impl<'a> Once<'a> {
             return Err(Flaw::Twice { at, name });
         }
         self.met.push(name);
+        self.is_link |= matches!(kind, EntryType::Symlink | EntryType::Link);
         Ok(())
     }
 }
@@ -107,6 +110,7 @@ impl Table {
         let mut once = Once {
             names: once,
             met: Vec::new(),
+            is_link: false,
         };
         let mut replaced_links = Vec::new();
         let mut at = 0;
@@ -213,7 +217,7 @@ impl Table {
         let placeholder = placeholder.and_then(|_| normalized_at_root(&plain));
         let placeholder = placeholder.filter(|path| read_as.as_ref() != Some(path));
         for path in read_as.iter().chain(&placeholder) {
-            once.meet(path, at)?;
+            once.meet(path, kind, at)?;
         }
         // The label of an archive is not a file, whatever its name.
         let is_label = kind.as_byte() == b'V';
@@ -257,7 +261,7 @@ impl Table {
     }
 
     /// Fails if a file below a link, even of a link that another entry replaced, may be a
-    /// second one of the names in `once`: a reader that unpacks the archive writes an entry
+    /// second one of the names in `once` or what one of them leads to: a reader that unpacks the archive writes an entry
     /// below a link to another file than its name says.
     fn expect_none_below_links(
         &self,
@@ -266,7 +270,7 @@ impl Table {
     ) -> Result<(), Flaw> {
         let may_be_one = |name: &&[u8]| {
             let last = name.rsplit(|b| *b == b'/').next();
-            once.names.iter().any(|name| Some(name.as_bytes()) == last)
+            once.is_link || once.names.iter().any(|name| Some(name.as_bytes()) == last)
         };
         let links = self.nodes.iter().filter(|(_, node)| node.is_link());
         let links = links.map(|(name, _)| name).chain(replaced_links);
@@ -833,6 +837,24 @@ mod tests {
             (
                 "far above",
                 vec![symbolic_link("l", "."), file("l/b/c/once", "2")],
+            ),
+            (
+                "the target of such a name",
+                vec![
+                    symbolic_link("once", "l/a"),
+                    symbolic_link("l", "d"),
+                    file("l/a", "1"),
+                    file("d/a", "2"),
+                ],
+            ),
+            (
+                "the content of such a name",
+                vec![
+                    symbolic_link("l", "d"),
+                    file("l/a", "1"),
+                    file("d/a", "2"),
+                    hard_link("once", "l/a"),
+                ],
             ),
         ];
         for (row, entries) in rows {
