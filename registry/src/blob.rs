@@ -118,6 +118,10 @@ impl Blob {
                     let text = format!("ended after {} bytes", self.offset);
                     self.trouble(&Failure::Broken(text))
                 }
+                // Nothing is missing but the end of the answer.
+                Err(Failure::Broken(_)) if self.hash.is_some() && self.is_as_its_digest_says() => {
+                    return Ok(0);
+                }
                 Err(failure) => self.trouble(&failure),
             };
             self.resume(trouble, ctx)?;

@@ -56,8 +56,18 @@ fn a_mirror_need_not_say_how_long_a_blob_is() {
             .find(|blob| request.path().ends_with(&digest(blob)));
         blob.map(|blob| in_one_chunk(blob))
     });
+    // Or where it ends.
+    let cut = server(|request| {
+        let layer = &image().layers[0];
+        let mut reply = in_one_chunk(layer);
+        reply.body.truncate(reply.body.len() - "0\r\n\r\n".len());
+        let length = reply.body.len();
+        let is_layer = request.path().ends_with(&digest(layer));
+        is_layer.then(|| reply.cut(length))
+    });
     let registry = server(|_| None);
     pull(&registry, &[&mirror.host]);
+    pull(&registry, &[&cut.host]);
     assert_eq!(registry.count("GET", "/blobs/"), 0);
 }
 
