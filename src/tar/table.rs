@@ -261,8 +261,8 @@ impl Table {
     }
 
     /// Fails if a file below a link, even of a link that another entry replaced, may be a
-    /// second one of the names in `once` or what one of them leads to: a reader that unpacks the archive writes an entry
-    /// below a link to another file than its name says.
+    /// second one of the names in `once`, or of what one of them leads to: a reader that
+    /// unpacks the archive writes an entry below a link to another file than its name says.
     fn expect_none_below_links(
         &self,
         once: &Once<'_>,
