@@ -140,11 +140,7 @@ fn check(text: &str) -> Result<Option<Algorithm>, Expected> {
         Some((known, rest.strip_prefix(':')?))
     });
     if let Some((known, encoded)) = known {
-        // Without an early exit the compiler uses vector instructions, and a large index has
-        // thousands of digests.
-        let is_hex = |b: u8| b.is_ascii_digit() | (b'a'..=b'f').contains(&b);
-        let all_hex = encoded.bytes().fold(true, |all, b| all & is_hex(b));
-        return match all_hex && encoded.len() == known.hex_len() {
+        return match encoded.len() == known.hex_len() && is_hex(encoded) {
             true => Ok(Some(known)),
             false => Err(Expected::Hex(known)),
         };
@@ -162,6 +158,23 @@ fn check(text: &str) -> Result<Option<Algorithm>, Expected> {
         true => Ok(None),
         false => Err(Expected::Encoded),
     }
+}
+
+/// Whether a text of a multiple of eight bytes has digits of `[0-9a-f]` alone. Takes eight
+/// bytes at once: a large index has thousands of digests.
+fn is_hex(text: &str) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let (words, rest) = text.as_bytes().as_chunks();
+    rest.is_empty()
+        && words.iter().all(|word| {
+            let word = u64::from_le_bytes(*word);
+            // The high bit of each byte that is at least `least`; exact for ASCII.
+            let from = |least: u8| word.wrapping_add(ONES * u64::from(0x80 - least));
+            let digits = from(b'0') & !from(b'9' + 1);
+            let letters = from(b'a') & !from(b'f' + 1);
+            word & HIGH == 0 && (digits | letters) & HIGH == HIGH
+        })
 }
 
 impl fmt::Display for Digest {
@@ -232,6 +245,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::error::Status;
+    use proptest::prelude::*;
 
     #[test]
     fn the_digests_of_abc_are_those_of_the_standards() {
@@ -338,5 +352,25 @@ mod tests {
         assert_eq!(e.status(), Status::DigestMismatch);
         assert_eq!(e.digest(), Some(a.text()));
         assert!(e.message().contains(&**a.text()) && e.message().contains(&**b.text()));
+    }
+
+    proptest! {
+        #[test]
+        fn hex_is_the_digits_of_the_grammar(text in "[0-9a-f]{8,24}", at in 0_usize..8, c in any::<char>()) {
+            prop_assert_eq!(is_hex(&text), text.len() % 8 == 0);
+            let mut other: String = text.chars().take(7).collect();
+            other.insert(at, c);
+            let expected = other.len() % 8 == 0
+                && other.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            prop_assert_eq!(is_hex(&other), expected, "{}", other);
+        }
+
+        #[test]
+        fn each_byte_but_a_digit_is_no_hex(at in 0_usize..8, byte in 0_u8..128) {
+            let mut text = *b"01289abf";
+            text[at] = byte;
+            let text = std::str::from_utf8(&text).unwrap();
+            prop_assert_eq!(is_hex(text), matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        }
     }
 }

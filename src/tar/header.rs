@@ -10,6 +10,8 @@ use std::ops::Range;
 /// Bytes of a header; data is padded to a multiple of this.
 pub const BLOCK: usize = 512;
 
+const CHECKSUM: Range<usize> = 148..156;
+
 /// Whether `head` starts with a tar header whose checksum fits, taken over unsigned bytes
 /// or, as some old programs did, over signed ones.
 pub fn is_tar(head: &[u8]) -> bool {
@@ -21,12 +23,33 @@ pub fn is_tar(head: &[u8]) -> bool {
         return false;
     };
     // The checksum's own field counts as blanks.
-    let sum = |value: fn(u8) -> i64| -> i64 {
-        let of = |bytes: &[u8]| -> i64 { bytes.iter().map(|b| value(*b)).sum() };
-        of(block) - of(&block[148..156]) + 8 * i64::from(b' ')
-    };
-    let written = i64::from(written);
-    sum(i64::from) == written || sum(|b| i64::from(b as i8)) == written
+    let (field, blanks) = (&block[CHECKSUM], [b' '; CHECKSUM.end - CHECKSUM.start]);
+    let sum = sum(block) - plain_sum(field) + plain_sum(&blanks);
+    if sum == written {
+        return true;
+    }
+    let above_127 = |bytes: &[u8]| bytes.iter().filter(|b| **b > 127).count() as u32;
+    let above_127 = above_127(block) - above_127(field);
+    i64::from(sum) - 256 * i64::from(above_127) == i64::from(written)
+}
+
+/// The sum of all bytes, eight at once: a large archive has many headers.
+fn sum(block: &[u8; BLOCK]) -> u32 {
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    let words = block
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u64::from_le_bytes(*word));
+    // Four sums of 16 bits, too few bytes for an overflow.
+    let sums: u64 = words.map(|word| (word & EVEN) + (word >> 8 & EVEN)).sum();
+    let sums = sums.to_le_bytes();
+    let sums = sums.as_chunks().0.iter();
+    sums.map(|sum| u32::from(u16::from_le_bytes(*sum))).sum()
+}
+
+fn plain_sum(bytes: &[u8]) -> u32 {
+    bytes.iter().map(|b| u32::from(*b)).sum()
 }
 
 /// Whether a file that starts with `head` (of a block, unless the file is shorter) is a tar
@@ -110,4 +133,25 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_checksums_fit(content in prop::collection::vec(any::<u8>(), BLOCK), off in 0_u32..2) {
+            let mut block: [u8; BLOCK] = content.try_into().unwrap();
+            block[CHECKSUM].fill(b' ');
+            let unsigned: u32 = block.iter().map(|b| u32::from(*b)).sum();
+            let signed: i32 = block.iter().map(|b| i32::from(*b as i8)).sum();
+            for sum in [Some(unsigned), u32::try_from(signed).ok()].into_iter().flatten() {
+                block[CHECKSUM].copy_from_slice(format!("{:06o}\0 ", sum + off).as_bytes());
+                // With random content no other sum fits.
+                prop_assert_eq!(is_tar(&block), off == 0);
+            }
+        }
+    }
 }
