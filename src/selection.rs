@@ -8,7 +8,7 @@ use crate::index::Index;
 use crate::load::{Entry, EntryKind};
 use crate::platform::{Matcher, Platform};
 use crate::text::Escaped;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Names or platforms that an error lists.
 const MAX_NAMED: usize = 16;
@@ -162,13 +162,16 @@ impl Index {
         let is_no_image = |entry| manifest_of(entry).is_some_and(|m| no_images.contains(&m));
         let images = self.entries().iter();
         let images = images.filter(|e| e.kind == EntryKind::Image && !is_no_image(e));
-        let platforms: BTreeSet<String> = images
+        let platforms: Vec<String> = images
             .filter_map(|entry| entry.platform.as_ref())
             .map(|platform| Escaped(&platform.format_all()).to_string())
             .collect();
+        let mut platforms: Vec<&str> = platforms.iter().map(String::as_str).collect();
+        platforms.sort_unstable();
+        platforms.dedup();
         let found = match platforms.is_empty() {
             true => "none with a platform".to_owned(),
-            false => listed(platforms),
+            false => listed(platforms.into_iter().map(str::to_owned)),
         };
         let broken = self.entries().iter().find_map(|entry| entry.error.as_ref());
         let broken = broken.map_or(String::new(), |e| {

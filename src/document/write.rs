@@ -2,6 +2,7 @@
 //! documents are never rewritten here.
 
 use crate::descriptor::{Annotations, Descriptor};
+use crate::digest::Digest;
 use crate::json::scan::quoted;
 use crate::platform::Platform;
 use crate::text::Text;
@@ -41,7 +42,8 @@ impl ObjectWriter {
     }
 }
 
-fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+/// An array of values that are JSON already.
+pub fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let items: Vec<_> = items.into_iter().collect();
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     format!("[{}]", items.join(","))
@@ -60,12 +62,18 @@ fn annotations(annotations: &Annotations) -> String {
     object.finish()
 }
 
+/// The members that each descriptor has.
+pub fn required_members(media_type: &str, digest: &Digest, size: u64) -> ObjectWriter {
+    let mut object = ObjectWriter::default();
+    object.text("mediaType", media_type);
+    object.text("digest", digest.text());
+    object.raw("size", &size.to_string());
+    object
+}
+
 /// A descriptor, its members in the order of the specification.
 pub fn descriptor(d: &Descriptor) -> String {
-    let mut object = ObjectWriter::default();
-    object.text("mediaType", &d.media_type);
-    object.text("digest", d.digest.text());
-    object.raw("size", &d.size.to_string());
+    let mut object = required_members(&d.media_type, &d.digest, d.size);
     if !d.urls().is_empty() {
         object.raw("urls", &texts(d.urls().iter()));
     }

@@ -13,14 +13,13 @@ use super::saved_images::{ImageKey, Saved, SavedImages};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::document::layout::{CONTAINERD_NAME, index_of};
+use crate::document::write::{ObjectWriter, required_members};
 use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::loader::{Loader, Stream};
 use crate::tar;
 use crate::text::Text;
 use oci_spec::image::MediaType;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -192,26 +191,14 @@ fn not_found(digest: &Digest) -> Error {
 
 /// The descriptor of an image in the made root.
 pub fn descriptor(key: &ImageKey, tag: Option<&Text>) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Descriptor<'a> {
-        media_type: MediaType,
-        digest: &'a str,
-        size: u64,
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        annotations: BTreeMap<&'static str, String>,
+    let media_type = MediaType::ImageManifest.to_string();
+    let mut descriptor = required_members(&media_type, &key.digest, key.size);
+    if let Some(name) = tag.and_then(|tag| docker_name(tag)) {
+        let mut annotations = ObjectWriter::default();
+        annotations.text(CONTAINERD_NAME, &name.to_string());
+        descriptor.raw("annotations", &annotations.finish());
     }
-    let name = tag.and_then(|tag| docker_name(tag));
-    let descriptor = Descriptor {
-        media_type: MediaType::ImageManifest,
-        digest: key.digest.text(),
-        size: key.size,
-        annotations: name
-            .map(|name| (CONTAINERD_NAME, name.to_string()))
-            .into_iter()
-            .collect(),
-    };
-    serde_json::to_string(&descriptor).expect("it has texts and numbers alone")
+    descriptor.finish()
 }
 
 #[cfg(test)]

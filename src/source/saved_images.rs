@@ -8,12 +8,12 @@ use crate::compression::Compression;
 use crate::config::{Config, DigestList};
 use crate::context::Context;
 use crate::digest::{Algorithm, Digest, Hasher};
+use crate::document::write::{ObjectWriter, list, required_members};
 use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
 use crate::tar::{self, Found};
 use crate::text::Escaped;
 use oci_spec::image::MediaType;
-use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -353,43 +353,20 @@ fn digest_in_name(name: &str) -> Option<Digest> {
 
 impl Image {
     fn manifest(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Manifest<'a> {
-            schema_version: u32,
-            media_type: MediaType,
-            config: Descriptor<'a>,
-            layers: Vec<Descriptor<'a>>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Descriptor<'a> {
-            media_type: &'static str,
-            digest: &'a str,
-            size: u64,
-        }
         let (digest, size) = &self.config;
-        let manifest = Manifest {
-            schema_version: 2,
-            media_type: MediaType::ImageManifest,
-            config: Descriptor {
-                media_type: "application/vnd.oci.image.config.v1+json",
-                digest: digest.text(),
-                size: *size,
-            },
-            layers: self
-                .layers
-                .iter()
-                .map(|layer| Descriptor {
-                    media_type: match layer.kind {
-                        LayerKind::Plain => "application/vnd.oci.image.layer.v1.tar",
-                        LayerKind::Compressed(media_type) => media_type,
-                    },
-                    digest: layer.digest.text(),
-                    size: layer.size,
-                })
-                .collect(),
-        };
-        serde_json::to_vec(&manifest).expect("it has texts and numbers alone")
+        let config = required_members("application/vnd.oci.image.config.v1+json", digest, *size);
+        let layers = self.layers.iter().map(|layer| {
+            let media_type = match layer.kind {
+                LayerKind::Plain => "application/vnd.oci.image.layer.v1.tar",
+                LayerKind::Compressed(media_type) => media_type,
+            };
+            required_members(media_type, &layer.digest, layer.size).finish()
+        });
+        let mut manifest = ObjectWriter::default();
+        manifest.raw("schemaVersion", "2");
+        manifest.text("mediaType", &MediaType::ImageManifest.to_string());
+        manifest.raw("config", &config.finish());
+        manifest.raw("layers", &list(layers));
+        manifest.finish().into_bytes()
     }
 }
