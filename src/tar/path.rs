@@ -6,7 +6,7 @@ pub(super) const MAX_NAME: usize = 4096;
 /// `path` without `.`, `..` and empty components (so a leading `/` has no meaning). `None`
 /// if it leads out of the archive or is too long.
 pub fn normalized(path: &[u8]) -> Option<Vec<u8>> {
-    let mut name = Vec::new();
+    let mut name = Vec::with_capacity(path.len());
     for component in path.split(|b| *b == b'/') {
         push(&mut name, component)?;
     }
@@ -16,7 +16,7 @@ pub fn normalized(path: &[u8]) -> Option<Vec<u8>> {
 /// The same where `..` stays at the root of the archive, as in programs that unpack it in a
 /// root of their own.
 pub(super) fn normalized_at_root(path: &[u8]) -> Option<Vec<u8>> {
-    let mut name = Vec::new();
+    let mut name = Vec::with_capacity(path.len());
     for component in path.split(|b| *b == b'/') {
         // Fails only where it leads out, and changes nothing then.
         let _ = push(&mut name, component);

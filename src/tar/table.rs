@@ -212,11 +212,15 @@ impl Table {
         let path = normalized(name);
         // Readers differ on which of the names of a sparse file counts, on whether a label is a
         // file, and on whether a path can lead out.
-        let read_as = path.clone().or_else(|| normalized_at_root(name));
+        let at_root = match path {
+            Some(_) => None,
+            None => normalized_at_root(name),
+        };
+        let read_as = path.as_ref().or(at_root.as_ref());
         let placeholder = extensions.sparse_name.as_ref();
         let placeholder = placeholder.and_then(|_| normalized_at_root(&plain));
-        let placeholder = placeholder.filter(|path| read_as.as_ref() != Some(path));
-        for path in read_as.iter().chain(&placeholder) {
+        let placeholder = placeholder.filter(|path| read_as != Some(path));
+        for path in read_as.into_iter().chain(&placeholder) {
             once.meet(path, kind, at)?;
         }
         // The label of an archive is not a file, whatever its name.
