@@ -272,12 +272,18 @@ impl Table {
         once: &Once<'_>,
         replaced_links: &[Box<[u8]>],
     ) -> Result<(), Flaw> {
-        let may_be_one = |name: &&[u8]| {
-            let last = name.rsplit(|b| *b == b'/').next();
-            once.is_link || once.names.iter().any(|name| Some(name.as_bytes()) == last)
-        };
         let links = self.nodes.iter().filter(|(_, node)| node.is_link());
         let links = links.map(|(name, _)| name).chain(replaced_links);
+        let mut links = links.peekable();
+        if links.peek().is_none() {
+            return Ok(());
+        }
+        let has_name = |path: &[u8], name: &str| {
+            let folder = path.strip_suffix(name.as_bytes());
+            folder.is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
+        };
+        let may_be_one =
+            |path: &&[u8]| once.is_link || once.names.iter().any(|name| has_name(path, name));
         let mut sorted: Vec<&[u8]> = self.names().filter(may_be_one).collect();
         sorted.sort_unstable();
         for link in links {
