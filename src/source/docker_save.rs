@@ -191,8 +191,8 @@ fn not_found(digest: &Digest) -> Error {
 
 /// The descriptor of an image in the made root.
 pub fn descriptor(key: &ImageKey, tag: Option<&Text>) -> String {
-    let media_type = MediaType::ImageManifest.to_string();
-    let mut descriptor = required_members(&media_type, &key.digest, key.size);
+    let media_type = MediaType::ImageManifest;
+    let mut descriptor = required_members(media_type.as_ref(), &key.digest, key.size);
     if let Some(name) = tag.and_then(|tag| docker_name(tag)) {
         let mut annotations = ObjectWriter::default();
         annotations.text(CONTAINERD_NAME, &name.to_string());

@@ -364,7 +364,7 @@ impl Image {
         });
         let mut manifest = ObjectWriter::default();
         manifest.raw("schemaVersion", "2");
-        manifest.text("mediaType", &MediaType::ImageManifest.to_string());
+        manifest.text("mediaType", MediaType::ImageManifest.as_ref());
         manifest.raw("config", &config.finish());
         manifest.raw("layers", &list(layers));
         manifest.finish().into_bytes()
