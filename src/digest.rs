@@ -360,7 +360,7 @@ mod tests {
             prop_assert_eq!(is_hex(&text), text.len() % 8 == 0);
             let mut other: String = text.chars().take(7).collect();
             other.insert(at, c);
-            let expected = other.len() % 8 == 0
+            let expected = other.len().is_multiple_of(8)
                 && other.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             prop_assert_eq!(is_hex(&other), expected, "{}", other);
         }
