@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 /// serde_json accepts the same texts, except numbers beyond a double.
 fn is_json(document: &[u8]) {
-    if document.iter().any(|b| matches!(b, b'e' | b'E')) || document.len() > 1 << 12 {
+    let has_exponent = document.iter().any(|b| matches!(b, b'e' | b'E'));
+    let mut numbers = document.split(|b| !b.is_ascii_digit());
+    let is_long = |digits: &[u8]| digits.len() > f64::MAX_10_EXP as usize;
+    if has_exponent || numbers.any(is_long) || document.len() > 1 << 12 {
         return;
     }
     let depth = document.iter().filter(|b| matches!(b, b'[' | b'{')).count();
