@@ -293,6 +293,16 @@ func (a *again) OpenBlob(_ context.Context, digest string) (io.ReadCloser, error
 	return a.stream, nil
 }
 
+// leastAllocations returns the allocations of a run. Those of all goroutines count, and earlier
+// tests may have left some: so the least of a few measurements.
+func leastAllocations(run func()) float64 {
+	least := testing.AllocsPerRun(20, run)
+	for range 4 {
+		least = min(least, testing.AllocsPerRun(20, run))
+	}
+	return least
+}
+
 func TestAllocations(t *testing.T) {
 	background := context.Background()
 	cancellable, cancel := context.WithCancel(background)
@@ -317,7 +327,7 @@ func TestAllocations(t *testing.T) {
 	} {
 		r := must[*Reader](t)(test.layer.Open(test.ctx, nil))
 		// Reading allocates nothing, whatever the number of reads.
-		allocations := testing.AllocsPerRun(100, func() {
+		allocations := leastAllocations(func() {
 			if _, err := r.Read(buffer); err != nil {
 				t.Fatal(err)
 			}
@@ -326,7 +336,7 @@ func TestAllocations(t *testing.T) {
 		if allocations != 0 {
 			t.Errorf("%s: found %v allocations a read", test.name, allocations)
 		}
-		allocations = testing.AllocsPerRun(20, func() {
+		allocations = leastAllocations(func() {
 			r, err := test.layer.Open(test.ctx, nil)
 			for err == nil {
 				_, err = r.Read(buffer)
