@@ -2514,8 +2514,9 @@ void ociimg_sink_free(ociimg_sink *sink);
  * only where they stay below it.
  *
  * The roots of a copy are listed with one change of index.json, when all of them are stored.
- * If storing one of them fails, those before it are listed; if the context is cancelled
- * before the change, none is. The next run continues after those that are listed.
+ * If storing one of them fails, those before it are listed; if the context of the thread that
+ * stores them is cancelled before the change, none is. The next run continues after those
+ * that are listed.
  *
  * path is bytes; opts may be NULL. The caller frees *out with ociimg_sink_free. Runs no
  * callbacks.

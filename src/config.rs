@@ -135,7 +135,7 @@ pub struct History {
     steps: Box<str>,
     /// The end of each step in `steps`.
     ends: Box<[u32]>,
-    /// The number of layers that the steps before each [`STRIDE`]th one made, and that of all.
+    /// For each [`STRIDE`]th step the number of layers made before it; last, the number of all.
     layers_before: Box<[u32]>,
 }
 
@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// A million took hours.
+    /// Finding the layer of a step does not count all steps.
     #[test]
     fn many_steps_have_their_layers() {
         let mut builder = HistoryBuilder::default();

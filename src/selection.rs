@@ -133,17 +133,23 @@ impl Index {
             if others.len() == MAX_NAMED {
                 break;
             }
-            if !matches!(self.image_if_one(i, no_images, ctx), Ok(None)) {
-                others.push(i);
+            match self.image_if_one(i, no_images, ctx) {
+                Ok(None) => {}
+                Err(e) if !e.status().is_of_content() => return Err(e),
+                _ => others.push(i),
             }
         }
         if others.is_empty() {
             return Ok(());
         }
-        others.insert(0, chosen);
+        let more = match others.len() < MAX_NAMED {
+            true => "",
+            false => " and others",
+        };
+        let named = std::iter::once(chosen).chain(others).take(MAX_NAMED);
         Err(Error::invalid_argument(format_args!(
-            "found several images that fit equally well, expected one: choose by name from {}",
-            listed(others.into_iter().map(|i| self.label(i)))
+            "found several images that fit equally well, expected one: choose by name from {}{more}",
+            listed(named.map(|i| self.label(i)))
         )))
     }
 

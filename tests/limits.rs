@@ -304,7 +304,7 @@ fn a_long_list_of_layers_of_many_items() {
     shape.check("layers", &["load: OK", "54 entries, 54 images, 0 broken"]);
 }
 
-/// Each name that the index gives to the image had a copy of its tags.
+/// The tags of an image are not copied for each of its names.
 #[test]
 fn many_names_and_many_tags_of_one_image() {
     let count = sized(3000, 16000);

@@ -16,7 +16,7 @@ impl Cancel for Never {
     }
 }
 
-/// For what may take a certain time, and ends with its call.
+/// A call with a time limit: cancelled when the time is over or the call is.
 pub struct Within<'a> {
     until: Instant,
     call: &'a dyn Cancel,

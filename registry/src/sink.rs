@@ -61,7 +61,7 @@ impl Sink {
         let head = self.client.send(&call, ctx, |answer| Ok(answer.head));
         let head = match head {
             Ok(head) => head,
-            // The server answered that it is absent.
+            // The server failed: the upload shows whether it can be reached.
             Err(error) if error.code() != 0 && error.status() != Status::Denied => {
                 return Ok(false);
             }
@@ -75,12 +75,20 @@ impl Sink {
     }
 
     pub fn begin_blob(&self, blob: BlobName, ctx: &dyn Cancel) -> Result<Begin> {
-        let broken = self.broken().remove(&blob.digest);
+        let digest = blob.digest.clone();
+        let broken = self.broken().remove(&digest);
+        let begun = self.begin(blob, broken.as_ref(), ctx);
+        if let (Err(_), Some(broken)) = (&begun, broken) {
+            // A later call goes on with it.
+            self.broken().insert(digest, broken);
+        }
+        begun
+    }
+
+    fn begin(&self, blob: BlobName, broken: Option<&Broken>, ctx: &dyn Cancel) -> Result<Begin> {
         let is_again = broken.is_some();
-        let new_logins = broken.as_ref().map_or(0, |broken| broken.new_logins);
-        let was_sent = broken
-            .as_ref()
-            .is_some_and(|broken| broken.sent >= blob.size);
+        let new_logins = broken.map_or(0, |broken| broken.new_logins);
+        let was_sent = broken.is_some_and(|broken| broken.sent >= blob.size);
         let mut target = None;
         let resumed = match broken {
             Some(Broken {
@@ -88,8 +96,8 @@ impl Sink {
                 target: Some(redirected),
                 ..
             }) => {
-                target = Some(redirected);
-                Some((location, 0))
+                target = Some(redirected.clone());
+                Some((location.clone(), 0))
             }
             Some(broken) => self.resumed(broken, &blob, ctx)?,
             None => None,
@@ -110,7 +118,7 @@ impl Sink {
             target,
             offset,
             is_again,
-            // What is there was taken with a login.
+            // The bytes that are there were accepted with a login, so the count starts again.
             new_logins: if offset == 0 { new_logins } else { 0 },
         };
         let mut retries = self.client.retries();
@@ -296,7 +304,7 @@ impl Sink {
     /// Where an upload that broke off goes on, and from which byte.
     fn resumed(
         &self,
-        broken: Broken,
+        broken: &Broken,
         blob: &BlobName,
         ctx: &dyn Cancel,
     ) -> Result<Option<(Url, u64)>> {

@@ -1,7 +1,8 @@
 //! Foreign text in messages: short, on one line, and without secrets.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 const MAX_QUOTE: usize = 300;
 
@@ -35,29 +36,41 @@ fn is_invisible(c: char) -> bool {
 
 /// Secrets that messages must not contain: passwords and tokens, plain and as sent.
 #[derive(Default)]
-pub struct Secrets(Mutex<Vec<String>>);
+pub struct Secrets(Mutex<Known>);
 
-/// Tokens are renewed now and then: those that were not added for the longest time are
-/// forgotten.
-const MAX_SECRETS: usize = 256;
+#[derive(Default)]
+struct Known {
+    /// Of the program, auth files and helpers: there are few, and they stay in use.
+    logins: Vec<String>,
+    /// Of servers, which renew them now and then; the oldest are forgotten.
+    tokens: VecDeque<String>,
+}
+
+const MAX_TOKENS: usize = 256;
 
 impl Secrets {
-    pub fn add(&self, secret: &str) {
-        if secret.is_empty() {
+    pub fn add_login(&self, secret: &str) {
+        let mut known = self.lock();
+        if !secret.is_empty() && !known.logins.iter().any(|known| known == secret) {
+            known.logins.push(secret.to_owned());
+        }
+    }
+
+    pub fn add_token(&self, secret: &str) {
+        let tokens = &mut self.lock().tokens;
+        if secret.is_empty() || tokens.iter().any(|known| known == secret) {
             return;
         }
-        let mut secrets = self.0.lock().expect("no panic while it is held");
-        secrets.retain(|known| known != secret);
-        if secrets.len() >= MAX_SECRETS {
-            secrets.remove(0);
+        if tokens.len() >= MAX_TOKENS {
+            tokens.pop_front();
         }
-        secrets.push(secret.to_owned());
+        tokens.push_back(secret.to_owned());
     }
 
     /// The text with every secret in it replaced.
     pub fn redact(&self, text: &str) -> String {
-        let secrets = self.0.lock().expect("no panic while it is held");
-        let mut longest_first: Vec<&String> = secrets.iter().collect();
+        let known = self.lock();
+        let mut longest_first: Vec<&String> = known.logins.iter().chain(&known.tokens).collect();
         longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let mut text = text.to_owned();
         for secret in longest_first {
@@ -66,6 +79,10 @@ impl Secrets {
             }
         }
         text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().expect("no panic while it is held")
     }
 }
 
@@ -101,19 +118,20 @@ mod tests {
     #[test]
     fn secrets_are_replaced_the_longest_first() {
         let secrets = Secrets::default();
-        secrets.add("secret");
-        secrets.add("secret-and-more");
+        secrets.add_login("secret");
+        secrets.add_token("secret-and-more");
         assert_eq!(secrets.redact("x secret-and-more y secret"), "x *** y ***");
     }
 
     #[test]
     fn a_password_outlives_any_number_of_tokens() {
         let secrets = Secrets::default();
-        for i in 0..2 * MAX_SECRETS {
-            secrets.add("password");
-            secrets.add(&format!("token {i}"));
-            assert_eq!(secrets.redact("password"), "***", "{i}");
+        secrets.add_login("password");
+        for i in 0..2 * MAX_TOKENS {
+            secrets.add_token(&format!("token {i} of many"));
         }
+        let newest = format!("token {} of many", 2 * MAX_TOKENS - 1);
+        assert_eq!(secrets.redact(&format!("password, {newest}")), "***, ***");
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// The longest time for deleting an abandoned upload.
 const MAX_DELETE: Duration = Duration::from_secs(1);
 
-/// New logins in succession for one blob. A second one is for a login that ended after the
-/// upload had begun with it.
+/// The most new logins in a row for one blob. The second is for a token that expired during
+/// the upload.
 const MAX_NEW_LOGINS: u32 = 2;
 
 pub struct Upload {
@@ -27,11 +27,11 @@ pub struct Upload {
     home: Url,
     /// The upload URL of the server's last response.
     location: Url,
-    /// Bytes that were there before this stream.
+    /// Bytes that were there before this stream or, once it has ended, with it.
     offset: u64,
     /// Whether an upload of this blob broke off before.
     is_again: bool,
-    /// How often in succession one was refused for its login, which is new since then.
+    /// How often in a row the upload was refused with 401 and logged in again.
     new_logins: u32,
     /// The login that was sent.
     authorization: Option<String>,
@@ -129,7 +129,7 @@ impl Upload {
             headers: &headers,
             body: Body::Stream {
                 size,
-                // The old one may have died of the connection, which is kept.
+                // The failure may be one of the kept connection.
                 is_alone: self.is_again,
             },
         };
@@ -183,7 +183,7 @@ impl Upload {
         match self.client.try_once(&call, ctx) {
             Ok(answer) if is_success(answer.head.status) => Ok(()),
             Ok(answer) => {
-                // A login that was asked for is in that request already.
+                // `try_once` has logged in again already.
                 self.new_logins = MAX_NEW_LOGINS;
                 Err(self.refused(answer, ctx))
             }
@@ -212,11 +212,11 @@ impl Upload {
             head,
             transfer,
         };
+        self.offset = sent;
         if is_success(answer.head.status) {
             crate::web::drain(&mut answer.transfer, ctx);
             return Ok(answer);
         }
-        self.offset = sent;
         match (answer.method, answer.head.status) {
             (Method::Put, 307 | 308) => Err(self.redirected(&answer)),
             _ => Err(self.refused(answer, ctx)),

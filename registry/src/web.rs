@@ -249,7 +249,7 @@ impl Web {
             certificates.set_client(certificate, private_key.as_deref());
         }
         let hub = (url.host() == "registry-1.docker.io").then_some("docker.io");
-        // The port may be a part of the folder's name where it is of the reference.
+        // certs.d has a folder HOST:PORT where the reference names the port, even the default one.
         let with_port = format!("{}:{}", url.host(), url.port());
         let with_port = (with_port != key.0).then_some(&*with_port);
         for host in [Some(&*key.0), with_port, hub].into_iter().flatten() {

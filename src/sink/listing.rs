@@ -8,8 +8,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Listing {
     slots: Vec<Option<Entry>>,
-    /// The slots of each digest, of each name, and of both together. A slot that has them no
-    /// longer may still be there.
+    /// The slots of each digest, of each name, and of both together. A list may hold slots that
+    /// have changed since; `add` passes over them.
     places: HashMap<Key, Vec<usize>>,
 }
 
@@ -55,13 +55,16 @@ impl Listing {
             name: name.cloned(),
         };
         let mut same = self.places.remove(&key).unwrap_or_default();
-        same.dedup();
-        same.retain(|slot| self.slots[*slot].as_ref().is_some_and(|e| key.fits(e)));
-        let first = same.iter().min().copied();
-        if name.is_none() && first.is_some() {
+        let fits = |slot: &usize| self.slots[*slot].as_ref().is_some_and(|e| key.fits(e));
+        if name.is_none()
+            && let Some(at) = same.iter().position(fits)
+        {
+            same.drain(..at);
             self.places.insert(key, same);
             return None;
         }
+        same.retain(fits);
+        let first = same.iter().min().copied();
         for slot in same {
             self.slots[slot] = None;
         }

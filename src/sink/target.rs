@@ -38,8 +38,8 @@ pub trait Sink: Send + Sync {
     /// order. Everything that they name is there.
     ///
     /// An existing name is replaced. Each root is recorded as put when it is stored and
-    /// listed. After a failure, roots before it may stay listed, and those that are recorded
-    /// do: a copy that goes on starts after them.
+    /// listed. After a failure the recorded roots stay listed, others may; the next call gets
+    /// the roots after the recorded ones.
     fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()>;
 
     /// Completes the target; nothing is written afterwards. A second call is

@@ -1,4 +1,4 @@
-//! Header blocks: their checksum and the numbers in them.
+//! Header blocks: their checksum, path and numbers.
 
 use super::flaw::Flaw;
 use super::path::joined;
@@ -83,11 +83,25 @@ fn misplaced_prefix(header: &Header) -> Option<&[u8]> {
     header.as_gnu()?;
     let field = &header.as_bytes()[PREFIX];
     let mut times = field[..TIMES].as_chunks().0.iter();
-    if times.all(|time| time[0] == 0 || number(time).is_some()) {
+    if times.all(is_time) {
         return None;
     }
     let prefix = until_nul(field);
     (!prefix.is_empty() && prefix.is_ascii()).then_some(prefix)
+}
+
+/// Whether Go reads a field as a time: empty, octal, or base 256 within an i64.
+fn is_time(field: &[u8; 12]) -> bool {
+    if field[0] & 0x80 == 0 {
+        return field[0] == 0 || octal(field).is_some();
+    }
+    // A negative number has ones above its digits.
+    let filler = if field[0] & 0x40 == 0 { 0 } else { 0xff };
+    let [first, above @ .., _, _, _, _, _, _, _] = *field;
+    let [middle @ .., highest] = above;
+    (first ^ filler) & 0x7f == 0
+        && middle.iter().all(|byte| *byte == filler)
+        && (highest ^ filler) & 0x80 == 0
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {

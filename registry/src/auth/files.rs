@@ -277,7 +277,7 @@ mod tests {
                 "d.example": {"auth": "!"},
                 "e.example": null,
                 "h.example": {"auth": "YWxpY2U6\r\nc2U6Y3Jl\ndA==\n"},
-                "i.example": {"auth": "YWxpY2U6\r\nc2U6Y3Jl\ndA==\n"},
+                "i.example": {"username": "bob", "password": "no", "auth": "YWxpY2U6c2U6Y3JldA"},
                 "j.example": {"username": "alice", "password": "se:cret", "auth": ""}
             }, "credHelpers": {"f.example": "helper", "g.example": null}, "credsStore": "store"}"#,
         );

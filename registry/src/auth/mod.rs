@@ -183,7 +183,7 @@ impl Auth {
                     credentials.as_ref(),
                     ctx,
                 )?;
-                web.secrets.add(&token.text);
+                web.secrets.add_token(&token.text);
                 (format!("Bearer {}", token.text), Some(token.expires))
             }
         };
@@ -268,9 +268,9 @@ pub fn is_header_value(text: &str) -> bool {
 fn keep_secret(web: &Web, credentials: &Credentials) {
     let secrets = &web.secrets;
     let add = |secret: &str| {
-        secrets.add(secret);
-        secrets.add(&crate::text::percent_encoded(secret));
-        secrets.add(&STANDARD.encode(secret));
+        secrets.add_login(secret);
+        secrets.add_login(&crate::text::percent_encoded(secret));
+        secrets.add_login(&STANDARD.encode(secret));
     };
     match credentials {
         Credentials::Password { username, password } => {

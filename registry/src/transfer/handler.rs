@@ -51,8 +51,8 @@ pub struct Sending {
     sent: usize,
     /// Where in the body `bytes` begins.
     start: u64,
-    /// Whether what was sent counts, even if its connection breaks: then nobody but the sender
-    /// may send it again.
+    /// Whether the server keeps bytes of a broken request: then libcurl must not repeat it, only
+    /// the sender may.
     pub is_upload: bool,
     pub is_paused: bool,
 }

@@ -33,6 +33,7 @@ pub struct Zstd {
 }
 
 impl Zstd {
+    // No dictionary may be set: build.rs leaves out what compresses with one.
     pub fn new(level: i32) -> Result<Self> {
         let mut frames = CCtx::try_create().ok_or_else(no_memory)?;
         frames

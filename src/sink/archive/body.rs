@@ -96,7 +96,8 @@ impl Body {
                 entry_name(name.as_ref())
             }
         };
-        // In full, where it has a tag beside it.
+        // Two entries are the same by the full name if there is one: many images have the same
+        // tag.
         let full = entry_name.containerd_name.as_ref();
         let name = full.or(entry_name.ref_name.as_ref());
         if let Some(slot) = self.listing.add(d.digest.text(), name, root.keeps_name) {

@@ -195,8 +195,9 @@ impl Sink for ArchiveSink {
     fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()> {
         while let Some((root, bytes)) = roots.next()? {
             self.put_document(&root.descriptor, &bytes, ctx)?;
-            let _held = self.0.hold(ctx)?;
+            let held = self.0.hold(ctx)?;
             self.0.write(|body| body.list(&root))?;
+            drop(held);
             roots.put(1);
         }
         Ok(())

@@ -69,10 +69,10 @@ struct Cursor<'a> {
 impl Roots for Cursor<'_> {
     fn next(&mut self) -> Result<Option<(Root, Arc<[u8]>)>> {
         let copy = self.copy;
+        self.current = None;
         let Some(ReadRoot { root, bytes }) = copy.list.roots.get(self.next) else {
             return Ok(None);
         };
-        self.current = None;
         (copy.check)()?;
         let bytes = match bytes {
             Some(bytes) => bytes.clone(),

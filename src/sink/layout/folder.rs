@@ -286,15 +286,19 @@ fn open_file(dir: &Dir, name: &str) -> Result<Option<File>> {
 fn open_file_as(dir: &Dir, name: &str, path: &str) -> Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OPEN_FLAGS);
-    let file = match dir.open_with(name, &options) {
-        Ok(file) => file.into_std(),
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            return match dir.symlink_metadata(name) {
-                Ok(_) => Err(link_to_nothing(path)),
-                Err(_) => Ok(None),
-            };
+    let mut is_again = false;
+    let file = loop {
+        match dir.open_with(name, &options) {
+            Ok(file) => break file.into_std(),
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(name_error(path, e)),
         }
-        Err(e) => return Err(name_error(path, e)),
+        match dir.symlink_metadata(name) {
+            Err(_) => return Ok(None),
+            Ok(metadata) if metadata.is_symlink() && is_again => return Err(link_to_nothing(path)),
+            // Another writer may have created it in between.
+            Ok(_) => is_again = true,
+        }
     };
     let metadata = file.metadata().map_err(|e| name_error(path, e))?;
     if !metadata.is_file() {

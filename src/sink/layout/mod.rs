@@ -198,7 +198,7 @@ impl Sink for LayoutSink {
         self.put_document(d, bytes, ctx)
     }
 
-    /// Roots that were stored before a failure are listed, but none after a cancellation.
+    /// Roots that were stored before a failure are listed, but none once `ctx` is cancelled.
     fn put_roots(&self, roots: &mut dyn Roots, ctx: &Context) -> Result<()> {
         let mut stored = Vec::new();
         let result = self.store(roots, &mut stored, ctx);
