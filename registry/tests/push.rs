@@ -4,7 +4,7 @@ mod support;
 
 use ociimg_registry::ociimg_sys::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::api::{Failure, Options, Registry};
 use support::image::{Image, MANIFEST, digest, noise};
@@ -595,6 +595,32 @@ fn an_upload_whose_answer_is_lost_is_not_sent_again() {
     assert_there(&store);
     let blobs = image().blobs().count();
     assert_eq!(server.count("PUT", "/blobs/uploads/"), blobs);
+}
+
+#[test]
+fn the_end_of_a_resumed_upload_whose_answer_is_lost_is_not_sent_again() {
+    let (broken, patched) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (server, store) = server(move |request, body, store| {
+        let is_closing = request.method == "PUT" && patched.swap(false, Ordering::SeqCst);
+        if is_closing {
+            store.answer(request, body);
+            return Some(Reply::raw(""));
+        }
+        patched.store(request.method == "PATCH", Ordering::SeqCst);
+        let is_put = request.method == "PUT" && request.header("content-length") == Some("5");
+        (is_put && broken.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
+            let upload = request.path().rsplit_once('/').unwrap().1;
+            let bytes = body.read(3);
+            let mut uploads = store.uploads.lock().unwrap();
+            uploads.get_mut(upload).unwrap().extend(bytes);
+            Reply::raw("")
+        })
+    });
+    push(&server.host, &Options::alone(), &["latest"]).unwrap();
+    assert_there(&store);
+    assert_eq!(server.count("PATCH", "/blobs/uploads/"), 1);
+    let is_whole = |r: &&Request| r.method == "PUT" && r.header("content-length") == Some("5");
+    assert_eq!(server.seen().iter().filter(is_whole).count(), 1);
 }
 
 #[test]
