@@ -56,19 +56,13 @@ pub fn blob(client: &Client, endpoint: &Endpoint, digest: &str, ctx: &dyn Cancel
     if length.is_some_and(|length| length > MAX_WHOLE) {
         return Ok(Found::Large(Vec::new(), answer));
     }
-    // Without a length it may turn out to be large.
-    let mut bytes = Vec::new();
-    let mut buf = vec![0; 16 * 1024];
-    while bytes.len() as u64 <= MAX_WHOLE {
-        match answer.transfer.read(&mut buf, ctx) {
-            Ok(0) if fits(&bytes, digest) => return Ok(Found::Whole(bytes)),
-            Ok(0) => return Ok(Found::Nothing),
-            Ok(n) => bytes.extend_from_slice(&buf[..n]),
-            Err(_) if ctx.is_cancelled() => return Err(Error::cancelled()),
-            Err(_) => return Ok(Found::Nothing),
-        }
+    match answer.read_beyond(MAX_WHOLE, ctx) {
+        // Without a length it may turn out to be large.
+        Ok(bytes) if bytes.len() as u64 > MAX_WHOLE => Ok(Found::Large(bytes, answer)),
+        Ok(bytes) if fits(&bytes, digest) => Ok(Found::Whole(bytes)),
+        _ if ctx.is_cancelled() => Err(Error::cancelled()),
+        _ => Ok(Found::Nothing),
     }
-    Ok(Found::Large(bytes, answer))
 }
 
 fn passed_over(error: Error) -> Result<()> {

@@ -307,16 +307,19 @@ pub fn drain(transfer: &mut Transfer, ctx: &dyn Cancel) {
 impl Answer {
     /// The body; of a longer one the first `limit` + 1 bytes.
     pub fn read_to_end(&mut self, limit: u64, ctx: &dyn Cancel) -> Result<Vec<u8>, Failure> {
+        let mut body = self.read_beyond(limit, ctx)?;
+        body.truncate(usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX));
+        Ok(body)
+    }
+
+    /// The body; of a longer one what was read when it had more than `limit` bytes.
+    pub fn read_beyond(&mut self, limit: u64, ctx: &dyn Cancel) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
         let mut buf = vec![0; 16 * 1024];
         loop {
             let n = self.transfer.read(&mut buf, ctx)?;
             body.extend_from_slice(&buf[..n]);
-            if n == 0 {
-                return Ok(body);
-            }
-            if body.len() as u64 > limit {
-                body.truncate(usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX));
+            if n == 0 || body.len() as u64 > limit {
                 return Ok(body);
             }
         }
