@@ -560,20 +560,29 @@ fn a_connection_that_is_closed_while_it_is_kept_breaks_no_upload() {
     assert_there(&store);
 }
 
+/// Breaks the first upload of five bytes off, of which it keeps three.
+fn break_off(
+    request: &Request,
+    body: &mut Body<'_>,
+    store: &Store,
+    count: &AtomicUsize,
+) -> Option<Reply> {
+    let is_put = request.method == "PUT" && request.header("content-length") == Some("5");
+    (is_put && count.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
+        let upload = request.path().rsplit_once('/').unwrap().1;
+        let bytes = body.read(3);
+        let mut uploads = store.uploads.lock().unwrap();
+        uploads.get_mut(upload).unwrap().extend(bytes);
+        Reply::raw("")
+    })
+}
+
 /// libcurl itself repeats a request on a kept connection that dies before an answer.
 #[test]
 fn an_upload_that_breaks_off_is_repeated_only_from_where_it_stands() {
     let count = AtomicUsize::new(0);
-    let (server, store) = server(move |request, body, store| {
-        let is_put = request.method == "PUT" && request.header("content-length") == Some("5");
-        (is_put && count.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
-            let upload = request.path().rsplit_once('/').unwrap().1;
-            let bytes = body.read(3);
-            let mut uploads = store.uploads.lock().unwrap();
-            uploads.get_mut(upload).unwrap().extend(bytes);
-            Reply::raw("")
-        })
-    });
+    let (server, store) =
+        server(move |request, body, store| break_off(request, body, store, &count));
     push(&server.host, &Options::alone(), &["latest"]).unwrap();
     assert_there(&store);
     let seen = server.seen();
@@ -607,14 +616,7 @@ fn the_end_of_a_resumed_upload_whose_answer_is_lost_is_not_sent_again() {
             return Some(Reply::raw(""));
         }
         patched.store(request.method == "PATCH", Ordering::SeqCst);
-        let is_put = request.method == "PUT" && request.header("content-length") == Some("5");
-        (is_put && broken.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
-            let upload = request.path().rsplit_once('/').unwrap().1;
-            let bytes = body.read(3);
-            let mut uploads = store.uploads.lock().unwrap();
-            uploads.get_mut(upload).unwrap().extend(bytes);
-            Reply::raw("")
-        })
+        break_off(request, body, store, &broken)
     });
     push(&server.host, &Options::alone(), &["latest"]).unwrap();
     assert_there(&store);
