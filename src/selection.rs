@@ -168,16 +168,15 @@ impl Index {
         let is_no_image = |entry| manifest_of(entry).is_some_and(|m| no_images.contains(&m));
         let images = self.entries().iter();
         let images = images.filter(|e| e.kind == EntryKind::Image && !is_no_image(e));
-        let platforms: Vec<String> = images
+        let mut platforms: Vec<String> = images
             .filter_map(|entry| entry.platform.as_ref())
             .map(|platform| Escaped(&platform.format_all()).to_string())
             .collect();
-        let mut platforms: Vec<&str> = platforms.iter().map(String::as_str).collect();
         platforms.sort_unstable();
         platforms.dedup();
         let found = match platforms.is_empty() {
             true => "none with a platform".to_owned(),
-            false => listed(platforms.into_iter().map(str::to_owned)),
+            false => listed(platforms),
         };
         let broken = self.entries().iter().find_map(|entry| entry.error.as_ref());
         let broken = broken.map_or(String::new(), |e| {
