@@ -2,7 +2,6 @@
 //! documents are never rewritten here.
 
 use crate::descriptor::{Annotations, Descriptor};
-use crate::digest::Digest;
 use crate::json::scan::quoted;
 use crate::platform::Platform;
 use crate::text::Text;
@@ -42,8 +41,7 @@ impl ObjectWriter {
     }
 }
 
-/// An array of values that are JSON already.
-pub fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let items: Vec<_> = items.into_iter().collect();
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     format!("[{}]", items.join(","))
@@ -62,18 +60,12 @@ fn annotations(annotations: &Annotations) -> String {
     object.finish()
 }
 
-/// The members that each descriptor has.
-pub fn required_members(media_type: &str, digest: &Digest, size: u64) -> ObjectWriter {
-    let mut object = ObjectWriter::default();
-    object.text("mediaType", media_type);
-    object.text("digest", digest.text());
-    object.raw("size", &size.to_string());
-    object
-}
-
 /// A descriptor, its members in the order of the specification.
 pub fn descriptor(d: &Descriptor) -> String {
-    let mut object = required_members(&d.media_type, &d.digest, d.size);
+    let mut object = ObjectWriter::default();
+    object.text("mediaType", &d.media_type);
+    object.text("digest", d.digest.text());
+    object.raw("size", &d.size.to_string());
     if !d.urls().is_empty() {
         object.raw("urls", &texts(d.urls().iter()));
     }

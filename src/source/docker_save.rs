@@ -11,15 +11,16 @@ use super::options::Options;
 use super::ref_name::{RefName, docker_name};
 use super::saved_images::{ImageKey, Saved, SavedImages};
 use crate::context::Context;
+use crate::descriptor::Descriptor;
 use crate::digest::Digest;
 use crate::document::layout::{CONTAINERD_NAME, index_of};
-use crate::document::write::{ObjectWriter, required_members};
+use crate::document::write;
 use crate::error::{Error, Result};
 use crate::json::{self, Fault, Value};
 use crate::loader::{Loader, Stream};
+use crate::media_type::OCI_MANIFEST;
 use crate::tar;
 use crate::text::Text;
-use oci_spec::image::MediaType;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -191,14 +192,11 @@ fn not_found(digest: &Digest) -> Error {
 
 /// The descriptor of an image in the made root.
 pub fn descriptor(key: &ImageKey, tag: Option<&Text>) -> String {
-    let media_type = MediaType::ImageManifest;
-    let mut descriptor = required_members(media_type.as_ref(), &key.digest, key.size);
-    if let Some(name) = tag.and_then(|tag| docker_name(tag)) {
-        let mut annotations = ObjectWriter::default();
-        annotations.text(CONTAINERD_NAME, &name.to_string());
-        descriptor.raw("annotations", &annotations.finish());
-    }
-    descriptor.finish()
+    let text = |text: &str| Text::new(text).expect("neither a name nor a media type has a NUL");
+    let name = tag.and_then(|tag| docker_name(tag));
+    let annotations = name.map(|name| (text(CONTAINERD_NAME), text(&name.to_string())));
+    let descriptor = Descriptor::new(text(OCI_MANIFEST), key.digest.clone(), key.size);
+    write::descriptor(&descriptor.with_annotations(annotations.into_iter().collect()))
 }
 
 #[cfg(test)]
@@ -248,7 +246,7 @@ mod tests {
         else {
             panic!("the root is an index");
         };
-        let manifest = |child: Result<Arc<crate::descriptor::Descriptor>, _>| {
+        let manifest = |child: Result<Arc<Descriptor>, _>| {
             let d = child.unwrap();
             let stream = loader.open_manifest(&d.digest, &Context::default())?;
             let document = drain(stream).unwrap();

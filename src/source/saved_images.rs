@@ -7,13 +7,14 @@ use super::options::Options;
 use crate::compression::Compression;
 use crate::config::{Config, DigestList};
 use crate::context::Context;
+use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest, Hasher};
-use crate::document::write::{ObjectWriter, list, required_members};
+use crate::document::write;
 use crate::error::{Error, Result, Status};
 use crate::loader::Stream;
+use crate::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use crate::tar::{self, Found};
-use crate::text::Escaped;
-use oci_spec::image::MediaType;
+use crate::text::{Escaped, Text};
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -353,20 +354,20 @@ fn digest_in_name(name: &str) -> Option<Digest> {
 
 impl Image {
     fn manifest(&self) -> Vec<u8> {
+        let descriptor = |media_type: &str, digest: &Digest, size| {
+            let media_type = Text::new(media_type).expect("a media type has no NUL");
+            Descriptor::new(media_type, digest.clone(), size)
+        };
         let (digest, size) = &self.config;
-        let config = required_members("application/vnd.oci.image.config.v1+json", digest, *size);
+        let config = descriptor(OCI_CONFIG, digest, *size);
         let layers = self.layers.iter().map(|layer| {
             let media_type = match layer.kind {
                 LayerKind::Plain => "application/vnd.oci.image.layer.v1.tar",
                 LayerKind::Compressed(media_type) => media_type,
             };
-            required_members(media_type, &layer.digest, layer.size).finish()
+            descriptor(media_type, &layer.digest, layer.size)
         });
-        let mut manifest = ObjectWriter::default();
-        manifest.raw("schemaVersion", "2");
-        manifest.text("mediaType", MediaType::ImageManifest.as_ref());
-        manifest.raw("config", &config.finish());
-        manifest.raw("layers", &list(layers));
-        manifest.finish().into_bytes()
+        let layers: Vec<_> = layers.collect();
+        write::manifest(OCI_MANIFEST, &config, &layers)
     }
 }
